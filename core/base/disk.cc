@@ -1,0 +1,112 @@
+#include "core/base/disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace millrace {
+namespace {
+
+Error io_error(const std::string& what, const std::string& path) {
+  return make_error(ErrorCode::kIo, what + " " + path + ": " + std::strerror(errno));
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~PosixFile() override { ::close(fd_); }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  Status read(uint64_t offset, size_t size, std::string& out) const override {
+    out.resize(size);
+    size_t done = 0;
+    while (done < size) {
+      ssize_t n = ::pread(fd_, out.data() + done, size - done, static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return io_error("cannot read", path_);
+      if (n == 0) break;
+      done += static_cast<size_t>(n);
+    }
+    out.resize(done);
+    return {};
+  }
+
+  Status write(uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return io_error("cannot write", path_);
+      bytes.remove_prefix(static_cast<size_t>(n));
+      offset += static_cast<uint64_t>(n);
+    }
+    return {};
+  }
+
+  Status sync() override {
+    if (::fdatasync(fd_) != 0) return io_error("cannot sync", path_);
+    return {};
+  }
+
+  Result<uint64_t> size() const override {
+    struct stat info;
+    if (::fstat(fd_, &info) != 0) return io_error("cannot stat", path_);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+ private:
+  const int fd_;
+  const std::string path_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, bool create) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
+  if (fd < 0) return io_error("cannot open", path);
+  return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
+}
+
+Result<std::vector<std::string>> PosixDisk::list(const std::string& folder) {
+  DIR* dir = ::opendir(folder.c_str());
+  if (dir == nullptr) return io_error("cannot list", folder);
+  std::vector<std::string> names;
+  while (dirent* entry = ::readdir(dir)) {
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(std::move(name));
+  }
+  ::closedir(dir);
+  return names;
+}
+
+Status PosixDisk::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return io_error("cannot rename", from);
+  return {};
+}
+
+Status PosixDisk::remove(const std::string& path) {
+  if (::unlink(path.c_str()) != 0) return io_error("cannot remove", path);
+  return {};
+}
+
+Status PosixDisk::create_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return io_error("cannot create", path);
+  return {};
+}
+
+bool PosixDisk::exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Status PosixDisk::sync_folder(const std::string& folder) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return io_error("cannot open", folder);
+  int result = ::fsync(fd);
+  ::close(fd);
+  if (result != 0) return io_error("cannot sync", folder);
+  return {};
+}
+
+}  // namespace millrace

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace millrace {
+
+/// A file opened for reading and writing at offsets. Reads may run on any thread beside one writer.
+class File {
+ public:
+  virtual ~File() = default;
+  /// Reads up to `size` bytes at `offset` into `out`, replacing its content; shorter only at the end
+  /// of the file.
+  virtual Status read(uint64_t offset, size_t size, std::string& out) const = 0;
+  /// Writes all of `bytes` at `offset`, extending the file if needed. Not durable before sync().
+  virtual Status write(uint64_t offset, std::string_view bytes) = 0;
+  /// When this returns success, everything written before is durable. After a failure nothing may be
+  /// assumed about any of it, and trying again proves nothing (the kernel may have dropped the pages).
+  virtual Status sync() = 0;
+  virtual Result<uint64_t> size() const = 0;
+};
+
+/// The disk under the log, the seam at which tests inject faults and the simulator loses what was not
+/// synced. LevelDB's seam is leveldb::Env. Thread-safe.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  /// Opens `path`; creates it, empty, if `create` and it does not exist.
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, bool create) = 0;
+  /// Names, not paths, of the entries of a folder, in no order.
+  virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;
+  virtual Status create_folder(const std::string& path) = 0;
+  virtual bool exists(const std::string& path) = 0;
+  /// Makes creations, renames and removals in `folder` durable.
+  virtual Status sync_folder(const std::string& folder) = 0;
+};
+
+/// The operating system's disk.
+class PosixDisk final : public Disk {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& path, bool create) override;
+  Result<std::vector<std::string>> list(const std::string& folder) override;
+  Status rename(const std::string& from, const std::string& to) override;
+  Status remove(const std::string& path) override;
+  Status create_folder(const std::string& path) override;
+  bool exists(const std::string& path) override;
+  Status sync_folder(const std::string& folder) override;
+};
+
+}  // namespace millrace

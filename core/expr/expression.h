@@ -1,0 +1,126 @@
+#pragma once
+
+#include <simdjson.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/model/schema.h"
+#include "core/model/value.h"
+
+namespace millrace {
+
+/// ExpressionAttributeNames and ExpressionAttributeValues of one request, and which of them the
+/// request's expressions used. Errors have DynamoDB's exact words.
+class Bindings {
+ public:
+  Status parse_names(simdjson::ondemand::object names);
+  Status parse_values(simdjson::ondemand::object values);
+
+  /// The name behind `#alias`; the ValidationException of DynamoDB if it is not defined. `kind` is the
+  /// expression's parameter name, such as "ConditionExpression".
+  Result<std::string> name(std::string_view alias, std::string_view kind);
+  /// The encoded value behind `:alias`. The view lives as long as the Bindings.
+  Result<ValueView> value(std::string_view alias, std::string_view kind);
+
+  /// After all expressions of the request were parsed: the error for what none of them used.
+  Status check_all_used() const;
+  bool has_names() const { return has_names_; }
+  bool has_values() const { return has_values_; }
+
+ private:
+  bool has_names_ = false;
+  bool has_values_ = false;
+  std::map<std::string, std::string, std::less<>> names_;
+  std::map<std::string, std::string, std::less<>> values_;
+  std::set<std::string, std::less<>> used_;
+};
+
+/// One step of a document path: an attribute's or map entry's name, or an index of a list.
+struct PathElement {
+  std::string name;  // empty if index is used
+  std::optional<uint32_t> index;
+  bool operator==(const PathElement&) const = default;
+};
+using Path = std::vector<PathElement>;
+
+struct ConditionNode;     // syntax trees, see ast.h
+struct UpdateAction;
+
+/// A parsed condition or filter. Immutable; evaluating is thread-safe.
+class Condition {
+ public:
+  /// `kind`: "ConditionExpression" or "FilterExpression", for messages.
+  static Result<Condition> parse(std::string_view text, std::string_view kind, Bindings& bindings);
+
+  /// Whether `item` fulfils it; an absent item is an empty one. (DynamoDB reports operand types that
+  /// can never match when parsing; evaluation itself cannot fail.)
+  bool evaluate(ItemView item) const;
+
+  /// Top-level attribute names that it reads, for the rule that a filter may not name key attributes.
+  std::vector<std::string> attribute_names() const;
+
+ private:
+  std::shared_ptr<const ConditionNode> root_;
+};
+
+/// A parsed UpdateExpression.
+class Update {
+ public:
+  static Result<Update> parse(std::string_view text, Bindings& bindings);
+
+  /// Applies all actions to `old_item` as it was before (every right side reads the old item), giving the
+  /// new one. Key attributes are the caller's to protect: see attribute_names().
+  Result<ItemTree> apply(const ItemTree& old_item) const;
+
+  /// Top-level attribute names that it writes.
+  std::vector<std::string> attribute_names() const;
+  /// The paths that it writes, for ReturnValues UPDATED_OLD and UPDATED_NEW.
+  const std::vector<Path>& paths() const;
+
+ private:
+  struct Actions;
+  std::shared_ptr<const Actions> actions_;
+};
+
+/// A parsed ProjectionExpression.
+class Projection {
+ public:
+  static Result<Projection> parse(std::string_view text, Bindings& bindings);
+  /// Of top-level names, for AttributesToGet and for indexes.
+  static Projection of_names(std::vector<std::string> names);
+
+  /// The encoded item of what the paths select.
+  std::string apply(ItemView item) const;
+  const std::vector<Path>& paths() const { return paths_; }
+
+ private:
+  std::vector<Path> paths_;
+};
+
+/// What `paths` select of `item`, as an encoded item (lists keep only the selected elements, in order).
+std::string select_paths(ItemView item, const std::vector<Path>& paths);
+
+/// A parsed KeyConditionExpression: one partition and a range of sort keys within it.
+struct KeyCondition {
+  std::string partition_scalar;
+  /// Scalar bounds of the sort key: first included; `end` excluded unless empty (then unbounded).
+  std::string sort_begin;
+  std::string sort_end;
+  bool sort_unbounded = true;  // no upper bound
+  /// The range can match nothing (such as BETWEEN with equal bounds excluded).
+  bool empty = false;
+
+  /// Errors are DynamoDB's: "Query condition missed key schema element: ...", "Query key condition not
+  /// supported", wrong types, BETWEEN with reversed bounds...
+  static Result<KeyCondition> parse(std::string_view text, const KeySchema& schema,
+                                    Bindings& bindings);
+};
+
+}  // namespace millrace

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <simdjson.h>
+
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "core/model/value.h"
+
+namespace millrace {
+
+/// Reads an item, a map of names to `{"S": ...}` attribute values, and appends its encoding to `out`.
+/// Errors are DynamoDB's: SerializationException for a wrong JSON shape, ValidationException for a value
+/// that its rules refuse (several or no types in a value, empty set, duplicate in a set, bad number,
+/// nesting over 32, base64). Size is the caller's to check.
+Status parse_item(simdjson::ondemand::object object, std::string& out);
+
+/// Reads one attribute value, and appends its encoding to `out`.
+Status parse_value(simdjson::ondemand::value json, std::string& out);
+
+/// Appends `{"name":{"S":"..."},...}`.
+void render_item(ItemView item, std::string& out);
+/// Appends `{"S":"..."}`.
+void render_value(ValueView value, std::string& out);
+/// Appends `"text"` with JSON's escapes. `text` is UTF-8.
+void render_json_string(std::string_view text, std::string& out);
+/// Appends standard base64 with padding.
+void render_base64(std::string_view bytes, std::string& out);
+/// Strict standard base64 with padding; false if `text` is not.
+bool parse_base64(std::string_view text, std::string& out);
+
+}  // namespace millrace

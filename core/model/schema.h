@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/model/value.h"
+
+namespace millrace {
+
+/// A table's or index's generation: the LSN of the entry that created it, so never used twice.
+/// Values below kFirstUserGeneration are hidden system tables. Persisted in every key.
+using Generation = uint64_t;
+
+/// Hidden system tables; their keys are (generation, S partition key). Persisted.
+inline constexpr Generation kCatalogGeneration = 1;     // table definitions by name
+inline constexpr Generation kCheckpointGeneration = 2;  // positions of subscriptions by name
+inline constexpr Generation kTokenGeneration = 3;       // idempotency tokens of transactions
+inline constexpr Generation kDropGeneration = 4;        // generations whose space is to come back
+inline constexpr Generation kFirstUserGeneration = 1024;
+
+struct KeyAttribute {
+  std::string name;
+  ValueType type = ValueType::kString;  // kString, kNumber or kBinary
+};
+
+/// The primary key of a table: partition key and, for a composite key, sort key.
+struct KeySchema {
+  KeyAttribute partition;
+  std::optional<KeyAttribute> sort;
+};
+
+/// Limits of key values in bytes: developer guide, "Quotas in Amazon DynamoDB".
+inline constexpr size_t kPartitionKeyBytesMax = 2048;
+inline constexpr size_t kSortKeyBytesMax = 1024;
+
+// The key of an item in the log, the memory table and LevelDB (persisted, order-preserving):
+//
+//   generation:u64 big-endian, xxh3_64 of the partition key's scalar bytes:u64 big-endian,
+//   length of the partition key's scalar bytes:u16 big-endian, those bytes, sort key's scalar bytes
+//
+// Scalar bytes of a number are Number::append_ordered's. Within a partition memcmp gives the order of
+// sort keys that DynamoDB promises.
+
+/// Appends the prefix of all keys of a table.
+void append_generation_prefix(Generation generation, std::string& out);
+/// Appends the prefix of all keys of a partition.
+void append_partition_prefix(Generation generation, std::string_view partition_scalar,
+                             std::string& out);
+
+/// Builds the store key of `key`, a map of exactly the key attributes (`exact`, as in GetItem's Key) or
+/// of an item with more (`!exact`, as in PutItem's Item). Errors are DynamoDB's ValidationExceptions:
+/// missing key, wrong type, empty value, too long, "The provided key element does not match the schema".
+Result<std::string> store_key(const KeySchema& schema, Generation generation, MapView key, bool exact);
+
+/// The parts of a store key.
+struct StoreKeyView {
+  Generation generation;
+  uint64_t partition_hash;
+  std::string_view partition_scalar;
+  std::string_view sort_scalar;
+};
+/// kCorruption if `key` is too short to be one.
+Result<StoreKeyView> split_store_key(std::string_view key);
+
+/// The smallest string greater than every string that begins with `prefix`; empty if there is none.
+std::string prefix_successor(std::string_view prefix);
+
+}  // namespace millrace

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/model/schema.h"
+#include "core/store/engine.h"
+#include "core/store/frame.h"
+
+namespace millrace {
+
+/// The four view types of a stream.
+enum class StreamViewType : uint8_t { kKeysOnly, kNewImage, kOldImage, kNewAndOldImages };
+
+struct StreamDefinition {
+  std::string label;  // 2026-11-22T10:00:00.000
+  StreamViewType view_type = StreamViewType::kNewAndOldImages;
+  Lsn enabled_at = 0;                // LSN of the entry that enabled it
+  std::optional<Lsn> disabled_at;    // closed from here on
+  int64_t disabled_time_ms = 0;
+  uint32_t shard_count = 4;
+  int64_t created_ms = 0;            // names the shards
+};
+
+/// A table's definition as of one entry of the log. Immutable; a change makes a new one.
+struct Table {
+  std::string name;
+  std::string id;  // UUID
+  Generation generation = 0;
+  KeySchema key;
+  std::string billing_mode;  // PAY_PER_REQUEST or PROVISIONED
+  int64_t read_units = 0, write_units = 0;
+  int64_t created_ms = 0;
+  bool deletion_protection = false;
+  /// The newest last; at most one without disabled_at, and it is the last.
+  std::vector<StreamDefinition> streams;
+  /// A subscription or connector asked for old images (see Catalog, keeps_old_images).
+  bool keep_old_images = false;
+
+  const StreamDefinition* enabled_stream() const {
+    return !streams.empty() && !streams.back().disabled_at ? &streams.back() : nullptr;
+  }
+  bool logs_old_images() const { return keep_old_images || enabled_stream() != nullptr; }
+};
+using TablePtr = std::shared_ptr<const Table>;
+
+/// The definitions of all tables, published: an observer of the log. A table's definition is an item of the
+/// catalogue's system table (key: its name; a deleted table with streams still readable stays as
+/// `#deleted/<generation>`), changed by commands that are evaluated alone, so that what is published is what
+/// any other command must see. Thread-safe.
+class Catalog final : public CommitObserver {
+ public:
+  explicit Catalog(std::string region, std::string account);
+  /// Reads all definitions from a view, before the first step().
+  Status load(const View& view);
+
+  TablePtr find(std::string_view name) const;
+  TablePtr find(Generation generation) const;  // also deleted ones whose streams can still be read
+  std::vector<TablePtr> tables() const;        // by name; without deleted ones
+  std::vector<TablePtr> all() const;           // with them
+
+  const std::string& region() const { return region_; }
+  const std::string& account() const { return account_; }
+  std::string table_arn(std::string_view table_name) const;
+  std::string stream_arn(const Table& table, const StreamDefinition& stream) const;
+
+  void on_commit(const FramePtr& frame) override;
+
+  /// The catalogue's store key and item for a table, and back. Persisted.
+  static std::string key_of(std::string_view table_name);
+  static std::string encode(const Table& table);
+  static Result<Table> decode(ItemView item);
+
+ private:
+  const std::string region_;
+  const std::string account_;
+  mutable std::mutex mutex_;
+  std::map<std::string, TablePtr, std::less<>> by_name_;
+  std::map<Generation, TablePtr> by_generation_;
+};
+
+}  // namespace millrace

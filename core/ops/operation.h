@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/net/http_server.h"
+#include "core/ops/catalog.h"
+#include "core/ops/read_cache.h"
+#include "core/store/engine.h"
+
+namespace millrace {
+
+/// What operations work on. All outlive every request.
+struct Node {
+  Engine& engine;
+  Catalog& catalog;
+  Clock& clock;
+  /// Submits a command and sees to it that step() is called; the engine's errors are answered through
+  /// done() of the command.
+  std::function<void(std::unique_ptr<Command>)> submit;
+  ReadCache* cache = nullptr;  // none: off
+};
+
+/// The answer to one operation: any thread, exactly once.
+class Reply {
+ public:
+  explicit Reply(HttpReply http) : http_(std::move(http)) {}
+  /// For callers that are not HTTP (the simulator, tests, benchmarks): `receive` gets status, extra headers
+  /// and body.
+  using Receiver = std::function<void(int status, std::string_view headers, std::string_view body)>;
+  explicit Reply(Receiver receive) : receive_(std::move(receive)) {}
+  Reply(Reply&&) noexcept = default;
+  Reply& operator=(Reply&&) noexcept = default;
+
+  /// 200 with a JSON body. `headers`: complete lines or empty.
+  void ok(std::string_view body, std::string_view headers = {},
+          std::optional<uint32_t> crc32 = std::nullopt);
+  /// DynamoDB's error body and status for `error`; internal errors become InternalServerError.
+  void error(const Error& error);
+
+ private:
+  HttpReply http_;
+  Receiver receive_;
+};
+
+struct Request {
+  /// JSON, with HttpRequest::kBodyPadding readable bytes behind it; valid until the handler returns.
+  std::string_view body;
+};
+
+/// A row of the table of operations: what the middleware (authentication, metrics, throttling, cache) reads
+/// instead of knowing names.
+struct Operation {
+  std::string target;    // "DynamoDB_20120810.PutItem"
+  std::string name;      // "PutItem", for metrics and logs
+  bool writes = false;
+  size_t body_bytes_max = 1u << 20;
+  std::function<void(Node&, const Request&, Reply)> run;
+};
+
+class OperationTable {
+ public:
+  void add(Operation operation);
+  /// Null if there is none.
+  const Operation* find(std::string_view target) const;
+  const std::vector<std::unique_ptr<Operation>>& all() const { return rows_; }
+
+ private:
+  std::vector<std::unique_ptr<Operation>> rows_;
+};
+
+/// Adds DynamoDB_20120810.*: tables, items, batches, transactions, Query and Scan.
+void add_dynamodb_operations(OperationTable& operations);
+
+/// Answers one HTTP request of the data port by the table: content type, target, body size, then the row's
+/// handler. `GET /` answers "healthy: <host>" as DynamoDB's endpoint does.
+void serve(Node& node, const OperationTable& operations, const HttpRequest& request, HttpReply reply);
+
+}  // namespace millrace
