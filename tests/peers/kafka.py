@@ -37,10 +37,10 @@ broker.heartbeat.interval.ms=200
 class Kafka:
     """`partitions` is how many a topic gets that is created by its first message."""
 
-    def __init__(self, folder, partitions=4):
+    def __init__(self, folder, partitions=4, port=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = port or free_port()
         self.brokers = f"127.0.0.1:{self.port}"
         self._process = Process("kafka", self.folder / "kafka.log")
         self._properties = self.folder / "server.properties"
