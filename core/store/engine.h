@@ -89,10 +89,10 @@ class Engine {
                                               Clock& clock);
   ~Engine();
 
-  /// Queues a command; thread-safe. kThrottling when the queue is full (the command is not kept, done() is
-  /// not called), kIo when the engine has stopped after a failed flush. The caller sees to it that step()
-  /// is called afterwards.
-  Status submit(std::unique_ptr<Command> command);
+  /// Queues a command; thread-safe. kThrottling when the queue is full, kIo when the engine has stopped
+  /// after a failed flush: then `command` is left as it was, so that the caller can answer it, and done()
+  /// is not called. The caller sees to it that step() is called afterwards.
+  Status submit(std::unique_ptr<Command>&& command);
 
   /// Commits one batch if commands wait and no other thread is committing. True if commands still wait
   /// that a further step() could commit (false while memory tables are full: maintain() makes room and
