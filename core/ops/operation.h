@@ -17,6 +17,15 @@
 
 namespace millrace {
 
+struct Operation;
+
+/// Told of every answered operation, on the thread that answers: for metrics. Thread-safe and cheap.
+class RequestObserver {
+ public:
+  virtual ~RequestObserver() = default;
+  virtual void on_answer(const Operation& operation, int status, int64_t elapsed_ns) = 0;
+};
+
 /// What operations work on. All outlive every request.
 struct Node {
   Engine& engine;
@@ -26,6 +35,7 @@ struct Node {
   /// done() of the command.
   std::function<void(std::unique_ptr<Command>)> submit;
   ReadCache* cache = nullptr;  // none: off
+  RequestObserver* observer = nullptr;
 };
 
 /// The answer to one operation: any thread, exactly once.
@@ -45,9 +55,28 @@ class Reply {
   /// DynamoDB's error body and status for `error`; internal errors become InternalServerError.
   void error(const Error& error);
 
+  /// From now on `node`'s observer, if any, is told of the answer to `operation`; serve() calls it.
+  void observe(const Node& node, const Operation& operation) {
+    if (node.observer == nullptr) return;
+    observer_ = node.observer;
+    clock_ = &node.clock;
+    operation_ = &operation;
+    start_ns_ = clock_->monotonic_ns();
+  }
+
  private:
+  /// ok() and error() call this once the answer is on its way.
+  void answered(int status) {
+    if (observer_ != nullptr)
+      observer_->on_answer(*operation_, status, clock_->monotonic_ns() - start_ns_);
+  }
+
   HttpReply http_;
   Receiver receive_;
+  RequestObserver* observer_ = nullptr;
+  const Clock* clock_ = nullptr;
+  const Operation* operation_ = nullptr;
+  int64_t start_ns_ = 0;
 };
 
 struct Request {
@@ -60,6 +89,7 @@ struct Request {
 struct Operation {
   std::string target;    // "DynamoDB_20120810.PutItem"
   std::string name;      // "PutItem", for metrics and logs
+  size_t index = 0;      // its place in the table: set by OperationTable::add
   bool writes = false;
   size_t body_bytes_max = 1u << 20;
   std::function<void(Node&, const Request&, Reply)> run;
