@@ -43,18 +43,37 @@ class MemoryTable {
     Version version() const;
 
    private:
+    void settle();
     const MemoryTable& table_;
     Lsn lsn_;
     const void* node_ = nullptr;
   };
 
   /// Memory that the entries take.
-  size_t bytes() const;
-  bool empty() const;
+  size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  bool empty() const { return bytes() == 0; }
 
  private:
+  // A skip list ordered by key, then by falling LSN: the newest version of a key comes first.
   struct Node;
-  // (the implementer's)
+  static constexpr int kHeightMax = 12;
+
+  char* allocate(size_t size);
+  Node* new_node(std::string_view key, Lsn lsn, std::optional<std::string_view> image, int height);
+  int random_height();
+  /// The first node at or after (key, lsn); fills `previous` with its predecessors if given.
+  const Node* seek(std::string_view key, Lsn lsn, Node** previous) const;
+  /// The last node before (key, lsn); null if none.
+  const Node* seek_before(std::string_view key, Lsn lsn) const;
+  const Node* last() const;
+
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* free_ = nullptr;
+  size_t free_bytes_ = 0;
+  std::atomic<size_t> bytes_{0};
+  std::atomic<int> height_{1};
+  uint64_t random_ = 0x9e3779b97f4a7c15;
+  Node* head_;
 };
 
 }  // namespace millrace

@@ -1,0 +1,303 @@
+#include "core/store/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "core/store/tables.h"
+
+namespace millrace {
+namespace {
+
+constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
+
+// Wakes maintenance for what the log needs of it (spare segments) at least this often.
+constexpr uint64_t kMaintenanceLogBytes = 8u << 20;
+
+// Takes a dropped generation's item out of the drop table.
+class DropDone final : public Command {
+ public:
+  explicit DropDone(Generation generation) {
+    append_partition_prefix(kDropGeneration, std::to_string(generation), key_);
+  }
+  size_t bytes() const override { return key_.size(); }
+  void evaluate(Commit& commit) override {
+    std::string image;
+    if (auto found = commit.get(key_, image); found && *found) commit.remove(key_, std::nullopt);
+  }
+  void done(const Status&) override {}
+
+ private:
+  std::string key_;
+};
+
+}  // namespace
+
+struct Engine::State {
+  State(EngineOptions engine_options, Disk& the_disk, Clock& the_clock)
+      : options(std::move(engine_options)), disk(the_disk), clock(the_clock) {}
+
+  const EngineOptions options;
+  Disk& disk;
+  Clock& clock;
+  std::unique_ptr<Tables> tables;
+  std::unique_ptr<Log> log;
+  std::vector<CommitObserver*> observers;
+  std::vector<std::function<void()>> publication_listeners;
+  std::function<void()> maintenance_wakeup = [] {};
+  std::function<void()> step_wakeup = [] {};
+
+  std::mutex queue_mutex;  // guards queue and stopped
+  std::deque<std::unique_ptr<Command>> queue;
+  Status stopped;  // why nothing is written any more
+  std::atomic<size_t> queue_bytes{0};
+
+  /// The commit token: whoever turns it to true is the committer until it turns it back.
+  std::atomic<bool> committing{false};
+  // The committer's.
+  int64_t last_time_ms = 0;
+  uint64_t bytes_since_wakeup = 0;
+  std::vector<std::unique_ptr<Command>> batch;
+
+  std::atomic<Lsn> published{0};
+  std::atomic<bool> starved{false};  // commands wait for room in the memory tables
+  std::atomic<uint64_t> batches{0}, commands{0}, changes{0}, log_bytes{0};
+
+  void take_batch();
+  void commit_batch();
+  void publish(const FramePtr& frame);
+};
+
+namespace {
+
+class BatchCommit final : public Commit {
+ public:
+  BatchCommit(const View& base, Tables& tables, FrameBuilder& builder, int64_t time_ms)
+      : base_(base), tables_(tables), builder_(builder), time_ms_(time_ms) {}
+
+  Result<bool> get(std::string_view key, std::string& image) override {
+    // Staged changes are in the memory tables already, above every published LSN.
+    return base_.get_at(key, kNewest, image);
+  }
+  Lsn put(std::string_view key, std::string_view image, bool existed,
+          std::optional<std::string_view> old_image) override {
+    Lsn lsn = builder_.add_change(existed ? ChangeKind::kModify : ChangeKind::kInsert, key, image,
+                                  old_image);
+    tables_.insert(key, lsn, image);
+    return lsn;
+  }
+  Lsn remove(std::string_view key, std::optional<std::string_view> old_image) override {
+    Lsn lsn = builder_.add_change(ChangeKind::kRemove, key, {}, old_image);
+    tables_.insert(key, lsn, std::nullopt);
+    return lsn;
+  }
+  void set_field(EntryField tag, std::string_view value) override {
+    builder_.add_field(tag, value);
+  }
+  Lsn next_lsn() const override { return builder_.next_lsn(); }
+  int64_t time_ms() const override { return time_ms_; }
+
+ private:
+  const View& base_;
+  Tables& tables_;
+  FrameBuilder& builder_;
+  const int64_t time_ms_;
+};
+
+}  // namespace
+
+Engine::Engine(EngineOptions options, Disk& disk, Clock& clock)
+    : state_(std::make_unique<State>(std::move(options), disk, clock)) {}
+
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, leveldb::Env* env,
+                                             Clock& clock) {
+  RETURN_IF_ERROR(disk.create_folder(options.folder));
+  TablesOptions tables_options{options.folder + "/tables", options.memory_table_bytes,
+                               options.memory_tables_bytes_max, options.checkpoint_bytes,
+                               options.block_cache_bytes};
+  LogOptions log_options = options.log;
+  log_options.folder = options.folder + "/log";
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), disk, clock));
+  State& state = *engine->state_;
+
+  ASSIGN_OR_RETURN(state.tables, Tables::open(std::move(tables_options), env));
+  const auto& checkpoint = state.tables->recovered_checkpoint();
+  Lsn last = checkpoint ? checkpoint->lsn : 0;
+  auto replay = [&](const FramePtr& frame) -> Status {
+    if (last == 0 && frame->previous_checksum() != 0) {
+      return make_error(ErrorCode::kCorruption,
+                        "the tables have no checkpoint, but the log does not begin at its beginning: " +
+                            state.options.folder +
+                            "/tables was removed or replaced; restore the whole data folder");
+    }
+    last = frame->last_lsn();
+    state.last_time_ms = std::max(state.last_time_ms, frame->last_time_ms());
+    return state.tables->replay(frame);
+  };
+  // Seconds times 2^20: a log that begins anew, after its folder was lost, repeats no LSN.
+  Lsn first = static_cast<Lsn>(std::max<int64_t>(clock.wall_ms() / 1000, 1)) << 20;
+  ASSIGN_OR_RETURN(state.log, Log::open(disk, std::move(log_options), first, checkpoint, replay));
+  for (const SegmentInfo& segment : state.log->segments()) {
+    state.last_time_ms = std::max(state.last_time_ms, segment.last_time_ms);
+  }
+  if (last == 0) last = state.log->durable_lsn();
+  state.tables->publish(last, nullptr);
+  state.published.store(last, std::memory_order_release);
+  return engine;
+}
+
+Status Engine::submit(std::unique_ptr<Command>&& command) {
+  State& state = *state_;
+  size_t bytes = command->bytes();
+  std::lock_guard lock(state.queue_mutex);
+  if (!state.stopped) return state.stopped;
+  size_t queued = state.queue_bytes.load(std::memory_order_relaxed);
+  if (queued > 0 && queued + bytes > state.options.queue_bytes_max) {
+    return make_error(ErrorCode::kThrottling,
+                      "Throughput exceeds the current capacity: more writes wait than the configured "
+                      "memory holds");
+  }
+  state.queue_bytes.store(queued + bytes, std::memory_order_relaxed);
+  state.queue.push_back(std::move(command));
+  return {};
+}
+
+void Engine::State::take_batch() {
+  std::lock_guard lock(queue_mutex);
+  size_t bytes = 0;
+  while (!queue.empty()) {
+    Command& next = *queue.front();
+    if (!batch.empty() && (next.alone() || bytes + next.bytes() > options.batch_bytes)) break;
+    bool alone = next.alone();
+    bytes += next.bytes();
+    batch.push_back(std::move(queue.front()));
+    queue.pop_front();
+    if (alone) break;
+  }
+  queue_bytes.store(queue.empty() ? 0 : queue_bytes.load(std::memory_order_relaxed) - bytes,
+                    std::memory_order_relaxed);
+}
+
+void Engine::State::commit_batch() {
+  Status status;
+  {
+    std::lock_guard lock(queue_mutex);
+    status = stopped;
+  }
+  if (status) {
+    ViewPtr base = tables->view();
+    last_time_ms = std::max(last_time_ms, clock.wall_ms());
+    FrameBuilder builder(log->next_lsn());
+    BatchCommit commit(*base, *tables, builder, last_time_ms);
+    for (auto& command : batch) {
+      builder.begin_entry(last_time_ms);
+      command->evaluate(commit);
+      builder.end_entry();
+    }
+    if (!builder.empty()) {
+      // Every answer of the batch waits for this flush, also a status condition's: what it saw may have been
+      // staged by a command before it.
+      Result<FramePtr> frame = log->append(std::move(builder));
+      if (frame) {
+        publish(*frame);
+      } else {
+        status = make_error(ErrorCode::kIo, "writing has stopped: " + frame.error().message);
+        std::lock_guard lock(queue_mutex);
+        stopped = status;
+      }
+    }
+    batches.fetch_add(1, std::memory_order_relaxed);
+    commands.fetch_add(batch.size(), std::memory_order_relaxed);
+  }
+  for (auto& command : batch) command->done(status);
+  batch.clear();
+}
+
+void Engine::State::publish(const FramePtr& frame) {
+  for (CommitObserver* observer : observers) observer->on_commit(frame);
+  bool wake = tables->publish(frame->last_lsn(), frame);
+  published.store(frame->last_lsn(), std::memory_order_release);
+  changes.fetch_add(frame->last_lsn() - frame->first_lsn() + 1, std::memory_order_relaxed);
+  log_bytes.fetch_add(frame->size(), std::memory_order_relaxed);
+  bytes_since_wakeup += frame->size();
+  if (wake || bytes_since_wakeup >= kMaintenanceLogBytes) {
+    bytes_since_wakeup = 0;
+    maintenance_wakeup();
+  }
+}
+
+bool Engine::step() {
+  State& state = *state_;
+  if (state.committing.exchange(true, std::memory_order_acq_rel)) return false;
+  bool committed = false;
+  if (state.tables->full()) {
+    state.starved.store(true, std::memory_order_seq_cst);
+    // maintain() may have made room between the two lines: look again, so that no wake-up is lost.
+    if (!state.tables->full()) state.starved.store(false, std::memory_order_seq_cst);
+  }
+  if (!state.starved.load(std::memory_order_seq_cst)) {
+    state.take_batch();
+    committed = !state.batch.empty();
+    Lsn before = state.published.load(std::memory_order_relaxed);
+    if (committed) state.commit_batch();
+    if (state.published.load(std::memory_order_relaxed) == before) committed = false;
+  }
+  state.committing.store(false, std::memory_order_release);
+  if (committed) {
+    for (const auto& listener : state.publication_listeners) listener();
+  }
+  if (state.starved.load(std::memory_order_seq_cst)) return false;
+  // A thread that submitted while the token was taken got false from its own step(): its command is seen here.
+  std::lock_guard lock(state.queue_mutex);
+  return !state.queue.empty();
+}
+
+ViewPtr Engine::view() const { return state_->tables->view(); }
+
+Lsn Engine::published_lsn() const { return state_->published.load(std::memory_order_acquire); }
+
+Result<bool> Engine::maintain() {
+  State& state = *state_;
+  ASSIGN_OR_RETURN(bool more, state.tables->maintain(*state.log, [&](Generation generation) {
+    if (submit(std::make_unique<DropDone>(generation))) state.step_wakeup();
+  }));
+  if (!state.tables->full() && state.starved.exchange(false, std::memory_order_seq_cst)) {
+    state.step_wakeup();
+  }
+  if (more) return true;
+  return state.log->prepare_spare();
+}
+
+Status Engine::checkpoint() { return state_->tables->checkpoint(*state_->log); }
+
+Log& Engine::log() { return *state_->log; }
+
+void Engine::add_observer(CommitObserver* observer) { state_->observers.push_back(observer); }
+
+void Engine::add_publication_listener(std::function<void()> listener) {
+  state_->publication_listeners.push_back(std::move(listener));
+}
+
+void Engine::set_wakeups(std::function<void()> maintenance_wakeup,
+                         std::function<void()> step_wakeup) {
+  state_->maintenance_wakeup = std::move(maintenance_wakeup);
+  state_->step_wakeup = std::move(step_wakeup);
+}
+
+Engine::Statistics Engine::statistics() const {
+  const State& state = *state_;
+  return {state.batches.load(std::memory_order_relaxed),
+          state.commands.load(std::memory_order_relaxed),
+          state.changes.load(std::memory_order_relaxed),
+          state.log_bytes.load(std::memory_order_relaxed),
+          state.queue_bytes.load(std::memory_order_relaxed),
+          state.tables->memory_bytes(),
+          state.tables->checkpoint_lsn()};
+}
+
+}  // namespace millrace

@@ -1,0 +1,185 @@
+#include "core/store/memory_table.h"
+
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace millrace {
+namespace {
+
+constexpr uint32_t kRemoved = std::numeric_limits<uint32_t>::max();
+constexpr size_t kBlockBytes = 64 * 1024;
+
+}  // namespace
+
+// Key and image follow the links in the same allocation. Nodes live in blocks that are freed as a whole.
+struct MemoryTable::Node {
+  Lsn lsn;
+  uint32_t key_size;
+  uint32_t image_size;  // kRemoved for a removal
+  const char* bytes;    // key, then image
+  std::atomic<Node*> next[1];
+
+  std::string_view key() const { return {bytes, key_size}; }
+  Version version() const {
+    if (image_size == kRemoved) return {lsn, std::nullopt};
+    return {lsn, std::string_view(bytes + key_size, image_size)};
+  }
+  Node* after(int level) const { return next[level].load(std::memory_order_acquire); }
+  bool before(std::string_view other_key, Lsn other_lsn) const {
+    int order = key().compare(other_key);
+    return order < 0 || (order == 0 && lsn > other_lsn);
+  }
+};
+
+MemoryTable::MemoryTable() : head_(new_node({}, 0, std::nullopt, kHeightMax)) {
+  bytes_.store(0, std::memory_order_relaxed);
+}
+
+MemoryTable::~MemoryTable() = default;
+
+char* MemoryTable::allocate(size_t size) {
+  size = (size + alignof(Node) - 1) & ~(alignof(Node) - 1);
+  if (size > kBlockBytes / 4) {
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+    return blocks_.back().get();
+  }
+  if (size > free_bytes_) {
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(kBlockBytes));
+    free_ = blocks_.back().get();
+    free_bytes_ = kBlockBytes;
+  }
+  char* result = free_;
+  free_ += size;
+  free_bytes_ -= size;
+  return result;
+}
+
+MemoryTable::Node* MemoryTable::new_node(std::string_view key, Lsn lsn,
+                                         std::optional<std::string_view> image, int height) {
+  size_t links = sizeof(Node) + sizeof(std::atomic<Node*>) * static_cast<size_t>(height - 1);
+  size_t size = links + key.size() + (image ? image->size() : 0);
+  char* memory = allocate(size);
+  Node* node = new (memory) Node{lsn, static_cast<uint32_t>(key.size()),
+                                 image ? static_cast<uint32_t>(image->size()) : kRemoved,
+                                 memory + links, {}};
+  for (int level = 0; level < height; ++level) {
+    new (&node->next[level]) std::atomic<Node*>(nullptr);
+  }
+  if (!key.empty()) std::memcpy(memory + links, key.data(), key.size());
+  if (image && !image->empty()) {
+    std::memcpy(memory + links + key.size(), image->data(), image->size());
+  }
+  bytes_.fetch_add(size, std::memory_order_relaxed);
+  return node;
+}
+
+int MemoryTable::random_height() {
+  // xorshift64: one level in four goes one higher.
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  int height = 1;
+  for (uint64_t bits = random_; height < kHeightMax && (bits & 3) == 0; bits >>= 2) ++height;
+  return height;
+}
+
+const MemoryTable::Node* MemoryTable::seek(std::string_view key, Lsn lsn, Node** previous) const {
+  Node* node = head_;
+  for (int level = height_.load(std::memory_order_relaxed) - 1;; --level) {
+    for (Node* next = node->after(level); next != nullptr && next->before(key, lsn);
+         next = node->after(level)) {
+      node = next;
+    }
+    if (previous != nullptr) previous[level] = node;
+    if (level == 0) return node->after(0);
+  }
+}
+
+const MemoryTable::Node* MemoryTable::seek_before(std::string_view key, Lsn lsn) const {
+  Node* node = head_;
+  for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0; --level) {
+    for (Node* next = node->after(level); next != nullptr && next->before(key, lsn);
+         next = node->after(level)) {
+      node = next;
+    }
+  }
+  return node == head_ ? nullptr : node;
+}
+
+const MemoryTable::Node* MemoryTable::last() const {
+  Node* node = head_;
+  for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0; --level) {
+    for (Node* next = node->after(level); next != nullptr; next = node->after(level)) node = next;
+  }
+  return node == head_ ? nullptr : node;
+}
+
+void MemoryTable::insert(std::string_view key, Lsn lsn, std::optional<std::string_view> image) {
+  Node* previous[kHeightMax];
+  seek(key, lsn, previous);
+  int height = random_height();
+  int old_height = height_.load(std::memory_order_relaxed);
+  for (int level = old_height; level < height; ++level) previous[level] = head_;
+  // A reader that sees the new height before the links finds null links at head_: an empty level.
+  if (height > old_height) height_.store(height, std::memory_order_relaxed);
+  Node* node = new_node(key, lsn, image, height);
+  for (int level = 0; level < height; ++level) {
+    node->next[level].store(previous[level]->after(level), std::memory_order_relaxed);
+    previous[level]->next[level].store(node, std::memory_order_release);
+  }
+}
+
+std::optional<MemoryTable::Version> MemoryTable::get(std::string_view key, Lsn lsn) const {
+  const Node* node = seek(key, lsn, nullptr);
+  if (node == nullptr || node->key() != key) return std::nullopt;
+  return node->version();
+}
+
+MemoryTable::Walk::Walk(const MemoryTable& table, Lsn lsn) : table_(table), lsn_(lsn) {}
+
+// Moves on from a node that is the first of its key at or after the wanted one to the newest version
+// that is visible at lsn_, skipping keys that have none.
+void MemoryTable::Walk::settle() {
+  auto* node = static_cast<const Node*>(node_);
+  while (node != nullptr && node->lsn > lsn_) node = node->after(0);
+  node_ = node;
+}
+
+void MemoryTable::Walk::seek(std::string_view key) {
+  node_ = table_.seek(key, std::numeric_limits<Lsn>::max(), nullptr);
+  settle();
+}
+
+void MemoryTable::Walk::seek_before(std::string_view key) {
+  const Node* node = key.empty() ? table_.last()
+                                 : table_.seek_before(key, std::numeric_limits<Lsn>::max());
+  // `node` is the oldest version of its key; the newest visible one precedes or equals it.
+  while (node != nullptr && node->lsn > lsn_) {
+    node = table_.seek_before(node->key(), std::numeric_limits<Lsn>::max());
+  }
+  node_ = node == nullptr ? nullptr : table_.seek(node->key(), lsn_, nullptr);
+}
+
+void MemoryTable::Walk::next() {
+  auto* node = static_cast<const Node*>(node_);
+  std::string_view key = node->key();
+  do {
+    node = node->after(0);
+  } while (node != nullptr && node->key() == key);
+  node_ = node;
+  settle();
+}
+
+void MemoryTable::Walk::previous() {
+  std::string_view key = static_cast<const Node*>(node_)->key();
+  seek_before(key);
+}
+
+std::string_view MemoryTable::Walk::key() const { return static_cast<const Node*>(node_)->key(); }
+
+MemoryTable::Version MemoryTable::Walk::version() const {
+  return static_cast<const Node*>(node_)->version();
+}
+
+}  // namespace millrace

@@ -1,0 +1,305 @@
+#include "core/store/tables.h"
+
+#include <leveldb/write_batch.h>
+
+#include <charconv>
+
+#include "core/base/bytes.h"
+#include "core/store/leveldb_status.h"
+
+namespace millrace {
+namespace {
+
+// Bytes that one maintain() writes at most: bounds how long it holds up what runs beside it.
+constexpr size_t kWriteBytes = 1u << 20;
+constexpr int kReclaimKeys = 1000;
+constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
+
+// Persisted: generation 0 is no table's.
+std::string checkpoint_key() {
+  std::string key;
+  append_generation_prefix(0, key);
+  return key + "checkpoint";
+}
+
+// Persisted: version, lsn, segment, offset, checksum of the frame before.
+std::string encode_checkpoint(const LogCheckpoint& checkpoint) {
+  std::string bytes;
+  bytes.push_back(1);
+  put_fixed64(bytes, checkpoint.lsn);
+  put_fixed64(bytes, checkpoint.position.segment);
+  put_fixed64(bytes, checkpoint.position.offset);
+  put_fixed64(bytes, checkpoint.previous_checksum);
+  return bytes;
+}
+
+Result<LogCheckpoint> decode_checkpoint(std::string_view bytes) {
+  LogCheckpoint checkpoint;
+  ByteReader reader(bytes);
+  uint8_t version;
+  if (!reader.u8(version) || version != 1 || !reader.fixed64(checkpoint.lsn) ||
+      !reader.fixed64(checkpoint.position.segment) ||
+      !reader.fixed64(checkpoint.position.offset) ||
+      !reader.fixed64(checkpoint.previous_checksum) || !reader.empty()) {
+    return make_error(ErrorCode::kCorruption, "tables: the checkpoint record is damaged");
+  }
+  return checkpoint;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tables>> Tables::open(TablesOptions options, leveldb::Env* env) {
+  std::unique_ptr<Tables> tables(new Tables(std::move(options)));
+  RETURN_IF_ERROR(tables->open_database(env));
+  return tables;
+}
+
+Status Tables::open_database(leveldb::Env* env) {
+  block_cache_.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
+  filter_.reset(leveldb::NewBloomFilterPolicy(10));
+  leveldb::Options options;
+  options.env = env;
+  options.create_if_missing = true;
+  options.block_cache = block_cache_.get();
+  options.filter_policy = filter_.get();
+  // Uncompressed blocks are served from the page cache by mmap, without a copy.
+  options.compression = leveldb::kNoCompression;
+  leveldb::DB* db = nullptr;
+  RETURN_IF_ERROR(checked(leveldb::DB::Open(options, options_.folder, &db)));
+  db_.reset(db);
+
+  leveldb::ReadOptions read;
+  read.verify_checksums = true;
+  std::string record;
+  leveldb::Status status = db_->Get(read, checkpoint_key(), &record);
+  if (status.ok()) {
+    ASSIGN_OR_RETURN(recovered_, decode_checkpoint(record));
+    checkpoint_lsn_ = recovered_->lsn;
+  } else if (!status.IsNotFound()) {
+    return table_error(status);
+  }
+  snapshot_ = snapshot();
+  publish_locked(checkpoint_lsn_);
+  return {};
+}
+
+std::shared_ptr<const leveldb::Snapshot> Tables::snapshot() const {
+  leveldb::DB* db = db_.get();
+  return {db->GetSnapshot(), [db](const leveldb::Snapshot* held) { db->ReleaseSnapshot(held); }};
+}
+
+void Tables::publish_locked(Lsn lsn) {
+  std::vector<std::shared_ptr<const MemoryTable>> newest_first{active_};
+  for (auto it = full_.rbegin(); it != full_.rend(); ++it) newest_first.push_back(it->table);
+  view_ = std::make_shared<View>(db_.get(), snapshot_, std::move(newest_first), lsn);
+}
+
+Status Tables::replay(const FramePtr& frame) {
+  for (const EntryView& entry : *frame) {
+    for (const ChangeView& change : entry) insert(change.key, change.lsn, change.new_image);
+  }
+  publish(frame->last_lsn(), frame);
+  while (full()) RETURN_IF_ERROR(write_some(true));
+  return {};
+}
+
+bool Tables::publish(Lsn lsn, const FramePtr& frame) {
+  if (frame) active_last_frame_ = frame;
+  std::lock_guard lock(mutex_);
+  bool became_full = active_->bytes() >= options_.memory_table_bytes;
+  if (became_full) {
+    full_bytes_ += active_->bytes();
+    full_.push_back({std::move(active_), active_last_frame_});
+    active_ = std::make_shared<MemoryTable>();
+  }
+  publish_locked(lsn);
+  return became_full;
+}
+
+void Tables::rotate() {
+  std::lock_guard lock(mutex_);
+  if (active_->empty()) return;
+  full_bytes_ += active_->bytes();
+  full_.push_back({std::move(active_), active_last_frame_});
+  active_ = std::make_shared<MemoryTable>();
+  publish_locked(view_->lsn());
+}
+
+bool Tables::full() const {
+  std::lock_guard lock(mutex_);
+  return full_bytes_ >= options_.memory_tables_bytes_max;
+}
+
+ViewPtr Tables::view() const {
+  std::lock_guard lock(mutex_);
+  return view_;
+}
+
+size_t Tables::memory_bytes() const {
+  std::lock_guard lock(mutex_);
+  return full_bytes_;
+}
+
+Lsn Tables::checkpoint_lsn() const {
+  std::lock_guard lock(mutex_);
+  return checkpoint_lsn_;
+}
+
+// Writes up to kWriteBytes (or `all`) of the oldest full memory table: of each key its newest version.
+// When it is done, a new snapshot takes the memory table's place in the view.
+Status Tables::write_some(bool all) {
+  std::shared_ptr<MemoryTable> table;
+  FramePtr last_frame;
+  {
+    std::lock_guard lock(mutex_);
+    if (full_.empty()) return {};
+    table = full_.front().table;
+    last_frame = full_.front().last_frame;
+  }
+  MemoryTable::Walk walk(*table, kNewest);
+  walk.seek(resume_key_);
+  do {
+    leveldb::WriteBatch batch;
+    for (size_t bytes = 0; walk.valid() && bytes < kWriteBytes; walk.next()) {
+      MemoryTable::Version version = walk.version();
+      if (version.image) {
+        batch.Put(slice(walk.key()), slice(*version.image));
+        bytes += version.image->size();
+      } else {
+        batch.Delete(slice(walk.key()));
+      }
+      bytes += walk.key().size();
+    }
+    RETURN_IF_ERROR(checked(db_->Write(leveldb::WriteOptions(), &batch)));
+  } while (all && walk.valid());
+  if (walk.valid()) {
+    resume_key_ = walk.key();
+    return {};
+  }
+  resume_key_.clear();
+  last_applied_ = last_frame;
+  applied_bytes_ += table->bytes();
+  auto with_table = snapshot();
+  std::lock_guard lock(mutex_);
+  full_bytes_ -= table->bytes();
+  full_.pop_front();
+  snapshot_ = std::move(with_table);
+  publish_locked(view_->lsn());
+  return {};
+}
+
+bool Tables::checkpoint_due() const {
+  return checkpoint_wanted_ || (last_applied_ && applied_bytes_ >= options_.checkpoint_bytes);
+}
+
+Status Tables::take_checkpoint(Log& log) {
+  LogCheckpoint record;
+  if (last_applied_) {
+    ASSIGN_OR_RETURN(record, log.checkpoint_at(last_applied_));
+  } else if (recovered_) {
+    record = *recovered_;
+  } else {
+    checkpoint_wanted_ = false;
+    return {};
+  }
+  // The tables must not outrun a log whose appends are not synced.
+  RETURN_IF_ERROR(log.sync());
+  // Over an empty range this only forces LevelDB's memtable into a table file, which is synced.
+  leveldb::Slice nowhere("");
+  db_->CompactRange(&nowhere, &nowhere);
+  leveldb::WriteOptions synced;
+  synced.sync = true;
+  RETURN_IF_ERROR(
+      checked(db_->Put(synced, checkpoint_key(), encode_checkpoint(record))));
+  recovered_ = record;
+  last_applied_.reset();
+  applied_bytes_ = 0;
+  checkpoint_wanted_ = false;
+  {
+    std::lock_guard lock(mutex_);
+    checkpoint_lsn_ = record.lsn;
+  }
+  return find_drops();
+}
+
+// Right after a checkpoint: a dropped generation whose drop is in LevelDB now will never be replayed again,
+// so its keys can go.
+Status Tables::find_drops() {
+  std::string prefix;
+  append_generation_prefix(kDropGeneration, prefix);
+  leveldb::ReadOptions options;
+  options.verify_checksums = true;
+  std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
+  for (it->Seek(slice(prefix)); it->Valid() && it->key().starts_with(slice(prefix)); it->Next()) {
+    ASSIGN_OR_RETURN(StoreKeyView key, split_store_key({it->key().data(), it->key().size()}));
+    Generation generation = 0;
+    std::from_chars(key.partition_scalar.data(),
+                    key.partition_scalar.data() + key.partition_scalar.size(), generation);
+    bool known = reclaimed_.contains(generation);
+    for (const Drop& drop : drops_) known = known || drop.generation == generation;
+    if (!known && generation >= kFirstUserGeneration) drops_.push_back({generation});
+  }
+  return checked(it->status());
+}
+
+Status Tables::reclaim_some(Drop& drop) {
+  std::string prefix;
+  append_generation_prefix(drop.generation, prefix);
+  leveldb::ReadOptions options;
+  options.fill_cache = false;
+  std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
+  leveldb::WriteBatch batch;
+  int count = 0;
+  for (it->Seek(slice(prefix));
+       count < kReclaimKeys && it->Valid() && it->key().starts_with(slice(prefix)); it->Next()) {
+    batch.Delete(it->key());
+    ++count;
+  }
+  RETURN_IF_ERROR(checked(it->status()));
+  if (count > 0) return checked(db_->Write(leveldb::WriteOptions(), &batch));
+  drop.emptied = true;
+  checkpoint_wanted_ = true;
+  return {};
+}
+
+Result<bool> Tables::maintain(Log& log, const std::function<void(Generation)>& dropped) {
+  bool waiting;
+  {
+    std::lock_guard lock(mutex_);
+    waiting = !full_.empty();
+  }
+  if (waiting) {
+    RETURN_IF_ERROR(write_some(false));
+    return true;
+  }
+  if (checkpoint_due()) {
+    RETURN_IF_ERROR(take_checkpoint(log));
+    for (const Drop& drop : drops_) {
+      if (!drop.emptied) continue;
+      reclaimed_.insert(drop.generation);
+      dropped(drop.generation);
+    }
+    std::erase_if(drops_, [](const Drop& drop) { return drop.emptied; });
+    return true;
+  }
+  for (Drop& drop : drops_) {
+    if (drop.emptied) continue;
+    RETURN_IF_ERROR(reclaim_some(drop));
+    return true;
+  }
+  return false;
+}
+
+Status Tables::checkpoint(Log& log) {
+  rotate();
+  for (;;) {
+    {
+      std::lock_guard lock(mutex_);
+      if (full_.empty()) break;
+    }
+    RETURN_IF_ERROR(write_some(true));
+  }
+  return last_applied_ ? take_checkpoint(log) : Status{};
+}
+
+}  // namespace millrace

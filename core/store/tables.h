@@ -1,0 +1,124 @@
+#pragma once
+
+#include <leveldb/cache.h>
+#include <leveldb/db.h>
+#include <leveldb/env.h>
+#include <leveldb/filter_policy.h>
+
+#include <deque>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/model/schema.h"
+#include "core/store/frame.h"
+#include "core/store/log.h"
+#include "core/store/memory_table.h"
+#include "core/store/view.h"
+
+namespace millrace {
+
+struct TablesOptions {
+  std::string folder;
+  size_t memory_table_bytes = 8u << 20;
+  size_t memory_tables_bytes_max = 64u << 20;
+  uint64_t checkpoint_bytes = 64u << 20;
+  size_t block_cache_bytes = 8u << 20;
+};
+
+/// The item tables: memory tables over LevelDB, the published view of both, and how the one becomes the
+/// other. Two threads work on it: the committer (insert, publish) and maintenance (maintain); views are
+/// read from any.
+///
+/// LevelDB is written without sync, and a checkpoint is what makes it durable: LevelDB's own memtable is
+/// forced into table files, then the log's position is recorded with sync (key: generation 0,
+/// "checkpoint"). Recovery replays the log from there; what is in LevelDB already does no harm.
+class Tables {
+ public:
+  static Result<std::unique_ptr<Tables>> open(TablesOptions options, leveldb::Env* env);
+
+  /// Where the log is to be replayed from; none if no checkpoint was ever taken.
+  const std::optional<LogCheckpoint>& recovered_checkpoint() const { return recovered_; }
+  /// Applies a frame of the log during recovery.
+  Status replay(const FramePtr& frame);
+
+  // The committer's.
+
+  /// Stages a change; it is in no view until publish().
+  void insert(std::string_view key, Lsn lsn, std::optional<std::string_view> image) {
+    active_->insert(key, lsn, image);
+  }
+  /// Publishes everything up to `lsn`; `frame` is the last frame of it (none: nothing new was logged).
+  /// True if a memory table became full, so that maintain() has work.
+  bool publish(Lsn lsn, const FramePtr& frame);
+  /// Puts the active memory table behind a new one, if it holds anything.
+  void rotate();
+  /// Whether the memory tables have reached their bound.
+  bool full() const;
+
+  ViewPtr view() const;
+  size_t memory_bytes() const;
+  Lsn checkpoint_lsn() const;
+
+  // Maintenance.
+
+  /// One unit of work: part of a memory table to LevelDB, a checkpoint, part of a dropped generation's space.
+  /// `dropped` is called with a generation whose space has come back for good: the caller then removes its
+  /// item from the drop table. True if there is more to do.
+  Result<bool> maintain(Log& log, const std::function<void(Generation)>& dropped);
+  /// Writes all memory tables and takes a checkpoint.
+  Status checkpoint(Log& log);
+
+ private:
+  struct Full {
+    std::shared_ptr<MemoryTable> table;
+    FramePtr last_frame;  // none if recovery filled it from frames it does not hold
+  };
+  struct Drop {
+    Generation generation;
+    bool emptied = false;  // all its keys are removed, but no checkpoint has made that durable yet
+  };
+
+  explicit Tables(TablesOptions options) : options_(std::move(options)) {}
+  Status open_database(leveldb::Env* env);
+  std::shared_ptr<const leveldb::Snapshot> snapshot() const;
+  void publish_locked(Lsn lsn);
+  Status write_some(bool all);
+  bool checkpoint_due() const;
+  Status take_checkpoint(Log& log);
+  Status find_drops();
+  Status reclaim_some(Drop& drop);
+
+  const TablesOptions options_;
+  std::unique_ptr<leveldb::Cache> block_cache_;
+  std::unique_ptr<const leveldb::FilterPolicy> filter_;
+  std::unique_ptr<leveldb::DB> db_;
+  std::optional<LogCheckpoint> recovered_;
+
+  std::shared_ptr<MemoryTable> active_ = std::make_shared<MemoryTable>();  // the committer's
+  FramePtr active_last_frame_;                                            // the committer's
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::deque<Full> full_;     // oldest first
+  std::shared_ptr<const leveldb::Snapshot> snapshot_;
+  ViewPtr view_;
+  Lsn checkpoint_lsn_ = 0;
+  size_t full_bytes_ = 0;
+
+  // Maintenance's.
+  std::string resume_key_;   // where the memory table being written was left
+  FramePtr last_applied_;    // last frame wholly in LevelDB
+  uint64_t applied_bytes_ = 0;  // memory table bytes written since the last checkpoint
+  bool checkpoint_wanted_ = false;
+  std::vector<Drop> drops_;
+  std::set<Generation> reclaimed_;
+};
+
+}  // namespace millrace
