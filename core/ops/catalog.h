@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,8 +53,8 @@ struct Table {
 using TablePtr = std::shared_ptr<const Table>;
 
 /// The definitions of all tables, published: an observer of the log. A table's definition is an item of the
-/// catalogue's system table (key: its name; a deleted table with streams still readable stays as
-/// `#deleted/<generation>`), changed by commands that are evaluated alone, so that what is published is what
+/// catalogue's system table (key: its name; a deleted table with streams still readable, or whose old images
+/// were kept for a subscription, stays as `#deleted/<generation>`), changed by commands that are evaluated alone, so that what is published is what
 /// any other command must see. Thread-safe.
 class Catalog final : public CommitObserver {
  public:
@@ -71,6 +72,18 @@ class Catalog final : public CommitObserver {
   std::string table_arn(std::string_view table_name) const;
   std::string stream_arn(const Table& table, const StreamDefinition& stream) const;
 
+  /// From now on CreateTable sets Table::keep_old_images of tables of this name (empty: of every name), so
+  /// that none of their changes lacks its old image. Not persisted: a subscription that needs old images asks
+  /// at every start, before the first command.
+  void keep_old_images_of(std::string table_name) {
+    std::lock_guard lock(mutex_);
+    kept_old_images_.insert(std::move(table_name));
+  }
+  bool keeps_old_images(std::string_view table_name) const {
+    std::lock_guard lock(mutex_);
+    return kept_old_images_.contains("") || kept_old_images_.contains(table_name);
+  }
+
   void on_commit(const FramePtr& frame) override;
 
   /// The catalogue's store key and item for a table, and back. Persisted.
@@ -84,6 +97,7 @@ class Catalog final : public CommitObserver {
   mutable std::mutex mutex_;
   std::map<std::string, TablePtr, std::less<>> by_name_;
   std::map<Generation, TablePtr> by_generation_;
+  std::set<std::string, std::less<>> kept_old_images_;
 };
 
 }  // namespace millrace
