@@ -26,6 +26,10 @@ def refused(code, message=None, status=400):
 class Refusal:
     response = None
 
+    @property
+    def message(self):
+        return self.response["Error"]["Message"]
+
 
 def invalid(message):
     return refused("ValidationException", message)

@@ -1,0 +1,226 @@
+"""The program: configuration, its data folder, damage, restart, and the end."""
+
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import definition
+from expecting import item
+from peers import sidecar as peer
+from peers.process import NotReady, wait_until
+from peers.sidecar import Sidecar
+from raw import Connection
+
+pytestmark = pytest.mark.ours
+
+
+@pytest.fixture
+def sidecar(tmp_path):
+    """A sidecar that is not started yet."""
+    made = Sidecar(tmp_path)
+    yield made
+    made.kill()
+
+
+def run(*words, seconds=20):
+    return subprocess.run(
+        [str(peer.binary()), *map(str, words)], capture_output=True, text=True, timeout=seconds
+    )
+
+
+def test_help_names_the_flags():
+    told = run("--help")
+    assert told.returncode == 0
+    for flag in ("--config", "--data", "--listen", "--admin", "--cache-bytes", "--durability"):
+        assert flag in told.stdout
+
+
+def test_an_unknown_flag_ends_with_2():
+    assert run("--nonsense").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("listen: 127.0.0.1:8000\nlissen: 1\n", 2, "lissen"),
+        ("listen: nowhere\n", 1, "listen"),
+        ("threads: many\n", 1, "threads"),
+        ("durability: sometimes\n", 1, "durability"),
+        ("cache:\n  bytes: lots\n", 2, "bytes"),
+        ("connectors:\n  - name: a\n    kind: carrier-pigeon\n", 3, "carrier-pigeon"),
+        ("connectors:\n  - name: a\n    kind: kafka\n    tables: [t]\n", None, "brokers"),
+        ("listen: [1, 2\n", None, ""),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_told_with_its_place(tmp_path, text, line, word):
+    config = tmp_path / "mistaken.yaml"
+    config.write_text(text)
+    told = run("--config", config, "--data", tmp_path / "data")
+    assert told.returncode == 2
+    assert "mistaken.yaml" in told.stderr
+    assert word in told.stderr
+    if line:
+        assert f":{line}" in told.stderr or f"line {line}" in told.stderr
+
+
+def test_a_missing_configuration_file_ends_with_2(tmp_path):
+    told = run("--config", tmp_path / "absent.yaml")
+    assert told.returncode == 2
+    assert "absent.yaml" in told.stderr
+
+
+def test_other_addresses_than_loopback_need_the_flag(tmp_path):
+    told = run("--listen", "0.0.0.0:18000", "--data", tmp_path / "data")
+    assert told.returncode == 2
+    assert "--insecure-no-auth" in told.stderr
+
+
+def test_sigterm_drains_and_ends_with_0(sidecar):
+    sidecar.start()
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films"))
+        assert sidecar.stop() == 0
+
+
+def test_sigint_ends_with_0(sidecar):
+    sidecar.start()
+    sidecar.process.signal(signal.SIGINT)
+    assert sidecar.process.wait(20) == 0
+
+
+def test_the_administrative_port(sidecar):
+    sidecar.start()
+
+    def get(path):
+        with urllib.request.urlopen(f"http://{sidecar.admin}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+
+    assert get("/livez")[0] == 200
+    assert get("/readyz")[0] == 200
+    status, metrics = get("/metrics")
+    assert status == 200
+    assert "# TYPE" in metrics
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get("/nowhere")
+    assert refused.value.code == 404
+
+
+def test_tables_and_items_survive_a_restart(sidecar):
+    sidecar.start()
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films", view_type="NEW_IMAGE"))
+        for n in range(100):
+            connection.call("PutItem", {"TableName": "films", "Item": item(pk=f"k{n}", n=n)})
+        described = connection.call("DescribeTable", {"TableName": "films"})
+    for end in (sidecar.stop, sidecar.kill):
+        end()
+        sidecar.start()
+        with Connection(sidecar.endpoint) as connection:
+            assert connection.call("DescribeTable", {"TableName": "films"})["Table"].items() >= {
+                key: value
+                for key, value in described["Table"].items()
+                if key in ("TableId", "TableArn", "LatestStreamArn", "KeySchema")
+            }.items()
+            found = connection.call("Scan", {"TableName": "films"})
+            assert found["Count"] == 100
+
+
+def test_a_second_process_on_the_folder_is_told_who_holds_it(sidecar, tmp_path):
+    sidecar.start()
+    second = Sidecar(tmp_path / "second", {"data": str(sidecar.data)})
+    second.launch()
+    assert second.process.wait(20) not in (0, None)
+    assert str(sidecar.process.pid) in second.process.tail()
+    with Connection(sidecar.endpoint) as connection:
+        assert connection.send({}, "ListTables").status == 200
+
+
+def log_segments(data):
+    """The log's segment files, oldest first: the files of the folder `log`, by name."""
+    found = sorted(path for path in data.rglob("*") if path.is_file() and "log" in path.parent.name)
+    assert found, sorted(data.rglob("*"))
+    return found
+
+
+def test_a_damaged_log_is_refused_by_segment_and_offset(sidecar):
+    sidecar.start()
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films"))
+        for n in range(200):
+            connection.call(
+                "PutItem", {"TableName": "films", "Item": item(pk=f"k{n}", text="needle" * 20)}
+            )
+    sidecar.kill()
+    for segment in log_segments(sidecar.data):
+        content = segment.read_bytes()
+        position = content.find(b"needle")
+        if position >= 0:
+            break
+    else:
+        raise AssertionError("no segment holds the items")
+    with segment.open("r+b") as file:
+        file.seek(position)
+        file.write(b"N")
+    sidecar.launch()
+    assert sidecar.process.wait(20) not in (0, None)
+    told = sidecar.process.tail(10)
+    assert segment.name in told
+    assert "offset" in told
+
+
+def test_a_torn_last_write_is_cut_off(sidecar):
+    """Rubbish after the last frame is what a crash leaves, not damage."""
+    sidecar.start()
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films"))
+        connection.call("PutItem", {"TableName": "films", "Item": item(pk="kept", text="needle")})
+    sidecar.kill()
+    segment = next(one for one in reversed(log_segments(sidecar.data)) if b"needle" in one.read_bytes())
+    content = segment.read_bytes()
+    end = len(content.rstrip(b"\0"))
+    with segment.open("r+b") as file:
+        file.seek((end + 4096) // 4096 * 4096)
+        file.write(os.urandom(700))
+    sidecar.start()
+    with Connection(sidecar.endpoint) as connection:
+        found = connection.call("GetItem", {"TableName": "films", "Key": item(pk="kept")})
+        assert found["Item"] == item(pk="kept", text="needle")
+
+
+def test_a_newer_format_is_refused_by_name(sidecar):
+    sidecar.start()
+    sidecar.stop()
+    (sidecar.data / "FORMAT").write_text("millrace 999999\n")
+    sidecar.launch()
+    assert sidecar.process.wait(20) not in (0, None)
+    assert "FORMAT" in sidecar.process.tail(10)
+
+
+def test_a_taken_port_is_told(sidecar, tmp_path):
+    sidecar.start()
+    second = Sidecar(tmp_path / "second", {"listen": f"127.0.0.1:{sidecar.port}"})
+    second.launch()
+    assert second.process.wait(20) not in (0, None)
+    assert str(sidecar.port) in second.process.tail(10)
+
+
+def test_a_start_is_quick(sidecar):
+    """The mark is 50 ms; this bound only catches a start that waits for something."""
+    sidecar.start()
+    sidecar.stop()
+    started = time.monotonic()
+    sidecar.launch()
+    wait_until(sidecar.ready, 10, "the sidecar is ready", sidecar.process)
+    assert time.monotonic() - started < 2
+
+
+def test_not_ready_is_told_when_the_program_ends(tmp_path):
+    """The tests' own waiting: a program that ends is not waited for."""
+    broken = Sidecar(tmp_path, flags=["--nonsense"])
+    with pytest.raises(NotReady):
+        broken.start()

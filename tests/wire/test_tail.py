@@ -1,0 +1,127 @@
+"""millrace tail: each change as it happens."""
+
+import json
+import queue
+import subprocess
+import threading
+
+import pytest
+
+from conftest import definition, unused_name
+from expecting import item
+from peers import sidecar as peer
+from raw import Connection
+
+pytestmark = pytest.mark.ours
+
+
+class Tail:
+    """A running `millrace tail`; its lines come through a queue."""
+
+    def __init__(self, sidecar, table, *flags):
+        self._child = subprocess.Popen(
+            [str(peer.binary()), "tail", table, *flags, "--admin", sidecar.admin],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self._child.stdout:
+            self._lines.put(line)
+
+    def line(self, seconds=10):
+        return self._lines.get(timeout=seconds)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._child.terminate()
+        try:
+            self._child.wait(10)
+        finally:
+            self._child.kill()
+
+    def end(self):
+        self._child.terminate()
+        return self._child.wait(10)
+
+
+@pytest.fixture
+def connection(sidecar):
+    with Connection(sidecar.endpoint) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tailed(connection):
+    name = unused_name()
+    connection.call("CreateTable", definition(name, view_type="NEW_AND_OLD_IMAGES"))
+    yield name
+    connection.call("DeleteTable", {"TableName": name})
+
+
+def put(connection, table, **attributes):
+    connection.call("PutItem", {"TableName": table, "Item": item(**attributes)})
+
+
+def test_json_shows_all_changes_from_the_start(sidecar, connection, tailed):
+    put(connection, tailed, pk="a", n=1)
+    put(connection, tailed, pk="a", n=2)
+    with Tail(sidecar, tailed, "--json", "--from", "trim_horizon") as tail:
+        first, second = json.loads(tail.line()), json.loads(tail.line())
+        assert (first["eventName"], second["eventName"]) == ("INSERT", "MODIFY")
+        assert second["dynamodb"]["NewImage"] == item(pk="a", n=2)
+        assert second["dynamodb"]["OldImage"] == item(pk="a", n=1)
+        connection.call("DeleteItem", {"TableName": tailed, "Key": item(pk="a")})
+        assert json.loads(tail.line())["eventName"] == "REMOVE"
+
+
+def test_latest_shows_only_what_happens_from_now_on(sidecar, connection, tailed):
+    put(connection, tailed, pk="before")
+    with Tail(sidecar, tailed, "--json", "--from", "latest") as tail:
+        # The tail starts at some moment, so changes are made until it shows one.
+        for n in range(200):
+            put(connection, tailed, pk="now", n=n)
+            try:
+                line = tail.line(0.1)
+                break
+            except queue.Empty:
+                continue
+        assert json.loads(line)["dynamodb"]["Keys"] == item(pk="now")
+
+
+def test_a_table_without_a_stream_can_be_tailed(sidecar, connection):
+    name = unused_name()
+    connection.call("CreateTable", definition(name))
+    with Tail(sidecar, name, "--json", "--from", "latest") as tail:
+        for n in range(200):
+            put(connection, name, pk="now", n=n)
+            try:
+                line = tail.line(0.1)
+                break
+            except queue.Empty:
+                continue
+        assert json.loads(line)["dynamodb"]["Keys"] == item(pk="now")
+    connection.call("DeleteTable", {"TableName": name})
+
+
+def test_people_see_key_and_kind(sidecar, connection, tailed):
+    put(connection, tailed, pk="readable")
+    with Tail(sidecar, tailed, "--from", "trim_horizon") as tail:
+        assert "readable" in tail.line()
+
+
+def test_an_unknown_table_is_told(sidecar):
+    told = subprocess.run(
+        [str(peer.binary()), "tail", "absent-table", "--admin", sidecar.admin],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert told.returncode != 0
+    assert "absent-table" in told.stderr
