@@ -200,7 +200,7 @@ void Engine::State::commit_batch() {
       builder.end_entry();
     }
     if (!builder.empty()) {
-      // Every answer of the batch waits for this flush, also a status condition's: what it saw may have been
+      // Every answer of the batch waits for this flush, also a failed condition's: what it saw may have been
       // staged by a command before it.
       Result<FramePtr> frame = log->append(std::move(builder));
       if (frame) {
