@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/base/random.h"
+#include "core/model/schema.h"
 
 namespace millrace {
 namespace {
