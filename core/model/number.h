@@ -17,8 +17,9 @@ class Number {
  public:
   Number() = default;  // zero
 
-  /// Parses what a client may send (`-12.50`, `1e3`, ` 5`...); DynamoDB's ValidationException for text
-  /// that is not a number, has more than 38 significant digits, or lies out of range.
+  /// Parses what a client may send (`-12.50`, `+1e3`, `5.`; no white space); DynamoDB's
+  /// ValidationException for text that is not a number, has more than 38 significant digits, or
+  /// lies out of range.
   static Result<Number> parse(std::string_view text);
 
   /// The canonical text that DynamoDB answers: no exponent, no leading or trailing zeros ("0.0012",
@@ -32,12 +33,13 @@ class Number {
   /// The inverse. `bytes` must come from append_ordered; kCorruption otherwise.
   static Result<Number> from_ordered(std::string_view bytes);
 
-  /// Exact sum or difference, rounded nowhere: a ValidationException when it needs more than 38 digits
-  /// or leaves the range (DynamoDB's wording for number overflow and underflow).
+  /// Exact sum or difference, rounded nowhere: a ValidationException when it needs more than 38
+  /// digits or leaves the range (DynamoDB's wording for number overflow and underflow).
   static Result<Number> add(const Number& a, const Number& b);
   static Result<Number> subtract(const Number& a, const Number& b);
 
-  /// Bytes that DynamoDB charges: 1 + ceil(integer digits/2) + ceil(fraction digits/2), +1 if negative.
+  /// Bytes that DynamoDB charges: 1 + ceil(integer digits/2) + ceil(fraction digits/2), +1 if
+  /// negative.
   size_t charged_size() const;
 
   bool is_zero() const { return digits_count_ == 0; }

@@ -42,8 +42,8 @@ inline constexpr size_t kSortKeyBytesMax = 1024;
 //   generation:u64 big-endian, xxh3_64 of the partition key's scalar bytes:u64 big-endian,
 //   length of the partition key's scalar bytes:u16 big-endian, those bytes, sort key's scalar bytes
 //
-// Scalar bytes of a number are Number::append_ordered's. Within a partition memcmp gives the order of
-// sort keys that DynamoDB promises.
+// Scalar bytes of a number are Number::append_ordered's. Within a partition memcmp gives the order
+// of sort keys that DynamoDB promises.
 
 /// Appends the prefix of all keys of a table.
 void append_generation_prefix(Generation generation, std::string& out);
@@ -51,10 +51,12 @@ void append_generation_prefix(Generation generation, std::string& out);
 void append_partition_prefix(Generation generation, std::string_view partition_scalar,
                              std::string& out);
 
-/// Builds the store key of `key`, a map of exactly the key attributes (`exact`, as in GetItem's Key) or
-/// of an item with more (`!exact`, as in PutItem's Item). Errors are DynamoDB's ValidationExceptions:
-/// missing key, wrong type, empty value, too long, "The provided key element does not match the schema".
-Result<std::string> store_key(const KeySchema& schema, Generation generation, MapView key, bool exact);
+/// Builds the store key of `key`, a map of exactly the key attributes (`exact`, as in GetItem's
+/// Key) or of an item with more (`!exact`, as in PutItem's Item). Errors are DynamoDB's
+/// ValidationExceptions: missing key, wrong type, empty value, too long, "The provided key element
+/// does not match the schema".
+Result<std::string> store_key(const KeySchema& schema, Generation generation, MapView key,
+                              bool exact);
 
 /// The parts of a store key.
 struct StoreKeyView {

@@ -28,7 +28,8 @@ enum class ValueType : uint8_t {
   kMap = 10,
 };
 
-/// DynamoDB's name of a type on the wire: "S", "N", "B", "SS", "NS", "BS", "BOOL", "NULL", "L", "M".
+/// DynamoDB's name of a type on the wire: "S", "N", "B", "SS", "NS", "BS", "BOOL", "NULL", "L",
+/// "M".
 std::string_view wire_name(ValueType type);
 
 // The encoding of a value (persisted; from the wire to the log, the tables and the cache):
@@ -165,7 +166,8 @@ class ItemView {
   std::string_view bytes_;
 };
 
-/// Checks bytes from disk: a well-formed canonical item, nested at most 32 deep. kCorruption if not.
+/// Checks bytes from disk: a well-formed canonical item, nested at most 32 deep. kCorruption if
+/// not.
 Status validate_item(std::string_view encoded_item);
 
 /// A value as a tree, for building and changing; encode() gives its canonical bytes.
