@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "cache/item_shard.h"
+#include "core/base/clock.h"
+#include "core/model/value.h"
+#include "core/ops/read_cache.h"
+#include "core/store/engine.h"
+#include "core/store/frame.h"
+#include "core/store/lsn.h"
+
+namespace millrace::cache {
+
+struct ItemCacheOptions {
+  /// Of everything the cache keeps: keys, items, tables, what the eviction policy remembers.
+  size_t bytes_max = 64u << 20;
+  /// How long an entry may serve at most: a backstop, coherence does not rest on it. DAX's default.
+  /// 0: for ever.
+  uint32_t ttl_s = 300;
+  /// Independent slices with a lock each, a power of two; 0: one for each 4 MB.
+  size_t shards = 0;
+};
+
+/// The item cache: coherent with the log by write-through (on_commit) and LSN-guarded fills.
+/// Thread-safe. The engine must call on_commit with rising LSNs, before the frame's changes can be
+/// seen in any view.
+class ItemCache final : public ReadCache, public CommitObserver {
+ public:
+  /// `clock` outlives the cache.
+  ItemCache(ItemCacheOptions options, Clock& clock);
+  ~ItemCache() override;
+
+  /// `use` may also run outside of the lock; it must not call the cache. See ReadCache for the
+  /// rest.
+  Outcome find(std::string_view key, Lsn published,
+               const std::function<void(const CachedAnswer&)>& use,
+               std::function<void()> resume) override;
+  /// Runs the waiting readers' `resume` before it returns, holding no lock.
+  void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
+  void abandon(std::string_view key) override;
+
+  void on_commit(const FramePtr& frame) override;
+
+  /// Drops all entries. Coherent at any time.
+  void clear();
+
+  /// Summed over the shards, which are looked at one after the other.
+  ItemCacheStatistics statistics() const;
+
+ private:
+  struct Shard;
+
+  Shard& shard_of(uint64_t hash) const;
+  uint32_t now_s() const;
+  uint32_t expiry_s(uint64_t hash, uint32_t now_s) const;
+  void write(const ChangeView& change, uint32_t now_s);
+  void serve_encoded(Shard& shard, const Entry* seen, Entry::Content wire_content, uint64_t hash,
+                     const std::function<void(const CachedAnswer&)>& use);
+
+  const ItemCacheOptions options_;
+  Clock& clock_;
+  const size_t shard_mask_;
+  const uint32_t absent_crc32_;
+  std::unique_ptr<Shard[]> shards_;
+};
+
+}  // namespace millrace::cache

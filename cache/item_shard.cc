@@ -1,0 +1,132 @@
+#include "cache/item_shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+
+namespace millrace::cache {
+
+ItemShard::ItemShard(size_t bytes_max) : bytes_max_(bytes_max), policy_(bytes_max) {}
+
+ItemShard::~ItemShard() {
+  EntryChain left;
+  clear(left);
+}
+
+Entry* ItemShard::find(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left) {
+  auto it = table_.find(Lookup{key, hash});
+  if (it == table_.end()) return nullptr;
+  if (it->entry->expires_s() > now_s) return it->entry;
+  ++statistics_.expirations;
+  leave(it, left);
+  return nullptr;
+}
+
+void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh,
+                      EntryChain& left) {
+  ++statistics_.writes;
+  auto it = table_.find(Lookup{key, hash});
+  if (!fresh) {
+    watermark_ = std::max(watermark_, lsn);
+    if (it != table_.end()) leave(it, left);
+    return;
+  }
+  if (it == table_.end()) {
+    insert(std::move(fresh), /*by_read=*/false, left);
+    return;
+  }
+  // The successor keeps the key's LSN from falling, so the predecessor need not raise the
+  // watermark.
+  CHECK(it->entry->lsn() < lsn);
+  Entry* old = std::exchange(it->entry, fresh.release());
+  policy_.replace(*old, *it->entry);
+  left.push(*old);
+  evict_to_limit(left);
+}
+
+bool ItemShard::fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh,
+                     EntryChain& left) {
+  auto it = table_.find(Lookup{key, hash});
+  if (it != table_.end()) {
+    // No change came between the entry and the view, or it would have replaced the entry: they are
+    // equal, or the view is the older one.
+    if (it->entry->lsn() > lsn) ++statistics_.fills_refused;
+    return true;
+  }
+  if (lsn < watermark_ || !fresh) {
+    ++statistics_.fills_refused;
+    return false;
+  }
+  ++statistics_.fills;
+  const Entry* entry = fresh.get();
+  insert(std::move(fresh), /*by_read=*/true, left);
+  it = table_.find(Lookup{key, hash});
+  return it != table_.end() && it->entry == entry;
+}
+
+void ItemShard::render(std::string_view key, uint64_t hash, const Entry* seen, Lsn seen_lsn,
+                       Entry::Ptr wire, EntryChain& left) {
+  auto it = table_.find(Lookup{key, hash});
+  // An entry of the same key and LSN in the same place is the same item, even if it is another
+  // entry.
+  if (it == table_.end() || it->entry != seen || it->entry->lsn() != seen_lsn ||
+      it->entry->form() != EntryForm::kEncoded) {
+    return;
+  }
+  if (!wire) {
+    leave(it, left);
+    return;
+  }
+  Entry* old = std::exchange(it->entry, wire.release());
+  policy_.replace(*old, *it->entry);
+  left.push(*old);
+  evict_to_limit(left);
+}
+
+void ItemShard::clear(EntryChain& left) {
+  while (!table_.empty()) leave(table_.cbegin(), left);
+}
+
+ItemCacheStatistics ItemShard::statistics() const {
+  ItemCacheStatistics statistics = statistics_;
+  statistics.entries = table_.size();
+  statistics.bytes = bytes();
+  return statistics;
+}
+
+size_t ItemShard::table_bytes() const {
+  // Boost's groups: fifteen slots and sixteen bytes of metadata.
+  return table_.bucket_count() * sizeof(Slot) + table_.bucket_count() / 15 * 16;
+}
+
+void ItemShard::leave(Table::const_iterator it, EntryChain& left) {
+  Entry& entry = *it->entry;
+  policy_.remove(entry);
+  table_.erase(it);
+  retire(entry, left);
+}
+
+void ItemShard::retire(Entry& entry, EntryChain& left) {
+  if (entry.written()) watermark_ = std::max(watermark_, entry.lsn());
+  left.push(entry);
+}
+
+void ItemShard::insert(Entry::Ptr fresh, bool by_read, EntryChain& left) {
+  Entry* entry = fresh.release();
+  table_.insert(Slot{entry});
+  policy_.insert(*entry, by_read);
+  evict_to_limit(left);
+}
+
+void ItemShard::evict_to_limit(EntryChain& left) {
+  while (bytes() > bytes_max_) {
+    Entry* entry = policy_.evict();
+    if (!entry) return;
+    ++statistics_.evictions;
+    table_.erase(Lookup{entry->key(), entry->hash()});
+    retire(*entry, left);
+  }
+}
+
+}  // namespace millrace::cache

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "cache/entry.h"
+#include "cache/reads_in_flight.h"
+#include "cache/s3_fifo.h"
+#include "core/store/lsn.h"
+
+namespace millrace::cache {
+
+/// What happened in the cache since the start, and what is in it now.
+struct ItemCacheStatistics {
+  uint64_t hits = 0;
+  uint64_t misses = 0;    // that led to a read of the store meant to fill
+  uint64_t waits = 0;     // that waited for such a read
+  uint64_t bypasses = 0;  // that read the store for themselves
+  uint64_t fills = 0;
+  uint64_t fills_refused = 0;  // might have brought back the past, or were too large
+  uint64_t writes = 0;
+  uint64_t evictions = 0;
+  uint64_t expirations = 0;
+  uint64_t entries = 0;
+  uint64_t bytes = 0;
+};
+
+/// The entries of one slice of the keys and the rules by which they come and go. Not thread-safe.
+///
+/// Invariant: let L be the LSN of the last change of a key that write() was told of. Then either
+/// the key's entry is the item as of L or later, or there is none and L <= watermark(). So a fill
+/// is right exactly if it finds no entry and its view is not below the watermark. Hence every entry
+/// that a write put here raises the watermark to its LSN when it leaves, in whatever way; one that
+/// a fill put here need not, since L <= watermark() held when it came, and a later change would
+/// have replaced it.
+class ItemShard {
+ public:
+  /// `bytes_max`: of entries, table and policy together.
+  explicit ItemShard(size_t bytes_max);
+  ~ItemShard();
+
+  /// The largest Entry::bytes() that is kept: a shard shall hold a few at least.
+  size_t entry_bytes_max() const { return bytes_max_ / 4; }
+
+  /// The key's entry that has not expired; null if there is none. Not counted as a use.
+  Entry* find(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left);
+  void use(Entry& entry) {
+    ++statistics_.hits;
+    policy_.use(entry);
+  }
+
+  /// A change of `key` at `lsn`. `fresh`: its entry, null if it is too large to keep.
+  void write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, EntryChain& left);
+
+  /// What a view at `lsn` had. True if the key has an entry afterwards.
+  bool fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, EntryChain& left);
+
+  /// Puts the wire-ready form of an entry seen earlier into its place, if it is still there; `wire`
+  /// null: too large, the entry leaves. `seen` may be dangling: it is compared, not read.
+  void render(std::string_view key, uint64_t hash, const Entry* seen, Lsn seen_lsn, Entry::Ptr wire,
+              EntryChain& left);
+
+  void clear(EntryChain& left);
+
+  ReadsInFlight& reads() { return reads_; }
+  ItemCacheStatistics& counters() { return statistics_; }
+  ItemCacheStatistics statistics() const;
+  size_t bytes() const { return policy_.bytes() + policy_.overhead_bytes() + table_bytes(); }
+  Lsn watermark() const { return watermark_; }
+
+ private:
+  struct Slot {
+    mutable Entry* entry;  // its key stays the same
+  };
+  struct Lookup {
+    std::string_view key;
+    uint64_t hash;
+  };
+  struct Hash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    size_t operator()(const Slot& slot) const { return slot.entry->hash(); }
+    size_t operator()(const Lookup& lookup) const { return lookup.hash; }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Slot& a, const Slot& b) const { return a.entry->key() == b.entry->key(); }
+    bool operator()(const Lookup& a, const Slot& b) const { return a.key == b.entry->key(); }
+    bool operator()(const Slot& a, const Lookup& b) const { return a.entry->key() == b.key; }
+  };
+  using Table = boost::unordered_flat_set<Slot, Hash, Equal>;
+
+  size_t table_bytes() const;
+  /// Everything that takes an entry out of the table comes through here.
+  void leave(Table::const_iterator it, EntryChain& left);
+  void retire(Entry& entry, EntryChain& left);
+  void insert(Entry::Ptr fresh, bool by_read, EntryChain& left);
+  void evict_to_limit(EntryChain& left);
+
+  const size_t bytes_max_;
+  Table table_;
+  S3Fifo<Entry> policy_;
+  Lsn watermark_ = 0;
+  ReadsInFlight reads_;
+  ItemCacheStatistics statistics_;
+};
+
+}  // namespace millrace::cache
