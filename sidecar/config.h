@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace millrace::sidecar {
+
+/// Where to listen: an IP address and a port; port 0 picks one.
+struct Address {
+  std::string host;
+  uint16_t port = 0;
+  /// `host:port`, an IPv6 host in brackets.
+  std::string text() const;
+  /// Whether only this machine can reach it.
+  bool is_loopback() const;
+};
+
+enum class Durability : uint8_t {
+  kFlush,  // nothing is answered before it is on disk
+  kNone,   // what is answered may be lost in a crash of the machine
+};
+
+enum class LogFormat : uint8_t { kText, kJson };
+
+struct ConnectorConfig {
+  enum class From : uint8_t { kTrimHorizon, kLatest };
+
+  std::string name;                 // unique; names its checkpoint
+  std::string kind;                 // "kafka"
+  std::vector<std::string> tables;  // none: all
+  std::string brokers;
+  std::string topic;                             // empty: the table's name
+  From from = From::kTrimHorizon;                // where it begins when it has no checkpoint
+  std::map<std::string, std::string> properties;  // librdkafka's, passed through
+};
+
+/// All that an operator can set. Each member's initial value is the default.
+struct Config {
+  Address listen{"127.0.0.1", 8000};
+  Address admin{"127.0.0.1", 8001};
+  std::string data = "./millrace-data";
+  size_t threads = 0;  // 0: the CPUs available to the process, at most 4
+  Durability durability = Durability::kFlush;
+  size_t cache_bytes = 64u << 20;  // 0: no item cache
+  bool insecure_no_auth = false;
+  LogFormat log_format = LogFormat::kText;
+  std::vector<ConnectorConfig> connectors;
+};
+
+/// Reads a YAML configuration. `name` is the file's name in messages. Anything that is not understood is an
+/// error (kConfig): `FILE:LINE:COLUMN: what is wrong; how to mend it`.
+Result<Config> parse_config(std::string_view yaml, const std::string& name);
+/// The same from a file.
+Result<Config> read_config(const std::string& path);
+
+/// What no single value shows: refuses addresses that other machines reach unless `insecure_no_auth`.
+Status check_config(const Config& config);
+
+// The forms of values, shared with the command line. Errors are kConfig and say what is expected.
+
+/// `HOST:PORT`: an IPv4 address, an IPv6 address in brackets, or `localhost`.
+Result<Address> parse_address(std::string_view text);
+/// Bytes: a whole number, alone or with B, KB, MB or GB (powers of 1,024).
+Result<size_t> parse_size(std::string_view text);
+Result<Durability> parse_durability(std::string_view text);
+Result<LogFormat> parse_log_format(std::string_view text);
+/// 1 to 64.
+Result<size_t> parse_threads(std::string_view text);
+
+/// The element of `known` that `word` was probably meant to be; empty if none is near.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace millrace::sidecar

@@ -1,0 +1,148 @@
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+#include "sidecar/config.h"
+
+namespace millrace::sidecar {
+namespace {
+
+Error expected(std::string_view what, std::string_view text, std::string_view example) {
+  return make_error(ErrorCode::kConfig, "'" + std::string(text) + "' is not " + std::string(what) +
+                                            "; write for example " + std::string(example));
+}
+
+bool parse_unsigned(std::string_view text, uint64_t& value) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string Address::text() const {
+  bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+bool Address::is_loopback() const {
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6;
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+Result<Address> parse_address(std::string_view text) {
+  constexpr std::string_view kWhat = "an address of the form HOST:PORT";
+  constexpr std::string_view kExample = "127.0.0.1:8000";
+  size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return expected(kWhat, text, kExample);
+  std::string host(text.substr(0, colon));
+  uint64_t port;
+  if (!parse_unsigned(text.substr(colon + 1), port) || port > 65535)
+    return expected(kWhat, text, kExample);
+  if (host == "localhost") host = "127.0.0.1";
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return Address{host, static_cast<uint16_t>(port)};
+  in6_addr v6;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+    if (inet_pton(AF_INET6, host.c_str(), &v6) == 1)
+      return Address{host, static_cast<uint16_t>(port)};
+  }
+  return make_error(ErrorCode::kConfig, "'" + std::string(text) +
+                                            "' does not begin with an IP address or localhost; "
+                                            "write for example 127.0.0.1:8000 or [::1]:8000");
+}
+
+Result<size_t> parse_size(std::string_view text) {
+  constexpr std::string_view kWhat = "a size";
+  constexpr std::string_view kExample = "64MB, 512KB, 1GB, or a number of bytes";
+  size_t digits = text.find_first_not_of("0123456789");
+  uint64_t value;
+  if (!parse_unsigned(text.substr(0, digits), value)) return expected(kWhat, text, kExample);
+  std::string_view unit = digits == std::string_view::npos ? "B" : text.substr(digits);
+  int shift;
+  if (unit == "B") {
+    shift = 0;
+  } else if (unit == "KB") {
+    shift = 10;
+  } else if (unit == "MB") {
+    shift = 20;
+  } else if (unit == "GB") {
+    shift = 30;
+  } else {
+    return expected(kWhat, text, kExample);
+  }
+  // Far more than any machine has, and small enough that sums of sizes do not overflow.
+  constexpr uint64_t kSizeMax = uint64_t{1} << 46;
+  if (value > kSizeMax >> shift)
+    return make_error(ErrorCode::kConfig, "'" + std::string(text) + "' is larger than 65536GB");
+  return static_cast<size_t>(value << shift);
+}
+
+Result<Durability> parse_durability(std::string_view text) {
+  if (text == "flush") return Durability::kFlush;
+  if (text == "none") return Durability::kNone;
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) +
+                        "' is not a durability; write flush (nothing is answered before it is on "
+                        "disk) or none (a crash may lose what was answered)");
+}
+
+Result<LogFormat> parse_log_format(std::string_view text) {
+  if (text == "text") return LogFormat::kText;
+  if (text == "json") return LogFormat::kJson;
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) + "' is not a log format; write text or json");
+}
+
+Result<size_t> parse_threads(std::string_view text) {
+  uint64_t value;
+  if (!parse_unsigned(text, value) || value < 1 || value > 64)
+    return make_error(ErrorCode::kConfig,
+                      "'" + std::string(text) + "' is not a number of threads; write 1 to 64");
+  return static_cast<size_t>(value);
+}
+
+Status check_config(const Config& config) {
+  for (const Address* address : {&config.listen, &config.admin}) {
+    if (address->is_loopback() || config.insecure_no_auth) continue;
+    return make_error(ErrorCode::kConfig,
+                      "refusing to listen on " + address->text() +
+                          ": requests are not authenticated, so whoever reaches this address can read "
+                          "and change all data; listen on 127.0.0.1, or accept that with "
+                          "--insecure-no-auth");
+  }
+  return {};
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  std::string best;
+  size_t best_distance = std::min<size_t>(3, word.size() / 2 + 1);
+  for (const std::string& candidate : known) {
+    size_t distance = edit_distance(word, candidate);
+    if (distance >= best_distance) continue;
+    best_distance = distance;
+    best = candidate;
+  }
+  return best;
+}
+
+}  // namespace millrace::sidecar
