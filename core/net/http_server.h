@@ -22,7 +22,7 @@ struct HttpRequest {
   std::string_view query;   // after '?'
   std::string_view target;  // X-Amz-Target
   std::string_view content_type;
-  std::string_view body;    // decoded if it came gzipped
+  std::string_view body;  // decoded if it came gzipped
   bool accepts_gzip = false;
   /// All headers as received, for the rare ones: first value of `name`, case-insensitive.
   std::string_view header(std::string_view name) const;
@@ -39,22 +39,27 @@ struct HttpResponse {
   std::optional<uint32_t> crc32;
 };
 
-/// The answer to one request, given exactly once, from any thread; dropping it unanswered answers 500.
-/// Move-only and small (a pointer and a generation).
+class HttpConnection;
+
+/// The answer to one request, given exactly once, from any thread; dropping it unanswered answers
+/// 500. Move-only and small (a pointer). May outlive its connection and the server; then it does
+/// nothing.
 class HttpReply {
  public:
   HttpReply() = default;
   HttpReply(HttpReply&&) noexcept;
   HttpReply& operator=(HttpReply&&) noexcept;
   ~HttpReply();
-  /// Copies what `response` views. On the connection's own thread it goes straight into its output buffer;
-  /// from elsewhere it is posted there.
+  /// Copies what `response` views. On the connection's own thread it goes straight into its output
+  /// buffer; from elsewhere it is posted there.
   void send(const HttpResponse& response);
   /// The request's x-amzn-RequestId (52 characters, as DynamoDB's).
   std::string_view request_id() const;
 
  private:
-  // (the implementer's)
+  friend class HttpConnection;
+  explicit HttpReply(HttpConnection* connection) : connection_(connection) {}
+  HttpConnection* connection_ = nullptr;  // one reference to it
 };
 
 struct HttpServerOptions {
@@ -63,15 +68,15 @@ struct HttpServerOptions {
   size_t header_bytes_max = 16 * 1024;
   size_t body_bytes_max = 16u << 20;  // BatchWriteItem's 16 MB
   size_t connections_max = 10000;
-  int header_timeout_seconds = 30;   // for a request begun
-  int idle_timeout_seconds = 300;    // between requests
+  int header_timeout_seconds = 30;  // for a request begun
+  int idle_timeout_seconds = 300;   // between requests
 };
 
-/// A lean HTTP/1.1 server for the data port: keep-alive, one answer at a time in the order of requests
-/// (a pipelined request waits in the buffer), Content-Length and chunked bodies, gzip bodies, Expect:
-/// 100-continue, bounded everywhere. One accept loop; a connection stays on one io thread. One receive and
-/// one send a request and nothing else. Each answer carries x-amzn-RequestId, X-Amz-Crc32, Content-Length,
-/// and Date.
+/// A lean HTTP/1.1 server for the data port: keep-alive, one answer at a time in the order of
+/// requests (a pipelined request waits in the buffer), Content-Length and chunked bodies, gzip
+/// bodies, Expect: 100-continue, bounded everywhere. One accept loop; a connection stays on one io
+/// thread. One receive and one send a request and nothing else. Each answer carries
+/// x-amzn-RequestId, X-Amz-Crc32, Content-Length, and Date.
 class HttpServer {
  public:
   using Handler = std::function<void(const HttpRequest&, HttpReply)>;
@@ -81,8 +86,9 @@ class HttpServer {
   /// Binds and begins to accept; kIo with the address and the cause.
   Status start();
   uint16_t port() const;
-  /// Stops accepting, lets requests under way finish (their connections close after the answer), closes idle
-  /// connections; calls `done` on an io thread when none is left or `timeout_ms` passed.
+  /// Stops accepting, lets requests under way finish (their connections close after the answer),
+  /// closes idle connections; calls `done` on an io thread when none is left or `timeout_ms`
+  /// passed.
   void drain(int timeout_ms, std::function<void()> done);
 
  private:

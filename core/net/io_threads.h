@@ -6,7 +6,8 @@
 
 namespace millrace {
 
-/// N threads, each running an event loop of its own (an asio::io_context with a concurrency hint of 1).
+/// N threads, each running an event loop of its own (an asio::io_context with a concurrency hint of
+/// 1).
 class IoThreads {
  public:
   explicit IoThreads(size_t count);
@@ -16,14 +17,16 @@ class IoThreads {
   /// Ends the loops after what they are doing.
   void stop();
   void join();
+  /// Between start() and stop().
+  bool running() const;
 
   size_t count() const;
   /// The index of the calling thread if it is one of these, else -1.
   static int current();
   /// Runs `work` on thread `index`, after everything that is ready there now. Thread-safe.
   void post(size_t index, std::function<void()> work);
-  /// Runs `work` on the calling io thread after everything that is ready there now (so a commit takes all
-  /// requests that have arrived), or on thread 0 when called from elsewhere.
+  /// Runs `work` on the calling io thread after everything that is ready there now (so a commit
+  /// takes all requests that have arrived), or on thread 0 when called from elsewhere.
   void post_here(std::function<void()> work);
   /// The boost::asio::io_context of a thread, for files that include asio.
   void* context(size_t index);

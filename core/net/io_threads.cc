@@ -1,0 +1,88 @@
+#include "core/net/io_threads.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/base/check.h"
+
+namespace millrace {
+
+namespace asio = boost::asio;
+
+namespace {
+thread_local int current_index = -1;
+thread_local const void* current_owner = nullptr;
+}  // namespace
+
+struct IoThreads::State {
+  struct Loop {
+    // One thread runs each context: the hint lets asio skip wake-ups of other threads.
+    asio::io_context context{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work =
+        asio::make_work_guard(context);
+    std::thread thread;
+  };
+  std::deque<Loop> loops;
+};
+
+IoThreads::IoThreads(size_t count) : state_(std::make_unique<State>()) {
+  CHECK(count > 0);
+  for (size_t i = 0; i < count; ++i) state_->loops.emplace_back();
+}
+
+IoThreads::~IoThreads() {
+  stop();
+  join();
+}
+
+void IoThreads::start() {
+  int index = 0;
+  for (State::Loop& loop : state_->loops) {
+    CHECK(!loop.thread.joinable());
+    loop.thread = std::thread([owner = state_.get(), &loop, index] {
+      current_index = index;
+      current_owner = owner;
+      loop.context.run();
+    });
+    ++index;
+  }
+}
+
+void IoThreads::stop() {
+  for (State::Loop& loop : state_->loops) loop.context.stop();
+}
+
+void IoThreads::join() {
+  for (State::Loop& loop : state_->loops) {
+    if (loop.thread.joinable()) loop.thread.join();
+  }
+}
+
+bool IoThreads::running() const {
+  const State::Loop& first = state_->loops.front();
+  return first.thread.joinable() && !first.context.stopped();
+}
+
+size_t IoThreads::count() const { return state_->loops.size(); }
+
+int IoThreads::current() { return current_index; }
+
+void IoThreads::post(size_t index, std::function<void()> work) {
+  asio::post(state_->loops[index].context, std::move(work));
+}
+
+void IoThreads::post_here(std::function<void()> work) {
+  // A context keeps what is ready in one queue and looks for new events when it reaches its end, so
+  // what is posted from within runs behind every event of this wake-up.
+  const bool here = current_owner == state_.get();
+  post(here ? static_cast<size_t>(current_index) : 0, std::move(work));
+}
+
+void* IoThreads::context(size_t index) { return &state_->loops[index].context; }
+
+}  // namespace millrace
