@@ -72,7 +72,9 @@ class EngineTest : public testing::Test {
     ASSERT_TRUE(engine_->submit(std::move(command)));
     while (!done) {
       engine_->step();
-      if (!done) ASSERT_TRUE(engine_->maintain());
+      if (!done) {
+        ASSERT_TRUE(engine_->maintain());
+      }
     }
   }
   void put(uint64_t n, std::string image) {
@@ -91,7 +93,9 @@ class EngineTest : public testing::Test {
     std::string previous;
     for (; range->valid(); range->next()) {
       std::string key(range->key());
-      if (!previous.empty()) EXPECT_TRUE(reverse ? key < previous : key > previous);
+      if (!previous.empty()) {
+        EXPECT_TRUE(reverse ? key < previous : key > previous);
+      }
       previous = key;
       items[key] = range->image();
     }
@@ -166,11 +170,15 @@ TEST_F(EngineTest, RandomWritesEqualAModelThroughTablesCheckpointsAndRestarts) {
         put(n, image);
         model[key_of(n)] = image;
       }
-      if (random.one_in(3)) ASSERT_TRUE(engine_->maintain());
+      if (random.one_in(3)) {
+        ASSERT_TRUE(engine_->maintain());
+      }
     }
     EXPECT_EQ(contents(), model);
     EXPECT_EQ(contents(true), model);
-    if (random.one_in(2)) ASSERT_TRUE(engine_->checkpoint());
+    if (random.one_in(2)) {
+      ASSERT_TRUE(engine_->checkpoint());
+    }
     Lsn last = engine_->published_lsn();
     open();
     EXPECT_EQ(engine_->published_lsn(), last);
@@ -230,7 +238,9 @@ TEST_F(EngineTest, WhenTheMemoryTablesAreFullCommandsWaitForMaintenance) {
   }
   EXPECT_GT(woken, 0);
   while (done < 200) {
-    if (!engine_->step()) ASSERT_TRUE(engine_->maintain());
+    if (!engine_->step()) {
+      ASSERT_TRUE(engine_->maintain());
+    }
   }
 }
 

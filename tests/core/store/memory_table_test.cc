@@ -45,7 +45,9 @@ TEST(MemoryTable, AnswersLikeAModelAtEveryLsn) {
     ASSERT_EQ(actual.has_value(), expected.has_value());
     if (expected) {
       ASSERT_EQ(actual->image.has_value(), expected->has_value());
-      if (*expected) ASSERT_EQ(*actual->image, **expected);
+      if (*expected) {
+        ASSERT_EQ(*actual->image, **expected);
+      }
     }
   }
   for (Lsn lsn : {Lsn{0}, Lsn{1}, Lsn{100}, kLsns / 2, kLsns}) {
