@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/ops/catalog.h"
+#include "core/store/frame.h"
+
+namespace millrace::streams {
+
+/// "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES".
+std::string_view wire_name(StreamViewType type);
+/// "INSERT", "MODIFY", "REMOVE".
+std::string_view event_name(ChangeKind kind);
+
+/// Where a record goes: the two differ in the names within userIdentity.
+enum class RecordForm : uint8_t {
+  kApi,    // GetRecords: PrincipalId, Type, as the SDKs' models have them
+  kEvent,  // what Lambda, EventBridge Pipes and their like hand on: principalId, type
+};
+
+/// Appends the DynamoDB Streams record of `change` (of `table`, within `entry`) as one JSON object.
+/// Images that `view` excludes, or that the log does not hold, are absent. Appends only: no tree,
+/// no allocation but `out`'s own.
+void render_record(const Table& table, std::string_view region, StreamViewType view,
+                   const ChangeView& change, const EntryView& entry, std::string& out,
+                   RecordForm form = RecordForm::kApi);
+
+/// Appends `{"pk":{"S":"..."},...}`: the key attributes, from the change's store key.
+void render_keys(const Table& table, std::string_view store_key, std::string& out);
+
+}  // namespace millrace::streams

@@ -1,0 +1,269 @@
+#include "streams/streams.h"
+
+#include <algorithm>
+
+#include "core/base/bytes.h"
+#include "streams/record.h"
+
+namespace millrace::streams {
+namespace {
+
+// Frames shared by readers that walk the shards of a stream side by side.
+constexpr size_t kFrameCacheBytes = 8u << 20;
+// Postings looked up at once.
+constexpr size_t kPostingsPerFind = 64;
+
+Error trimmed() {
+  return make_error(ErrorCode::kTrimmedDataAccess,
+                    "The data you are trying to access has been trimmed");
+}
+
+Error shard_not_found() {
+  return make_error(ErrorCode::kResourceNotFound,
+                    "Requested resource not found: Shard does not exist");
+}
+
+// The node's own word for what the client knows as trimmed data.
+Error as_api_error(Error error) {
+  return error.code == ErrorCode::kTrimmed ? trimmed() : std::move(error);
+}
+
+// Reads one shard from a position on, page by page.
+class ShardReader {
+ public:
+  struct Bounds {
+    Generation generation;
+    HashRange range;
+    Lsn from, through;       // LSNs to read
+    int64_t not_before_ms;   // older records are passed over
+    int64_t horizon_ms;      // older ones that were not passed over are an error
+  };
+
+  ShardReader(const Table& table, std::string_view region, StreamViewType view, const Bounds& bounds,
+              size_t limit, std::string& out)
+      : table_(table), region_(region), view_(view), bounds_(bounds), limit_(limit), out_(out),
+        start_(out.size()) {}
+
+  Status run(ShardIndex& index, FrameCache& frames) {
+    std::vector<LocatedPosting> postings;
+    while (!full_ && bounds_.from <= bounds_.through) {
+      PostingQuery query{slices_of(bounds_.range), bounds_.from, bounds_.not_before_ms,
+                         std::min(kPostingsPerFind, limit_ - count_)};
+      postings.clear();
+      ASSIGN_OR_RETURN(Lsn next, index.find(bounds_.generation, query, bounds_.through, postings));
+      for (const LocatedPosting& located : postings) {
+        ASSIGN_OR_RETURN(FramePtr frame, frames.get(located.position));
+        RETURN_IF_ERROR(take(*frame));
+        if (full_) return {};
+      }
+      bounds_.from = next;
+      // A quiet stretch: answer, so that no request takes long, and go on in the next.
+      if (postings.empty()) break;
+    }
+    return {};
+  }
+
+  size_t count() const { return count_; }
+  Lsn position() const { return bounds_.from; }
+
+ private:
+  Status take(const Frame& frame) {
+    for (const EntryView& entry : frame) {
+      if (entry.first_lsn() > bounds_.through) break;
+      if (entry.first_lsn() + entry.change_count() <= bounds_.from) continue;
+      if (entry.time_ms() < bounds_.not_before_ms) continue;
+      for (const ChangeView& change : entry) {
+        if (change.lsn < bounds_.from || change.lsn > bounds_.through || !mine(change)) continue;
+        if (entry.time_ms() < bounds_.horizon_ms) return trimmed();
+        if (!add(change, entry)) return {};
+      }
+    }
+    return {};
+  }
+
+  bool mine(const ChangeView& change) const {
+    return change.key.size() >= 16 && get_big_endian64(change.key.data()) == bounds_.generation &&
+           bounds_.range.contains(get_big_endian64(change.key.data() + 8));
+  }
+
+  // False once the page is full.
+  bool add(const ChangeView& change, const EntryView& entry) {
+    size_t before = out_.size();
+    if (count_ > 0) out_ += ',';
+    render_record(table_, region_, view_, change, entry, out_);
+    if (count_ > 0 && out_.size() - start_ > Streams::kPageBytesMax) {
+      out_.resize(before);
+      bounds_.from = change.lsn;
+      full_ = true;
+      return false;
+    }
+    bounds_.from = change.lsn + 1;
+    full_ = ++count_ == limit_;
+    return !full_;
+  }
+
+  const Table& table_;
+  const std::string_view region_;
+  const StreamViewType view_;
+  Bounds bounds_;
+  const size_t limit_;
+  std::string& out_;
+  const size_t start_;
+  size_t count_ = 0;
+  bool full_ = false;
+};
+
+}  // namespace
+
+Streams::Streams(Log& log, const Catalog& catalog, ShardIndex& index, const Clock& clock,
+                 std::string iterator_key)
+    : log_(log),
+      catalog_(catalog),
+      index_(index),
+      clock_(clock),
+      signer_(std::move(iterator_key)),
+      frames_(log, kFrameCacheBytes) {}
+
+std::vector<Stream> Streams::list(std::optional<std::string_view> table_name) const {
+  const int64_t now = clock_.wall_ms();
+  std::vector<Stream> streams;
+  for (const TablePtr& table : catalog_.all()) {
+    if (table_name && table->name != *table_name) continue;
+    for (size_t i = 0; i < table->streams.size(); ++i) {
+      if (shown(table->streams[i], now)) streams.push_back({table, i});
+    }
+  }
+  std::sort(streams.begin(), streams.end(),
+            [this](const Stream& a, const Stream& b) { return arn(a) < arn(b); });
+  return streams;
+}
+
+Result<Stream> Streams::find(std::string_view arn) const {
+  constexpr std::string_view kTable = ":table/", kStream = "/stream/";
+  size_t table_at = arn.find(kTable), stream_at = arn.rfind(kStream);
+  if (!arn.starts_with("arn:") || table_at == arn.npos || stream_at == arn.npos ||
+      stream_at < table_at + kTable.size()) {
+    return validation_error("Invalid StreamArn");
+  }
+  std::string_view name =
+      arn.substr(table_at + kTable.size(), stream_at - table_at - kTable.size());
+  for (const Stream& stream : list(name)) {
+    if (this->arn(stream) == arn) return stream;
+  }
+  return make_error(ErrorCode::kResourceNotFound,
+                    "Requested resource not found: Stream: " + std::string(arn) + " not found");
+}
+
+Status Streams::check_not_trimmed(const Stream& stream, uint32_t ordinal, Lsn lsn) const {
+  if (lsn < log_.first_retained_lsn()) return trimmed();
+  const StreamDefinition& definition = stream.definition();
+  Lsn through = std::min(log_.durable_lsn(), definition.disabled_at.value_or(UINT64_MAX));
+  PostingQuery query{slices_of(shard_range(ordinal, definition.shard_count)), lsn, INT64_MIN, 1};
+  std::vector<LocatedPosting> found;
+  auto next = index_.find(stream.table->generation, query, through, found);
+  if (!next) return as_api_error(std::move(next).error());
+  if (!found.empty() && found[0].posting.time_ms < clock_.wall_ms() - kShownMs) return trimmed();
+  return {};
+}
+
+Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, IteratorType type,
+                                      Lsn lsn, int64_t time_ms) const {
+  const StreamDefinition& definition = stream.definition();
+  const Lsn durable = log_.durable_lsn();
+  ShardIterator iterator;
+  iterator.generation = stream.table->generation;
+  iterator.enabled_at = definition.enabled_at;
+  iterator.ordinal = ordinal;
+  iterator.issued_ms = clock_.wall_ms();
+  iterator.from = definition.enabled_at + 1;
+  switch (type) {
+    case IteratorType::kTrimHorizon:
+      iterator.kind = ShardIterator::Kind::kHorizon;
+      break;
+    case IteratorType::kLatest:
+      iterator.from = std::max(iterator.from, durable + 1);
+      break;
+    case IteratorType::kAtTimestamp:
+      if (time_ms > iterator.issued_ms) return validation_error("Timestamp must not be in the future");
+      iterator.kind = ShardIterator::Kind::kTime;
+      iterator.not_before_ms = time_ms;
+      break;
+    case IteratorType::kAtSequenceNumber:
+    case IteratorType::kAfterSequenceNumber:
+      if (lsn < definition.enabled_at || lsn > std::min(durable, definition.disabled_at.value_or(durable))) {
+        return validation_error("Invalid SequenceNumber");
+      }
+      RETURN_IF_ERROR(check_not_trimmed(stream, ordinal, lsn));
+      iterator.from = type == IteratorType::kAtSequenceNumber ? lsn : lsn + 1;
+      break;
+  }
+  return signer_.seal(iterator);
+}
+
+Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::string& out) {
+  const int64_t now = clock_.wall_ms();
+  ASSIGN_OR_RETURN(ShardIterator iterator, signer_.open(text, now));
+  TablePtr table = catalog_.find(iterator.generation);
+  if (table == nullptr) return shard_not_found();
+  auto stream = std::find_if(table->streams.begin(), table->streams.end(),
+                             [&](const auto& it) { return it.enabled_at == iterator.enabled_at; });
+  if (stream == table->streams.end() || !shown(*stream, now) ||
+      iterator.ordinal >= stream->shard_count) {
+    return shard_not_found();
+  }
+  const bool exact = iterator.kind == ShardIterator::Kind::kPosition;
+  const int64_t horizon_ms = now - kShownMs;
+  const Lsn retained = log_.first_retained_lsn();
+  ShardReader::Bounds bounds;
+  bounds.generation = iterator.generation;
+  bounds.range = shard_range(iterator.ordinal, stream->shard_count);
+  bounds.from = std::max(iterator.from, stream->enabled_at + 1);
+  bounds.through = std::min(log_.durable_lsn(), stream->disabled_at.value_or(UINT64_MAX));
+  bounds.horizon_ms = horizon_ms;
+  bounds.not_before_ms = exact ? INT64_MIN : horizon_ms;
+  if (iterator.kind == ShardIterator::Kind::kTime) {
+    bounds.not_before_ms = std::max(bounds.not_before_ms, iterator.not_before_ms);
+  }
+  if (exact && bounds.from < retained && bounds.from <= bounds.through) return trimmed();
+  if (!exact) bounds.from = std::max(bounds.from, retained);
+
+  const size_t start = out.size();
+  ShardReader reader(*table, catalog_.region(), stream->view_type, bounds, limit, out);
+  Status status = reader.run(index_, frames_);
+  if (!status) {
+    out.resize(start);
+    return as_api_error(status.error());
+  }
+  RecordsPage page;
+  page.count = reader.count();
+  if (stream->disabled_at && reader.position() > *stream->disabled_at) return page;
+  iterator.kind = ShardIterator::Kind::kPosition;
+  iterator.from = reader.position();
+  iterator.not_before_ms = 0;
+  iterator.issued_ms = now;
+  page.next = signer_.seal(iterator);
+  return page;
+}
+
+Lsn Streams::horizon(int64_t now_ms) const {
+  for (const SegmentInfo& segment : log_.segments()) {
+    if (segment.last_time_ms >= now_ms - kShownMs) return segment.first_lsn;
+  }
+  return log_.durable_lsn() + 1;
+}
+
+std::optional<Lsn> Streams::retention_pin(int64_t now_ms,
+                                          std::span<const Lsn> reader_positions) const {
+  std::optional<Lsn> lowest;
+  const auto need = [&lowest](Lsn lsn) { lowest = std::min(lowest.value_or(lsn), lsn); };
+  for (const TablePtr& table : catalog_.all()) {
+    for (const StreamDefinition& stream : table->streams) {
+      if (shown(stream, now_ms)) need(stream.enabled_at + 1);
+    }
+  }
+  for (Lsn position : reader_positions) need(position);
+  if (lowest) lowest = std::max(*lowest, horizon(now_ms));
+  return lowest;
+}
+
+}  // namespace millrace::streams

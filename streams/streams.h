@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/ops/catalog.h"
+#include "core/store/log.h"
+#include "streams/frame_cache.h"
+#include "streams/shard_index.h"
+#include "streams/shard_iterator.h"
+#include "streams/stream_ids.h"
+
+namespace millrace::streams {
+
+/// One enabling of a table's stream.
+struct Stream {
+  TablePtr table;
+  size_t index = 0;  // within table->streams
+  const StreamDefinition& definition() const { return table->streams[index]; }
+};
+
+enum class IteratorType : uint8_t {
+  kTrimHorizon,
+  kLatest,
+  kAtSequenceNumber,
+  kAfterSequenceNumber,
+  kAtTimestamp,
+};
+
+/// What GetRecords answers beside the records.
+struct RecordsPage {
+  size_t count = 0;
+  std::optional<std::string> next;  // none: the shard is closed and has been read to its end
+};
+
+/// The streams of a node and how they are read. Thread-safe. Errors are the Streams API's.
+class Streams {
+ public:
+  /// How far back the API shows records, by the entries' times. Consumers of DynamoDB Streams rely on it.
+  static constexpr int64_t kShownMs = 24 * 60 * 60 * 1000;
+  static constexpr size_t kRecordsMax = 1000;
+  static constexpr size_t kPageBytesMax = 1u << 20;
+
+  /// `iterator_key` signs iterators; fixed for the data folder. All references outlive the object.
+  Streams(Log& log, const Catalog& catalog, ShardIndex& index, const Clock& clock,
+          std::string iterator_key);
+
+  /// All streams that can be read (disabled ones for 24 hours), of one table's name if given, by ARN.
+  std::vector<Stream> list(std::optional<std::string_view> table_name) const;
+  Result<Stream> find(std::string_view arn) const;
+  std::string arn(const Stream& stream) const {
+    return catalog_.stream_arn(*stream.table, stream.definition());
+  }
+
+  /// `lsn` for the sequence number types, `time_ms` for kAtTimestamp.
+  Result<std::string> iterator(const Stream& stream, uint32_t ordinal, IteratorType type, Lsn lsn,
+                               int64_t time_ms) const;
+
+  /// Appends up to `limit` (at most kRecordsMax) records to `out`, separated by commas. At least one if there is
+  /// one, and otherwise no more than kPageBytesMax.
+  Result<RecordsPage> read(std::string_view iterator, size_t limit, std::string& out);
+
+  /// The lowest LSN that somebody may still ask for: of every stream the last 24 hours, and of
+  /// `reader_positions` (the next LSN that each living subscription needs) what is within them. None if nobody
+  /// needs anything. By segments, as the log is trimmed.
+  std::optional<Lsn> retention_pin(int64_t now_ms, std::span<const Lsn> reader_positions = {}) const;
+
+  const Clock& clock() const { return clock_; }
+
+ private:
+  bool shown(const StreamDefinition& stream, int64_t now_ms) const {
+    return !stream.disabled_at || now_ms - stream.disabled_time_ms < kShownMs;
+  }
+  Lsn horizon(int64_t now_ms) const;
+  Status check_not_trimmed(const Stream& stream, uint32_t ordinal, Lsn lsn) const;
+
+  Log& log_;
+  const Catalog& catalog_;
+  ShardIndex& index_;
+  const Clock& clock_;
+  const IteratorSigner signer_;
+  mutable FrameCache frames_;
+};
+
+}  // namespace millrace::streams
