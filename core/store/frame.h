@@ -13,20 +13,22 @@ namespace millrace {
 
 // The unit of the log is the flush frame: what one flush made durable (persisted):
 //
-//   frame := magic:u32 "MLF1"; version:u16; reserved:u16; payload size:u32; entries:u32; changes:u32;
+//   frame := magic:u32 "MLF1"; version:u16; reserved:u16; payload size:u32; entries:u32;
+//   changes:u32;
 //            first lsn:u64; durable lsn:u64 (the last LSN known durable when this was written);
 //            checksum of the previous frame:u64 (0 in the log's first frame);
-//            checksum:u64, xxh3_64 of the 44 bytes before it and of the payload (see frame.cc)
-//            payload
+//            checksum:u64, xxh3_64 of the 44 bytes before it, xxh3_64 of the payload:u64, and the
+//            frame's place (segment:u64, offset:u64), which the file does not hold; payload
 //   payload := entries
-//   entry  := size of the rest:varint; time in ms since the epoch:varint; fields; changes:varint; change*
-//   fields := count:varint; (tag:varint; length:varint; bytes)*      unknown tags are skipped
-//   change := kind:u8; fields; key length:varint, key;
+//   entry  := size of the rest:varint; time in ms since the epoch:varint; fields; changes:varint;
+//   change* fields := count:varint; (tag:varint; length:varint; bytes)*      unknown tags are
+//   skipped change := kind:u8; fields; key length:varint, key;
 //             [new image length:varint, bytes]  unless kRemove
 //             [old image length:varint, bytes]  if kind has kOldImageFlag
 //
-// The link to the previous frame's checksum keeps leftovers of a recycled segment, or of frames that an
-// earlier recovery cut off, from ever being taken for successors.
+// The link to the previous frame's checksum keeps leftovers of frames that an earlier recovery cut
+// off from ever being taken for successors. The place in the checksum keeps leftovers of a recycled
+// segment, and frames that a client stored as part of an item, from being taken for frames at all.
 
 /// Persisted.
 enum class ChangeKind : uint8_t { kInsert = 1, kModify = 2, kRemove = 3 };
@@ -91,16 +93,32 @@ struct LogPosition {
   auto operator<=>(const LogPosition&) const = default;
 };
 
+/// The fixed part of a frame, before anything of it but its magic and version has been checked.
+struct FrameHeader {
+  size_t payload_bytes = 0;
+  uint32_t entry_count = 0;
+  uint32_t change_count = 0;
+  Lsn first_lsn = 0;
+  Lsn durable_lsn = 0;
+  uint64_t previous_checksum = 0;
+  uint64_t checksum = 0;
+
+  /// From the first Frame::kHeaderBytes of `bytes`; none if they are no header or counts, sizes and
+  /// LSNs cannot be a frame's.
+  static std::optional<FrameHeader> decode(std::string_view bytes);
+};
+
 /// A whole validated frame in memory. Immutable, shared by followers, observers and readers.
 class Frame {
  public:
   static constexpr size_t kHeaderBytes = 52;
-  /// A frame holds at most one batch: 4 MB of entries, or one command (a transaction's 4 MB of items with
-  /// old images and keys). Recovery refuses larger sizes as damage.
+  static constexpr std::string_view kMagic = "MLF1";
+  /// A frame holds at most one batch: 4 MB of entries, or one command (a transaction's 4 MB of
+  /// items with old images and keys). Recovery refuses larger sizes as damage.
   static constexpr size_t kPayloadBytesMax = 64u << 20;
 
-  /// Takes `bytes` (header and payload) and checks all of it: checksum, counts, the shape of every entry.
-  /// kCorruption otherwise.
+  /// Takes `bytes` (header and payload) and checks all of it: checksum, counts, the shape of every
+  /// entry. kCorruption otherwise.
   static Result<std::shared_ptr<const Frame>> parse(std::string bytes, LogPosition position);
   /// The frame's whole size, from the first kHeaderBytes of it; kCorruption if they are no header.
   static Result<size_t> size_of(std::string_view header);
@@ -112,6 +130,10 @@ class Frame {
   uint64_t checksum() const { return checksum_; }
   LogPosition position() const { return position_; }
   size_t size() const { return bytes_.size(); }
+  /// Where the next frame begins if it is in the same segment.
+  LogPosition end_position() const { return {position_.segment, position_.offset + bytes_.size()}; }
+  /// What it takes in memory.
+  size_t memory_bytes() const { return sizeof(Frame) + bytes_.capacity(); }
   std::string_view bytes() const { return bytes_; }
   int64_t last_time_ms() const { return last_time_ms_; }
 
@@ -136,6 +158,7 @@ class Frame {
  private:
   friend class FrameBuilder;
   Frame() = default;
+  Status check_entries();
   std::string bytes_;
   LogPosition position_;
   Lsn first_lsn_ = 0;
@@ -163,6 +186,7 @@ class FrameBuilder {
   void end_entry();
 
   bool empty() const { return entry_count_ == 0; }
+  Lsn first_lsn() const { return first_lsn_; }
   Lsn next_lsn() const { return next_lsn_; }
   size_t payload_bytes() const { return bytes_.size() - Frame::kHeaderBytes; }
 
@@ -174,6 +198,7 @@ class FrameBuilder {
   std::string changes_;  // of the open entry; its size and count go before them
   std::string fields_;
   int64_t entry_time_ms_ = 0;
+  int64_t last_time_ms_ = 0;
   uint32_t field_count_ = 0;
   uint32_t entry_changes_ = 0;
   uint32_t entry_count_ = 0;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +12,10 @@
 #include "core/base/disk.h"
 #include "core/base/result.h"
 #include "core/store/frame.h"
+#include "core/store/log_reader.h"
+#include "core/store/log_segment.h"
+#include "core/store/log_spares.h"
+#include "core/store/log_tail.h"
 #include "core/store/lsn.h"
 
 namespace millrace {
@@ -19,9 +23,11 @@ namespace millrace {
 struct LogOptions {
   std::string folder;
   /// Size of a segment file, zero-filled before use so that a flush needs no file system metadata.
-  /// Frames larger than what is left go to a new segment; one larger than a segment extends its file.
+  /// Frames larger than what is left go to a new segment; one larger than a segment extends its
+  /// file.
   uint64_t segment_bytes = 64u << 20;
-  /// Size of a new log's first segment: small, so that a start on an empty folder takes milliseconds.
+  /// Size of a new log's first segment: small, so that a start on an empty folder takes
+  /// milliseconds.
   uint64_t first_segment_bytes = 1u << 20;
   /// Durable frames kept in memory for readers at the tip.
   size_t tail_bytes = 16u << 20;
@@ -33,8 +39,8 @@ struct LogOptions {
 
 /// Where recovery begins, as a checkpoint recorded it.
 struct LogCheckpoint {
-  Lsn lsn = 0;                   // all changes up to here are in the tables
-  LogPosition position;          // of the first frame after it
+  Lsn lsn = 0;                     // all changes up to here are in the tables
+  LogPosition position;            // of the first frame after it
   uint64_t previous_checksum = 0;  // of the last frame up to it
 };
 
@@ -49,33 +55,40 @@ struct SegmentInfo {
 /// The change log: one ordered sequence of frames in segment files. One writer (the holder of the
 /// commit token) calls append; everything else is thread-safe.
 ///
-/// Files of the folder (persisted): `SSSSSSSSSSSSSSSSSSSS.log`, a segment named by its first LSN in 20
-/// digits; `spare-N`, a segment ready for use. A segment begins with a header of kSegmentHeaderBytes
-/// (magic "MRLOGSEG", version:u32, reserved:u32, first lsn:u64, previous frame's checksum:u64,
-/// xxh3_64 of the bytes before:u64, zeros up to 64), then frames, then zeros or leftovers.
+/// Files of the folder (persisted): `SSSSSSSSSSSSSSSSSSSS.log`, a segment named by its first LSN in
+/// 20 digits; `spare-N`, a segment ready for use; `unfinished-N`, one that is being made. A segment
+/// begins with a SegmentHeader, then frames, then zeros or leftovers.
 class Log {
  public:
-  static constexpr uint64_t kSegmentHeaderBytes = 64;
+  static constexpr uint64_t kSegmentHeaderBytes = SegmentHeader::kBytes;
 
-  /// Opens or creates the log. Reads from `checkpoint` (the first segment if none) to the end, giving
-  /// every whole frame to `replay`, and cuts at the first frame that is not whole, unless a valid frame
-  /// later in the log says that it was durable: then kCorruption naming segment file and offset, and how
-  /// to go on. Frames past the last one known durable are written again and synced, since a read from the
-  /// page cache proves nothing. `first_lsn`: of the first change of a new log.
-  static Result<std::unique_ptr<Log>> open(
-      Disk& disk, LogOptions options, Lsn first_lsn, std::optional<LogCheckpoint> checkpoint,
-      const std::function<Status(const FramePtr&)>& replay);
+  /// Opens or creates the log. Reads from `checkpoint` (the first segment if none) to the end,
+  /// giving every whole frame to `replay`, and cuts at the first frame that is not whole, unless a
+  /// valid frame later in the log says that it was durable: then kCorruption naming segment file
+  /// and offset, and how to go on. Frames past the last one known durable are written again and
+  /// synced, since a read from the page cache proves nothing. `first_lsn`: of the first change of a
+  /// new log.
+  static Result<std::unique_ptr<Log>> open(Disk& disk, LogOptions options, Lsn first_lsn,
+                                           std::optional<LogCheckpoint> checkpoint,
+                                           const std::function<Status(const FramePtr&)>& replay);
 
-  /// Completes `builder` to a frame, writes it, syncs it, and makes it readable. After an error every
-  /// further append fails (a failed flush proves nothing about what is on disk).
+  /// Completes `builder` to a frame, writes it, syncs it, and makes it readable. After an error
+  /// every further append fails (a failed flush proves nothing about what is on disk).
   Result<FramePtr> append(FrameBuilder&& builder);
 
-  Lsn next_lsn() const;     // of the next change to be appended; writer only
-  Lsn durable_lsn() const;  // last LSN durable and readable
+  Lsn next_lsn() const;  // of the next change to be appended; writer only
+  /// The last LSN that is durable (with `sync` off: written) and readable; of an empty log, the one
+  /// before its first.
+  Lsn durable_lsn() const { return readable_lsn_.load(std::memory_order_acquire); }
 
-  /// The frame that holds `lsn`, or if there is none such (LSNs may have gaps) the first after it; null
-  /// if that is not durable yet. From memory if recent, else from disk, checked. kTrimmed if `lsn` is
-  /// below the first retained. A reader that reads frame after frame should use LogCursor.
+  /// Makes all that was appended durable where appends do not (`sync` off); at once otherwise.
+  /// Before a checkpoint is recorded, so that it never outruns the log. A failure stops the log as
+  /// a failed append's.
+  Status sync();
+
+  /// The frame that holds `lsn`, or if there is none such (LSNs may have gaps) the first after it;
+  /// null if that is not durable yet. From memory if recent, else from disk, checked. kTrimmed if
+  /// `lsn` is below the first retained. A reader that reads frame after frame should use LogCursor.
   Result<FramePtr> frame_holding(Lsn lsn);
   /// The frame that begins at `position`.
   Result<FramePtr> frame_at(LogPosition position);
@@ -90,15 +103,66 @@ class Log {
   /// segment stays. Frames in memory that were handed out stay valid.
   Status trim(Lsn lsn);
 
-  /// One unit of background work: a few MB of zero-filling of the next spare. True if there is more.
+  /// One unit of background work: a few MB of zero-filling of the next spare. True if there is
+  /// more.
   Result<bool> prepare_spare();
 
  private:
   friend class LogCursor;
-  // (the implementer's)
+
+  Log(Disk& disk, LogOptions options);
+  Status recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoint,
+                 const std::function<Status(const FramePtr&)>& replay);
+  std::string path_of(Lsn segment) const;
+
+  // The writer's steps.
+  Status write_frame(const FramePtr& frame);
+  Status begin_segment(const FramePtr& first_frame);
+  /// Makes a durable frame readable, and the segment that it begins, if any, part of the log.
+  void publish(const FramePtr& frame, std::optional<LogSegment> begun);
+
+  // The readers'. `lsn` is at or below durable_lsn().
+  struct Place {
+    Lsn segment = 0;
+    uint64_t offset = 0;  // a frame's at or before the one that is looked for
+    uint64_t limit = 0;   // no frame that may be read ends beyond this byte
+    SegmentHeader header;
+    std::shared_ptr<const File> file;
+  };
+  Status locate(Lsn lsn, Place& place) const;
+  Result<std::shared_ptr<const File>> open_for_reading(Lsn segment);
+  bool retains(Lsn segment) const;
+  /// What a failure to read from `segment` means: kTrimmed if it was given away meanwhile.
+  Error reading_failed(LogPosition position, const Error& error) const;
+  Error trimmed(Lsn lsn) const;
+  Lsn first_retained_locked() const;
+
+  Disk& disk_;
+  const LogOptions options_;
+  SparePool spares_;
+  std::atomic<bool> failed_{false};
+  std::atomic<Lsn> readable_lsn_{0};
+
+  // The writer's own: where the next frame goes.
+  std::shared_ptr<File> file_;
+  LogPosition end_;
+  uint64_t file_bytes_ = 0;
+  uint64_t last_checksum_ = 0;
+  Lsn next_lsn_ = 0;
+  int64_t last_time_ms_ = 0;
+
+  std::mutex sync_mutex_;  // one sync() at a time
+
+  mutable std::mutex mutex_;  // guards what follows; never held during disk access
+  std::map<Lsn, LogSegment> segments_;
+  LogTail tail_;
+  Lsn synced_lsn_ = 0;
+  /// With `sync` off: written since the last sync(), the open segment's file being the last.
+  std::vector<std::shared_ptr<File>> unsynced_;
 };
 
-/// Reads the log frame after frame from an LSN on. Not thread-safe; many may read beside the writer.
+/// Reads the log frame after frame from an LSN on. Not thread-safe; many may read beside the
+/// writer.
 class LogCursor {
  public:
   /// Begins at the frame that holds `from` or the first after it.
@@ -110,9 +174,17 @@ class LogCursor {
   Lsn position() const { return next_; }
 
  private:
+  Result<FramePtr> read(const Log::Place& place);
+  Status enter(const Log::Place& place);
+  void passed(const Frame& frame);
+
   Log& log_;
   Lsn next_;
-  // (the implementer's: read-ahead within a segment)
+  /// Where the last frame returned ended, and its checksum, to which the next one is linked.
+  std::optional<LogPosition> end_;
+  uint64_t last_checksum_ = 0;
+  /// Only while reading from disk: an idle cursor holds neither memory nor a file.
+  std::optional<FrameReader> reader_;
 };
 
 }  // namespace millrace

@@ -1,0 +1,237 @@
+#include "core/store/log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/store/log_recovery.h"
+
+namespace millrace {
+namespace {
+
+/// Marks of older sealed segments are dropped, since memory must not grow with what is retained.
+constexpr size_t kMarkedSegments = 16;
+
+/// A segment that must be made while a flush waits is at most this many times the first one's size.
+constexpr uint64_t kInlineFactor = 4;
+
+}  // namespace
+
+Log::Log(Disk& disk, LogOptions options)
+    : disk_(disk),
+      options_(std::move(options)),
+      spares_(disk, options_.folder, options_.segment_bytes, options_.spare_segments),
+      tail_(options_.tail_bytes) {}
+
+Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Lsn first_lsn,
+                                       std::optional<LogCheckpoint> checkpoint,
+                                       const std::function<Status(const FramePtr&)>& replay) {
+  std::unique_ptr<Log> log(new Log(disk, std::move(options)));
+  RETURN_IF_ERROR(log->recover(first_lsn, checkpoint, replay));
+  return log;
+}
+
+Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoint,
+                    const std::function<Status(const FramePtr&)>& replay) {
+  RETURN_IF_ERROR(disk_.create_folder(options_.folder));
+  ASSIGN_OR_RETURN(const auto names, disk_.list(options_.folder));
+  LogRecovery found(disk_, options_.folder, checkpoint, replay);
+  RETURN_IF_ERROR(found.run(names));
+  RETURN_IF_ERROR(spares_.adopt(names));
+  for (const auto& leftover : found.leftovers) {
+    RETURN_IF_ERROR(spares_.give_back(leftover.path, leftover.file_bytes));
+  }
+  RETURN_IF_ERROR(disk_.sync_folder(options_.folder));
+
+  next_lsn_ = first_lsn;
+  if (!found.segments.empty()) {
+    const LogSegment& last = found.segments.back();
+    next_lsn_ = last.last_lsn + 1;
+    last_time_ms_ = last.last_time_ms;
+    last_checksum_ = found.last_checksum;
+    file_ = found.open_file;
+    file_bytes_ = last.file_bytes;
+    end_ = {last.header.first_lsn, last.end};
+  }
+  for (LogSegment& segment : found.segments) {
+    segments_.emplace(segment.header.first_lsn, std::move(segment));
+  }
+  synced_lsn_ = next_lsn_ - 1;
+  readable_lsn_ = next_lsn_ - 1;
+  return {};
+}
+
+std::string Log::path_of(Lsn segment) const {
+  return options_.folder + "/" + segment_file_name(segment);
+}
+
+Lsn Log::next_lsn() const { return next_lsn_; }
+
+Result<FramePtr> Log::append(FrameBuilder&& builder) {
+  if (failed_) {
+    return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
+  }
+  CHECK(!builder.empty() && builder.first_lsn() >= next_lsn_);
+  if (builder.payload_bytes() > Frame::kPayloadBytesMax) {
+    return make_error(ErrorCode::kInternal, "a batch is larger than a frame of the log may be");
+  }
+  const uint64_t size = Frame::kHeaderBytes + builder.payload_bytes();
+  const bool fits = file_ && end_.offset + size <= file_bytes_;
+  const LogPosition position =
+      fits ? end_ : LogPosition{builder.first_lsn(), SegmentHeader::kBytes};
+  Lsn synced;
+  {
+    std::lock_guard lock(mutex_);
+    synced = synced_lsn_;
+  }
+  FramePtr frame = std::move(builder).finish(synced, last_checksum_, position);
+  // After a failed write or sync nobody knows what is on disk, and a further append that succeeded
+  // would vouch for it.
+  if (Status status = write_frame(frame); !status) {
+    failed_ = true;
+    return status.error();
+  }
+  return frame;
+}
+
+Status Log::write_frame(const FramePtr& frame) {
+  if (frame->position().offset == SegmentHeader::kBytes) {
+    RETURN_IF_ERROR(begin_segment(frame));
+  } else {
+    RETURN_IF_ERROR(file_->write(frame->position().offset, frame->bytes()));
+    if (options_.sync) RETURN_IF_ERROR(file_->sync());
+    publish(frame, std::nullopt);
+  }
+  end_ = frame->end_position();
+  file_bytes_ = std::max(file_bytes_, end_.offset);
+  last_checksum_ = frame->checksum();
+  next_lsn_ = frame->last_lsn() + 1;
+  last_time_ms_ = frame->last_time_ms();
+  return {};
+}
+
+Status Log::begin_segment(const FramePtr& first_frame) {
+  const Lsn name = first_frame->first_lsn();
+  uint64_t bytes = options_.segment_bytes;
+  std::optional<std::string> spare = file_ ? spares_.take() : std::nullopt;
+  if (!spare) {
+    // The flush waits for the zeros of this one, so it is small.
+    bytes = std::min(
+        bytes, file_ ? kInlineFactor * options_.first_segment_bytes : options_.first_segment_bytes);
+    ASSIGN_OR_RETURN(spare, spares_.create(bytes, options_.sync));
+  }
+  RETURN_IF_ERROR(disk_.rename(*spare, path_of(name)));
+  // Before the first write: a recycled file still has its old name on disk until then.
+  RETURN_IF_ERROR(disk_.sync_folder(options_.folder));
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, disk_.open(path_of(name), false));
+
+  LogSegment segment;
+  segment.header.first_lsn = name;
+  if (file_) {
+    segment.header.previous_segment = end_.segment;
+    segment.header.previous_checksum = last_checksum_;
+    segment.header.previous_lsn = next_lsn_ - 1;
+    segment.header.previous_time_ms = last_time_ms_;
+  }
+  segment.file_bytes = bytes;
+  segment.file = file;
+  std::string start = segment.header.encode();
+  start += first_frame->bytes();
+  RETURN_IF_ERROR(file->write(0, start));
+  if (options_.sync) RETURN_IF_ERROR(file->sync());
+
+  file_ = std::move(file);
+  file_bytes_ = bytes;
+  publish(first_frame, std::move(segment));
+  return {};
+}
+
+void Log::publish(const FramePtr& frame, std::optional<LogSegment> begun) {
+  std::lock_guard lock(mutex_);
+  if (begun) {
+    if (!segments_.empty()) segments_.rbegin()->second.sealed = true;
+    if (segments_.size() >= kMarkedSegments) {
+      std::prev(segments_.end(), kMarkedSegments)->second.marks = {};
+    }
+    segments_.emplace(begun->header.first_lsn, *std::move(begun));
+  }
+  segments_.rbegin()->second.extend(*frame);
+  tail_.push(frame);
+  if (options_.sync) {
+    synced_lsn_ = frame->last_lsn();
+  } else if (unsynced_.empty() || unsynced_.back() != file_) {
+    unsynced_.push_back(file_);
+  }
+  readable_lsn_.store(frame->last_lsn(), std::memory_order_release);
+}
+
+Status Log::sync() {
+  if (failed_) {
+    return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
+  }
+  std::lock_guard sync_lock(sync_mutex_);
+  std::vector<std::shared_ptr<File>> files;
+  Lsn written;
+  {
+    std::lock_guard lock(mutex_);
+    files.swap(unsynced_);
+    written = readable_lsn_;
+  }
+  for (const auto& file : files) {
+    if (Status status = file->sync(); !status) {
+      failed_ = true;
+      return status;
+    }
+  }
+  std::lock_guard lock(mutex_);
+  synced_lsn_ = std::max(synced_lsn_, written);
+  return {};
+}
+
+std::vector<SegmentInfo> Log::segments() const {
+  std::lock_guard lock(mutex_);
+  std::vector<SegmentInfo> result;
+  result.reserve(segments_.size());
+  for (const auto& [name, segment] : segments_) {
+    result.push_back(
+        {name, segment.last_lsn, segment.last_time_ms, segment.file_bytes, segment.sealed});
+  }
+  return result;
+}
+
+Lsn Log::first_retained_locked() const {
+  return segments_.empty() ? readable_lsn_ + 1 : segments_.begin()->second.header.first_retained();
+}
+
+Lsn Log::first_retained_lsn() const {
+  std::lock_guard lock(mutex_);
+  return first_retained_locked();
+}
+
+Result<LogCheckpoint> Log::checkpoint_at(const FramePtr& last_applied) const {
+  if (!last_applied || last_applied->last_lsn() > durable_lsn()) {
+    return make_error(ErrorCode::kInternal, "a checkpoint needs a durable frame");
+  }
+  return LogCheckpoint{last_applied->last_lsn(), last_applied->end_position(),
+                       last_applied->checksum()};
+}
+
+Status Log::trim(Lsn lsn) {
+  std::vector<std::pair<std::string, uint64_t>> given_back;
+  {
+    std::lock_guard lock(mutex_);
+    while (segments_.size() > 1) {
+      auto first = segments_.begin();
+      if (first->second.last_lsn >= lsn) break;
+      given_back.emplace_back(path_of(first->first), first->second.file_bytes);
+      segments_.erase(first);
+    }
+  }
+  if (given_back.empty()) return {};
+  for (const auto& [path, bytes] : given_back) RETURN_IF_ERROR(spares_.give_back(path, bytes));
+  return disk_.sync_folder(options_.folder);
+}
+
+Result<bool> Log::prepare_spare() { return spares_.prepare(); }
+
+}  // namespace millrace
