@@ -7,6 +7,14 @@
 
 namespace millrace::cache {
 
+/// Chosen with the hit-ratio benchmark; see the README's table.
+struct S3FifoOptions {
+  /// Of the bytes, for the small queue; in (0, 1).
+  double small_share = 0.05;
+  /// Uses in the small queue that take an entry to the main one. The paper asks for two.
+  uint8_t uses_to_stay = 1;
+};
+
 /// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), counted in
 /// bytes: a new entry waits in the small queue; if it was used there it moves to the main queue,
 /// else it leaves and its hash is remembered for a while, and if it is read again meanwhile it goes
@@ -19,9 +27,10 @@ template <class Node>
 class S3Fifo {
  public:
   /// `bytes_target`: what the caller will keep bytes() near, by calling evict().
-  /// `small_share`: of the small queue, in (0, 1).
-  explicit S3Fifo(size_t bytes_target, double small_share = kSmallShare)
-      : small_bytes_target_(static_cast<size_t>(static_cast<double>(bytes_target) * small_share)) {}
+  explicit S3Fifo(size_t bytes_target, S3FifoOptions options = {})
+      : small_bytes_target_(
+            static_cast<size_t>(static_cast<double>(bytes_target) * options.small_share)),
+        uses_to_stay_(options.uses_to_stay) {}
 
   /// Links `node`. An entry that comes by a write says nothing about whether anybody reads it, so
   /// only a read consults the memory of what left.
@@ -58,7 +67,7 @@ class S3Fifo {
       if (small.oldest && (small.bytes >= small_bytes_target_ || !main.oldest)) {
         Node& node = *small.oldest;
         unlink(small, node);
-        if (node.uses < kUsesToStay) {
+        if (node.uses < uses_to_stay_) {
           ghosts_.add(node.hash(), small.count + main.count);
           return &node;
         }
@@ -83,9 +92,6 @@ class S3Fifo {
   size_t overhead_bytes() const { return ghosts_.bytes(); }
 
  private:
-  /// Chosen with the hit-ratio benchmark; see the README's table.
-  static constexpr double kSmallShare = 0.05;
-  static constexpr uint8_t kUsesToStay = 1;
   static constexpr uint8_t kUsesMax = 3;
 
   enum : uint8_t { kSmall = 0, kMain = 1 };
@@ -114,7 +120,8 @@ class S3Fifo {
     --queue.count;
   }
 
-  size_t small_bytes_target_;
+  const size_t small_bytes_target_;
+  const uint8_t uses_to_stay_;
   Queue queues_[2];
   GhostTable ghosts_;
 };

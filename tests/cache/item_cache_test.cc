@@ -1,0 +1,262 @@
+#include "cache/item_cache.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cache_fixture.h"
+
+namespace millrace::cache {
+namespace {
+
+using Outcome = ReadCache::Outcome;
+
+class ItemCacheTest : public ::testing::Test {
+ protected:
+  struct Found {
+    Outcome outcome;
+    std::string body;
+    bool absent = false;
+  };
+
+  Found find(const std::string& key, Lsn published) {
+    Found found;
+    found.outcome = cache_->find(
+        key, published,
+        [&](const CachedAnswer& answer) {
+          found.body = answer.body;
+          found.absent = answer.absent;
+          EXPECT_EQ(answer.crc32, crc32_of(answer.body));
+        },
+        [this] { ++resumed_; });
+    return found;
+  }
+  Outcome outcome(const std::string& key, Lsn published) { return find(key, published).outcome; }
+
+  void fill(const std::string& key, const std::optional<std::string>& item, Lsn lsn) {
+    cache_->fill(key, item ? std::optional(ItemView(*item)) : std::nullopt, lsn);
+  }
+  void put(const std::string& key, Lsn lsn, const std::string& item) {
+    cache_->on_commit(frame_of(lsn, {{key, item}}));
+  }
+  void remove(const std::string& key, Lsn lsn) {
+    cache_->on_commit(frame_of(lsn, {{key, std::nullopt}}));
+  }
+  void limit(size_t bytes_max) {
+    cache_.emplace(ItemCacheOptions{.bytes_max = bytes_max, .ttl_s = 300, .shards = 1}, clock_);
+  }
+
+  ManualClock clock_;
+  std::optional<ItemCache> cache_{std::in_place, ItemCacheOptions{}, clock_};
+  int resumed_ = 0;
+  const std::string key_ = key_named("a");
+};
+
+TEST_F(ItemCacheTest, AMissThatIsFilledIsAHitOfTheWireReadyItem) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  fill(key_, item_of(1), 10);
+  for (int i = 0; i < 3; ++i) {
+    const Found found = find(key_, 10);
+    EXPECT_EQ(found.outcome, Outcome::kHit);
+    EXPECT_EQ(found.body, R"({"Item":{"padding":{"S":""},"version":{"S":"1"}}})");
+    EXPECT_FALSE(found.absent);
+  }
+  const ItemCacheStatistics statistics = cache_->statistics();
+  EXPECT_EQ(statistics.hits, 3u);
+  EXPECT_EQ(statistics.misses, 1u);
+  EXPECT_EQ(statistics.fills, 1u);
+  EXPECT_EQ(statistics.entries, 1u);
+}
+
+TEST_F(ItemCacheTest, AbsenceIsCachedWhetherReadOrRemoved) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  fill(key_, std::nullopt, 10);
+  EXPECT_EQ(find(key_, 10).body, "{}");
+  EXPECT_TRUE(find(key_, 10).absent);
+  put(key_, 11, item_of(11));
+  EXPECT_EQ(find(key_, 11).body, wire_of(item_of(11)));
+  remove(key_, 12);
+  EXPECT_TRUE(find(key_, 12).absent);
+}
+
+TEST_F(ItemCacheTest, AWriteIsAHitOnceItIsPublishedAndNotBefore) {
+  put(key_, 20, item_of(20));
+  EXPECT_EQ(outcome(key_, 19), Outcome::kBypass);
+  EXPECT_EQ(find(key_, 20).body, wire_of(item_of(20)));
+}
+
+TEST_F(ItemCacheTest, OfSeveralChangesInAFrameTheLastCounts) {
+  cache_->on_commit(
+      frame_of(5, {{key_, item_of(5)}, {key_named("b"), item_of(6)}, {key_, item_of(7)}}));
+  EXPECT_EQ(find(key_, 7).body, wire_of(item_of(7)));
+  EXPECT_EQ(outcome(key_, 6), Outcome::kBypass);
+  EXPECT_EQ(find(key_named("b"), 7).body, wire_of(item_of(6)));
+}
+
+TEST_F(ItemCacheTest, ASlowFillLosesToAWriteSinceItsView) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  put(key_, 11, item_of(11));
+  fill(key_, item_of(1), 10);
+  EXPECT_EQ(find(key_, 11).body, wire_of(item_of(11)));
+  EXPECT_EQ(cache_->statistics().fills_refused, 1u);
+}
+
+TEST_F(ItemCacheTest, ASlowFillLosesToAWriteThatWasTooLargeToKeep) {
+  limit(8000);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  put(key_, 11, item_of(11, 5000));
+  fill(key_, item_of(1), 10);
+  EXPECT_EQ(outcome(key_, 11), Outcome::kMiss);
+  fill(key_, item_of(2), 11);  // a view that has the write
+  EXPECT_EQ(outcome(key_, 11), Outcome::kHit);
+}
+
+TEST_F(ItemCacheTest, ASlowFillLosesToAWriteThatWasEvicted) {
+  limit(4000);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  put(key_, 11, item_of(11));
+  for (Lsn lsn = 12; lsn < 100; ++lsn) put(key_named(std::to_string(lsn)), lsn, item_of(lsn));
+  fill(key_, item_of(1), 10);
+  EXPECT_EQ(outcome(key_, 99), Outcome::kMiss);
+  EXPECT_GT(cache_->statistics().evictions, 0u);
+}
+
+TEST_F(ItemCacheTest, ASlowFillLosesToAWriteThatExpired) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  put(key_, 11, item_of(11));
+  clock_.advance_s(301);
+  EXPECT_EQ(outcome(key_, 11), Outcome::kWaiting);
+  fill(key_, item_of(1), 10);
+  EXPECT_EQ(resumed_, 1);
+  EXPECT_NE(outcome(key_, 11), Outcome::kHit);
+}
+
+TEST_F(ItemCacheTest, ASlowFillLosesToAWriteThatWasCleared) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  put(key_, 11, item_of(11));
+  cache_->clear();
+  fill(key_, item_of(1), 10);
+  EXPECT_EQ(outcome(key_, 11), Outcome::kMiss);
+}
+
+TEST_F(ItemCacheTest, AWriteTooLargeToKeepTakesTheOldItemOut) {
+  limit(8000);
+  put(key_, 1, item_of(1));
+  EXPECT_EQ(outcome(key_, 1), Outcome::kHit);
+  put(key_, 2, item_of(2, 5000));
+  EXPECT_EQ(outcome(key_, 2), Outcome::kMiss);
+}
+
+TEST_F(ItemCacheTest, AnItemThatIsTooLargeOnlyAsJsonIsAnsweredAndLeaves) {
+  limit(8000);
+  ItemTree tree;
+  tree["text"] = Value::string(std::string(1200, '\x01'));  // six bytes each in JSON
+  const std::string item = encode_item(tree);
+  put(key_, 1, item);
+  EXPECT_EQ(find(key_, 1).body, wire_of(item));
+  EXPECT_EQ(cache_->statistics().entries, 0u);
+  fill(key_, item_of(0), 0);
+  EXPECT_EQ(outcome(key_, 1), Outcome::kMiss);
+}
+
+TEST_F(ItemCacheTest, ConcurrentMissesShareOneRead) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(outcome(key_, 10), Outcome::kWaiting);
+  EXPECT_EQ(resumed_, 0);
+  fill(key_, item_of(1), 10);
+  EXPECT_EQ(resumed_, 5);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kHit);
+  EXPECT_EQ(cache_->statistics().waits, 5u);
+}
+
+TEST_F(ItemCacheTest, ResumedReadersMayLookAgainAtOnce) {
+  std::vector<Outcome> again;
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  for (int i = 0; i < 3; ++i) {
+    cache_->find(
+        key_, 10, [](const CachedAnswer&) {}, [&] { again.push_back(outcome(key_, 10)); });
+  }
+  fill(key_, item_of(1), 10);
+  EXPECT_THAT(again, ::testing::Each(Outcome::kHit));
+  EXPECT_EQ(again.size(), 3u);
+}
+
+TEST_F(ItemCacheTest, AfterAnAbandonedReadItsWaitersReadForThemselvesAllAtOnce) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(outcome(key_, 10), Outcome::kWaiting);
+  cache_->abandon(key_);
+  EXPECT_EQ(resumed_, 3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(outcome(key_, 10), Outcome::kBypass);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+}
+
+TEST_F(ItemCacheTest, AfterARefusedFillItsWaitersReadForThemselves) {
+  limit(8000);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kWaiting);
+  fill(key_, item_of(1, 5000), 10);
+  EXPECT_EQ(resumed_, 1);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kBypass);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+}
+
+TEST_F(ItemCacheTest, EntriesExpireALittleBeforeTheTtlAtTheLatest) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i) {
+    keys.push_back(key_named(std::to_string(i)));
+    fill(keys.back(), item_of(1), 1);
+  }
+  const auto hits = [&] {
+    int count = 0;
+    for (const std::string& key : keys) count += outcome(key, 1) == Outcome::kHit;
+    return count;
+  };
+  clock_.advance_s(260);
+  EXPECT_EQ(hits(), 100);
+  clock_.advance_s(20);
+  const int half = hits();
+  EXPECT_GT(half, 0);
+  EXPECT_LT(half, 100);
+  clock_.advance_s(21);
+  EXPECT_EQ(hits(), 0);
+  EXPECT_EQ(cache_->statistics().expirations, 100u);
+}
+
+TEST_F(ItemCacheTest, SystemTablesAreNotCached) {
+  const std::string system_key = key_named("a", kCheckpointGeneration);
+  cache_->on_commit(frame_of(1, {{system_key, item_of(1)}}));
+  EXPECT_EQ(outcome(system_key, 1), Outcome::kBypass);
+  fill(system_key, item_of(1), 1);
+  cache_->abandon(system_key);
+  EXPECT_EQ(outcome(system_key, 1), Outcome::kBypass);
+  EXPECT_EQ(outcome("", 1), Outcome::kBypass);
+  EXPECT_EQ(cache_->statistics().entries, 0u);
+}
+
+TEST_F(ItemCacheTest, GenerationsDoNotMix) {
+  put(key_named("a", 5000), 1, item_of(1));
+  EXPECT_EQ(outcome(key_named("a", 5001), 1), Outcome::kMiss);
+}
+
+TEST_F(ItemCacheTest, TheLimitInBytesHoldsAndEntriesCostAHundredBytesAtMostBesideTheirContent) {
+  for (size_t limit_bytes : {size_t{1} << 20, size_t{8} << 20}) {
+    cache_.emplace(ItemCacheOptions{.bytes_max = limit_bytes, .ttl_s = 300, .shards = 0}, clock_);
+    size_t content = 0;
+    for (Lsn lsn = 1; lsn <= 20'000; ++lsn) {
+      const std::string key = key_named("customer-" + std::to_string(lsn));
+      const std::string item = item_of(lsn, 1200);
+      content = key.size() + item.size();
+      put(key, lsn, item);
+    }
+    const ItemCacheStatistics statistics = cache_->statistics();
+    EXPECT_LE(statistics.bytes, limit_bytes);
+    EXPECT_GT(statistics.bytes, limit_bytes * 9 / 10);
+    EXPECT_LE(statistics.bytes / statistics.entries, content + 100);
+    EXPECT_EQ(statistics.entries + statistics.evictions, 20'000u);
+  }
+}
+
+TEST_F(ItemCacheTest, AnIdleCacheHoldsNothing) { EXPECT_EQ(cache_->statistics().bytes, 0u); }
+
+}  // namespace
+}  // namespace millrace::cache
