@@ -259,6 +259,12 @@ Status Tables::reclaim_some(Drop& drop) {
   if (count > 0) return checked(db_->Write(leveldb::WriteOptions(), &batch));
   drop.emptied = true;
   checkpoint_wanted_ = true;
+  // The published snapshot would keep LevelDB from giving the space back. No memory table is half written
+  // now, so a newer one shows the same items but for the dropped ones.
+  auto without_dropped = snapshot();
+  std::lock_guard lock(mutex_);
+  snapshot_ = std::move(without_dropped);
+  publish_locked(view_->lsn());
   return {};
 }
 
