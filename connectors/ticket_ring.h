@@ -8,9 +8,9 @@
 
 namespace millrace::connectors {
 
-/// The records that were handed over and are not yet acknowledged without a gap, in the order of the log.
-/// A ticket is a record's number in that order; tickets are never used twice. A ring of fixed size, no
-/// allocation for a record.
+/// The records that were handed over and are not yet acknowledged without a gap, in the order of
+/// the log. A ticket is a record's number in that order; tickets are never used twice. A ring of
+/// fixed size, no allocation for a record.
 class TicketRing {
  public:
   /// `capacity`: records at most, a power of two.

@@ -115,9 +115,10 @@ Result<bool> parse_bool(std::string_view text) {
 Result<ConnectorConfig::From> parse_from(std::string_view text) {
   if (text == "trim_horizon") return ConnectorConfig::From::kTrimHorizon;
   if (text == "latest") return ConnectorConfig::From::kLatest;
-  return make_error(ErrorCode::kConfig, "'" + std::string(text) +
-                                            "' is no place to begin; write trim_horizon (all that the "
-                                            "log still holds) or latest (what comes from now on)");
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) +
+                        "' is no place to begin; write trim_horizon (all that the "
+                        "log still holds) or latest (what comes from now on)");
 }
 
 Result<std::string> parse_connector_name(std::string_view text) {
@@ -157,8 +158,10 @@ Status read_properties(const Reader& reader, const YAML::Node& node, const std::
       return reader.wrong_kind(entry.second, path + "." + key, "a single value");
     Status known = connectors::check_kafka_property(key, entry.second.Scalar());
     if (!known) {
-      // librdkafka tells a wrong value from an unknown name only by its text, so both point at the name.
-      return reader.wrong(entry.first.Mark(), "'" + path + "." + key + "': " + known.error().message);
+      // librdkafka tells a wrong value from an unknown name only by its text, so both point at the
+      // name.
+      return reader.wrong(entry.first.Mark(),
+                          "'" + path + "." + key + "': " + known.error().message);
     }
     properties[key] = entry.second.Scalar();
   }
@@ -227,8 +230,7 @@ Status read_document(const Reader& reader, const YAML::Node& document, Config& c
            [&](const YAML::Node& node, const std::string& path) -> Status {
              if (!node.IsSequence()) return reader.wrong_kind(node, path, "a list of connectors");
              for (size_t i = 0; i < node.size(); ++i) {
-               RETURN_IF_ERROR(read_connector(reader, node[i],
-                                              path + "[" + std::to_string(i) + "]",
+               RETURN_IF_ERROR(read_connector(reader, node[i], path + "[" + std::to_string(i) + "]",
                                               config.connectors));
              }
              return {};

@@ -36,8 +36,8 @@ struct ConnectorConfig {
   std::string kind;                 // "kafka"
   std::vector<std::string> tables;  // none: all
   std::string brokers;
-  std::string topic;                             // empty: the table's name
-  From from = From::kTrimHorizon;                // where it begins when it has no checkpoint
+  std::string topic;                              // empty: the table's name
+  From from = From::kTrimHorizon;                 // where it begins when it has no checkpoint
   std::map<std::string, std::string> properties;  // librdkafka's, passed through
 };
 
@@ -54,13 +54,14 @@ struct Config {
   std::vector<ConnectorConfig> connectors;
 };
 
-/// Reads a YAML configuration. `name` is the file's name in messages. Anything that is not understood is an
-/// error (kConfig): `FILE:LINE:COLUMN: what is wrong; how to mend it`.
+/// Reads a YAML configuration. `name` is the file's name in messages. Anything that is not
+/// understood is an error (kConfig): `FILE:LINE:COLUMN: what is wrong; how to mend it`.
 Result<Config> parse_config(std::string_view yaml, const std::string& name);
 /// The same from a file.
 Result<Config> read_config(const std::string& path);
 
-/// What no single value shows: refuses addresses that other machines reach unless `insecure_no_auth`.
+/// What no single value shows: refuses addresses that other machines reach unless
+/// `insecure_no_auth`.
 Status check_config(const Config& config);
 
 // The forms of values, shared with the command line. Errors are kConfig and say what is expected.

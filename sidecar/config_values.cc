@@ -124,11 +124,12 @@ Result<size_t> parse_threads(std::string_view text) {
 Status check_config(const Config& config) {
   for (const Address* address : {&config.listen, &config.admin}) {
     if (address->is_loopback() || config.insecure_no_auth) continue;
-    return make_error(ErrorCode::kConfig,
-                      "refusing to listen on " + address->text() +
-                          ": requests are not authenticated, so whoever reaches this address can read "
-                          "and change all data; listen on 127.0.0.1, or accept that with "
-                          "--insecure-no-auth");
+    return make_error(
+        ErrorCode::kConfig,
+        "refusing to listen on " + address->text() +
+            ": requests are not authenticated, so whoever reaches this address can read "
+            "and change all data; listen on 127.0.0.1, or accept that with "
+            "--insecure-no-auth");
   }
   return {};
 }

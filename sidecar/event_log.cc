@@ -36,13 +36,12 @@ spdlog::level::level_enum level_of(Severity severity) {
 
 void start_event_log(LogFormat format) {
   chosen_format = format;
-  auto logger = std::make_shared<spdlog::logger>(
-      "millrace", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("millrace",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   const char* pattern = format == LogFormat::kJson
                             ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
                             : "time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v";
-  logger->set_formatter(
-      std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
+  logger->set_pattern(pattern, spdlog::pattern_time_type::utc);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
 }

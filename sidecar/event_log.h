@@ -16,11 +16,12 @@ struct EventField {
   std::string value;
 };
 
-/// From now on events go to standard error in this form. Call it once, before any other thread runs.
+/// From now on events go to standard error in this form. Call it once, before any other thread
+/// runs.
 void start_event_log(LogFormat format);
 
-/// Writes one line: `time=... level=info event="serving" address=127.0.0.1:8000`, or the same as an object
-/// of JSON. Thread-safe. For what an operator wants to know, never for each request.
+/// Writes one line: `time=... level=info event="serving" address=127.0.0.1:8000`, or the same as an
+/// object of JSON. Thread-safe. For what an operator wants to know, never for each request.
 void log_event(Severity severity, std::string_view event,
                std::initializer_list<EventField> fields = {});
 

@@ -13,8 +13,8 @@ struct MetricFamily;
 
 namespace millrace::sidecar {
 
-/// Counts answers and their latency by operation and status. Each network thread counts in memory of its
-/// own, so that counting costs a few nanoseconds; reading sums up.
+/// Counts answers and their latency by operation and status. Each network thread counts in memory
+/// of its own, so that counting costs a few nanoseconds; reading sums up.
 class RequestMetrics final : public RequestObserver {
  public:
   /// `operations` is complete and outlives this.
@@ -22,15 +22,16 @@ class RequestMetrics final : public RequestObserver {
 
   void on_answer(const Operation& operation, int status, int64_t elapsed_ns) override;
 
-  /// Appends millrace_requests_total and millrace_request_duration_seconds. Operations that were never
-  /// asked for are left out.
+  /// Appends millrace_requests_total and millrace_request_duration_seconds. Operations that were
+  /// never asked for are left out.
   void collect(std::vector<prometheus::MetricFamily>& families) const;
 
  private:
   static constexpr std::array<const char*, 4> kStatuses = {"200", "400", "500", "other"};
   /// Upper bounds in microseconds; a further bucket takes what is slower.
   static constexpr std::array<int64_t, 16> kBoundsUs = {
-      25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 102400, 409600, 1638400, 6553600};
+      25,   50,    100,   200,   400,    800,    1600,    3200,
+      6400, 12800, 25600, 51200, 102400, 409600, 1638400, 6553600};
 
   /// What one thread saw of one operation.
   struct Counts {

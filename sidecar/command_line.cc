@@ -1,0 +1,164 @@
+#include "sidecar/command_line.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+
+namespace millrace::sidecar {
+namespace {
+
+constexpr const char* kVersion = "millrace " MILLRACE_VERSION;
+
+/// What was given on the command line, as text: it is read after the file, so that it wins.
+struct ServeFlags {
+  std::string config, data, listen, admin, cache_bytes, threads, durability, log_format;
+  bool insecure_no_auth = false;
+};
+
+void add_serve_flags(CLI::App& app, ServeFlags& flags) {
+  app.add_option("--config", flags.config, "YAML configuration; flags win over it")
+      ->type_name("FILE");
+  app.add_option("--data", flags.data, "folder of the data (./millrace-data)")->type_name("DIR");
+  app.add_option("--listen", flags.listen, "where to serve the DynamoDB API (127.0.0.1:8000)")
+      ->type_name("HOST:PORT");
+  app.add_option("--admin", flags.admin,
+                 "where to serve /livez, /readyz, /metrics and the changes (127.0.0.1:8001)")
+      ->type_name("HOST:PORT");
+  app.add_option("--cache-bytes", flags.cache_bytes, "limit of the item cache; 0: none (64MB)")
+      ->type_name("SIZE");
+  app.add_option("--threads", flags.threads,
+                 "network threads (the CPUs available to the process, at most 4)")
+      ->type_name("N");
+  app.add_option("--durability", flags.durability,
+                 "flush: nothing is answered before it is on disk; none: a crash may lose answered "
+                 "writes (flush)")
+      ->type_name("flush|none");
+  app.add_flag("--insecure-no-auth", flags.insecure_no_auth,
+               "allow addresses that other machines reach, without authentication");
+  app.add_option("--log-format", flags.log_format, "form of the log lines (text)")
+      ->type_name("text|json");
+}
+
+/// Reads one flag's text into the configuration if it was given.
+template <typename T>
+Status apply(const std::string& text, const char* flag, Result<T> (*parse)(std::string_view),
+             T& out) {
+  if (text.empty()) return {};
+  Result<T> value = parse(text);
+  if (!value)
+    return make_error(ErrorCode::kConfig, std::string(flag) + ": " + value.error().message);
+  out = std::move(value).value();
+  return {};
+}
+
+Result<Config> effective_config(const ServeFlags& flags) {
+  Config config;
+  if (!flags.config.empty()) {
+    ASSIGN_OR_RETURN(config, read_config(flags.config));
+  }
+  RETURN_IF_ERROR(apply(flags.listen, "--listen", parse_address, config.listen));
+  RETURN_IF_ERROR(apply(flags.admin, "--admin", parse_address, config.admin));
+  RETURN_IF_ERROR(apply(flags.cache_bytes, "--cache-bytes", parse_size, config.cache_bytes));
+  RETURN_IF_ERROR(apply(flags.threads, "--threads", parse_threads, config.threads));
+  RETURN_IF_ERROR(apply(flags.durability, "--durability", parse_durability, config.durability));
+  RETURN_IF_ERROR(apply(flags.log_format, "--log-format", parse_log_format, config.log_format));
+  if (!flags.data.empty()) config.data = flags.data;
+  if (flags.insecure_no_auth) config.insecure_no_auth = true;
+  RETURN_IF_ERROR(check_config(config));
+  return config;
+}
+
+struct TailFlags {
+  std::string table, admin, from = "latest";
+  bool json = false, no_color = false;
+};
+
+CLI::App* add_tail(CLI::App& app, TailFlags& flags) {
+  CLI::App* tail = app.add_subcommand("tail", "show a table's changes as they happen");
+  tail->add_option("TABLE", flags.table, "the table's name")->required();
+  tail->add_flag("--json", flags.json, "one object of JSON a line, for programs");
+  tail->add_option("--from", flags.from, "where to begin (latest)")
+      ->type_name("latest|trim_horizon|LSN");
+  tail->add_option("--admin", flags.admin, "the sidecar's administrative address (127.0.0.1:8001)")
+      ->type_name("HOST:PORT");
+  tail->add_flag("--no-color", flags.no_color, "no colours, also on a terminal");
+  return tail;
+}
+
+Result<TailOptions> tail_options(const TailFlags& flags) {
+  TailOptions options;
+  options.table = flags.table;
+  options.json = flags.json;
+  options.from = flags.from;
+  bool number = !options.from.empty() &&
+                options.from.find_first_not_of("0123456789") == std::string::npos &&
+                options.from.size() < 17;
+  if (options.from != "latest" && options.from != "trim_horizon" && !number) {
+    return make_error(ErrorCode::kConfig,
+                      "--from: '" + options.from +
+                          "' is no place to begin; write latest, trim_horizon, or "
+                          "an LSN, which is a whole number");
+  }
+  RETURN_IF_ERROR(apply(flags.admin, "--admin", parse_address, options.admin));
+  // https://no-color.org: any value of the variable switches colours off.
+  options.color = !flags.no_color && !flags.json && isatty(STDOUT_FILENO) == 1 &&
+                  std::getenv("NO_COLOR") == nullptr;
+  return options;
+}
+
+/// CLI11 says that it does not know a flag; this says which one was meant.
+std::string unknown_argument_message(const CLI::App& app, const std::string& message,
+                                     const std::vector<std::string>& arguments) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
+  for (const std::string& argument : arguments) {
+    std::string word = argument.substr(0, argument.find('='));
+    if (word.empty() || std::find(known.begin(), known.end(), word) != known.end()) continue;
+    std::string near = did_you_mean(word, known);
+    if (!near.empty() && message.find(word) != std::string::npos)
+      return "unknown argument '" + word + "'; did you mean '" + near + "'?";
+  }
+  return message;
+}
+
+}  // namespace
+
+Result<Invocation> parse_command_line(const std::vector<std::string>& arguments) {
+  try {
+    CLI::App app(
+        "Millrace serves the DynamoDB API from a data folder of its own, keeps every change in one "
+        "ordered log, and feeds caches, streams and connectors from it.",
+        "millrace");
+    app.set_version_flag("--version", kVersion);
+    ServeFlags serve;
+    TailFlags tail;
+    add_serve_flags(app, serve);
+    CLI::App* tail_command = add_tail(app, tail);
+    try {
+      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // from the back
+    } catch (const CLI::CallForVersion&) {
+      return Invocation(PrintCommand{std::string(kVersion) + "\n"});
+    } catch (const CLI::CallForHelp&) {
+      return Invocation(PrintCommand{(tail_command->parsed() ? *tail_command : app).help()});
+    } catch (const CLI::ParseError& error) {
+      const CLI::App& context = tail_command->parsed() ? *tail_command : app;
+      return make_error(ErrorCode::kConfig,
+                        unknown_argument_message(context, error.what(), arguments) +
+                            " (millrace --help tells all)");
+    }
+    if (tail_command->parsed()) {
+      ASSIGN_OR_RETURN(TailOptions options, tail_options(tail));
+      return Invocation(std::move(options));
+    }
+    ASSIGN_OR_RETURN(Config config, effective_config(serve));
+    return Invocation(ServeCommand{std::move(config)});
+  } catch (const CLI::Error& error) {  // a mistake in the definitions above
+    return make_error(ErrorCode::kInternal, error.what());
+  }
+}
+
+}  // namespace millrace::sidecar

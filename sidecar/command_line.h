@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/result.h"
+#include "sidecar/config.h"
+#include "sidecar/tail.h"
+
+namespace millrace::sidecar {
+
+/// `millrace [flags]`
+struct ServeCommand {
+  Config config;
+};
+/// `--help`, `--version`: only this text.
+struct PrintCommand {
+  std::string text;
+};
+using Invocation = std::variant<ServeCommand, TailOptions, PrintCommand>;
+
+/// Reads the command line (without the program's name); for serving also the configuration file,
+/// over which flags win. kConfig with what is wrong and how to mend it.
+Result<Invocation> parse_command_line(const std::vector<std::string>& arguments);
+
+}  // namespace millrace::sidecar

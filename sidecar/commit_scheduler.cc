@@ -1,0 +1,32 @@
+#include "sidecar/commit_scheduler.h"
+
+#include <utility>
+
+namespace millrace::sidecar {
+
+CommitScheduler::CommitScheduler(Engine& engine, IoThreads& threads,
+                                 std::function<void(const Error&)> on_refusal)
+    : engine_(engine), threads_(threads), on_refusal_(std::move(on_refusal)) {}
+
+void CommitScheduler::submit(std::unique_ptr<Command> command) {
+  Status status = engine_.submit(std::move(command));
+  if (!status) {
+    on_refusal_(status.error());
+    command->done(status);  // a refused command was left with us
+    return;
+  }
+  schedule();
+}
+
+void CommitScheduler::schedule() {
+  if (scheduled_.exchange(true)) return;
+  threads_.post_here([this] { step(); });
+}
+
+void CommitScheduler::step() {
+  // Before the step: whoever queues from now on arranges a step of its own.
+  scheduled_ = false;
+  if (engine_.step()) schedule();
+}
+
+}  // namespace millrace::sidecar

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "core/net/io_threads.h"
+#include "core/store/engine.h"
+
+namespace millrace::sidecar {
+
+/// Sees to it that the engine steps when commands wait: on the network thread that queued the first
+/// of them, after all requests that had arrived there were parsed, so that a batch holds all that
+/// is ready and no hand-off between threads is paid for. Thread-safe.
+class CommitScheduler {
+ public:
+  /// `on_refusal` is told of each command that the engine refused.
+  CommitScheduler(Engine& engine, IoThreads& threads, std::function<void(const Error&)> on_refusal);
+
+  /// Queues a command. A refused one is answered at once through its done().
+  void submit(std::unique_ptr<Command> command);
+  /// Arranges for a step.
+  void schedule();
+
+ private:
+  void step();
+
+  Engine& engine_;
+  IoThreads& threads_;
+  const std::function<void(const Error&)> on_refusal_;
+  /// A step is on its way and will take all that is queued until then.
+  std::atomic<bool> scheduled_{false};
+};
+
+}  // namespace millrace::sidecar

@@ -1,0 +1,83 @@
+#include "sidecar/command_line.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+namespace millrace::sidecar {
+namespace {
+
+std::string error_of(const std::vector<std::string>& arguments) {
+  Result<Invocation> invocation = parse_command_line(arguments);
+  return invocation ? "(no error)" : invocation.error().message;
+}
+
+TEST(CommandLine, WithoutFlagsItServesWithDefaults) {
+  Result<Invocation> invocation = parse_command_line({});
+  ASSERT_TRUE(invocation);
+  EXPECT_EQ(std::get<ServeCommand>(*invocation).config.listen.text(), "127.0.0.1:8000");
+}
+
+TEST(CommandLine, FlagsWinOverTheFile) {
+  std::string path = testing::TempDir() + "millrace-flags-" + std::to_string(getpid()) + ".yaml";
+  std::ofstream(path) << "listen: 127.0.0.1:1\nadmin: 127.0.0.1:2\ndata: a\n";
+  Result<Invocation> invocation =
+      parse_command_line({"--config", path, "--data", "b", "--listen=127.0.0.1:3",
+                          "--cache-bytes=1MB", "--threads", "2", "--durability", "none"});
+  unlink(path.c_str());
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const Config& config = std::get<ServeCommand>(*invocation).config;
+  EXPECT_EQ(config.data, "b");
+  EXPECT_EQ(config.listen.port, 3);
+  EXPECT_EQ(config.admin.port, 2);
+  EXPECT_EQ(config.cache_bytes, 1u << 20);
+  EXPECT_EQ(config.threads, 2u);
+  EXPECT_EQ(config.durability, Durability::kNone);
+}
+
+TEST(CommandLine, Tail) {
+  Result<Invocation> invocation =
+      parse_command_line({"tail", "films", "--json", "--from", "123", "--admin", "127.0.0.1:9"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const TailOptions& options = std::get<TailOptions>(*invocation);
+  EXPECT_EQ(options.table, "films");
+  EXPECT_TRUE(options.json);
+  EXPECT_EQ(options.from, "123");
+  EXPECT_EQ(options.admin.port, 9);
+}
+
+TEST(CommandLine, MistakesAreNamed) {
+  EXPECT_EQ(error_of({"--listne", "127.0.0.1:1"}),
+            "unknown argument '--listne'; did you mean '--listen'? (millrace --help tells all)");
+  EXPECT_EQ(
+      error_of({"--listen", "x"}),
+      "--listen: 'x' is not an address of the form HOST:PORT; write for example 127.0.0.1:8000");
+  EXPECT_EQ(error_of({"--cache-bytes", "lots"}),
+            "--cache-bytes: 'lots' is not a size; write for example 64MB, 512KB, 1GB, or a number "
+            "of bytes");
+  EXPECT_EQ(
+      error_of({"tail", "films", "--from", "yesterday"}),
+      "--from: 'yesterday' is no place to begin; write latest, trim_horizon, or an LSN, which is a "
+      "whole number");
+  EXPECT_EQ(error_of({"--listen", "0.0.0.0:8000"}).substr(0, 38),
+            "refusing to listen on 0.0.0.0:8000: re");
+  EXPECT_EQ(error_of({"--listen", "0.0.0.0:8000", "--insecure-no-auth"}), "(no error)");
+}
+
+TEST(CommandLine, HelpAndVersionAreOnlyText) {
+  Result<Invocation> help = parse_command_line({"--help"});
+  ASSERT_TRUE(help);
+  for (const char* flag :
+       {"--config", "--data", "--listen", "--admin", "--cache-bytes", "--threads", "--durability",
+        "--insecure-no-auth", "--log-format", "--version", "tail"})
+    EXPECT_NE(std::get<PrintCommand>(*help).text.find(flag), std::string::npos) << flag;
+  Result<Invocation> tail_help = parse_command_line({"tail", "--help"});
+  ASSERT_TRUE(tail_help);
+  EXPECT_NE(std::get<PrintCommand>(*tail_help).text.find("--no-color"), std::string::npos);
+  Result<Invocation> version = parse_command_line({"--version"});
+  ASSERT_TRUE(version);
+  EXPECT_TRUE(std::get<PrintCommand>(*version).text.starts_with("millrace "));
+}
+
+}  // namespace
+}  // namespace millrace::sidecar

@@ -1,0 +1,232 @@
+#include "sidecar/config.h"
+
+#include <random>
+
+namespace millrace::sidecar {
+namespace {
+
+std::string message_of(std::string_view yaml) {
+  Result<Config> config = parse_config(yaml, "m.yaml");
+  if (config) return "(no error)";
+  EXPECT_EQ(config.error().code, ErrorCode::kConfig);
+  return config.error().message;
+}
+
+TEST(Config, AnEmptyFileMeansAllDefaults) {
+  Result<Config> config = parse_config("", "m.yaml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->listen.text(), "127.0.0.1:8000");
+  EXPECT_EQ(config->admin.text(), "127.0.0.1:8001");
+  EXPECT_EQ(config->data, "./millrace-data");
+  EXPECT_EQ(config->threads, 0u);
+  EXPECT_EQ(config->durability, Durability::kFlush);
+  EXPECT_EQ(config->cache_bytes, 64u << 20);
+  EXPECT_TRUE(config->connectors.empty());
+}
+
+TEST(Config, ReadsEverything) {
+  Result<Config> config = parse_config(
+      "listen: 127.0.0.1:9000\n"
+      "admin: '[::1]:9001'\n"
+      "data: /var/lib/millrace\n"
+      "threads: 2\n"
+      "durability: none\n"
+      "log_format: json\n"
+      "insecure_no_auth: true\n"
+      "cache: {bytes: 512KB}\n"
+      "connectors:\n"
+      "  - name: films-to-kafka\n"
+      "    kind: kafka\n"
+      "    tables: [films, people]\n"
+      "    brokers: 127.0.0.1:9092,127.0.0.1:9093\n"
+      "    topic: changes\n"
+      "    from: latest\n"
+      "    properties: {linger.ms: 20, compression.type: zstd}\n"
+      "  - {name: all, kind: kafka, brokers: localhost}\n",
+      "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->listen.port, 9000);
+  EXPECT_EQ(config->admin.host, "::1");
+  EXPECT_EQ(config->admin.text(), "[::1]:9001");
+  EXPECT_EQ(config->data, "/var/lib/millrace");
+  EXPECT_EQ(config->threads, 2u);
+  EXPECT_EQ(config->durability, Durability::kNone);
+  EXPECT_EQ(config->log_format, LogFormat::kJson);
+  EXPECT_TRUE(config->insecure_no_auth);
+  EXPECT_EQ(config->cache_bytes, 512u << 10);
+  ASSERT_EQ(config->connectors.size(), 2u);
+  const ConnectorConfig& films = config->connectors[0];
+  EXPECT_EQ(films.name, "films-to-kafka");
+  EXPECT_EQ(films.tables, (std::vector<std::string>{"films", "people"}));
+  EXPECT_EQ(films.brokers, "127.0.0.1:9092,127.0.0.1:9093");
+  EXPECT_EQ(films.topic, "changes");
+  EXPECT_EQ(films.from, ConnectorConfig::From::kLatest);
+  EXPECT_EQ(films.properties.at("linger.ms"), "20");
+  EXPECT_TRUE(config->connectors[1].tables.empty());
+  EXPECT_EQ(config->connectors[1].from, ConnectorConfig::From::kTrimHorizon);
+}
+
+TEST(Config, JsonIsYaml) {
+  Result<Config> config =
+      parse_config(R"({"listen": "127.0.0.1:1", "cache": {"bytes": "64MB"}})", "m");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->listen.port, 1);
+}
+
+struct Mistake {
+  const char* yaml;
+  const char* message;
+};
+
+// The whole message of each kind of mistake: place, what is wrong, how to mend it.
+const Mistake kMistakes[] = {
+    {"listen: [a", "m.yaml:1:11: this is not YAML: end of sequence flow not found"},
+    {"- a\n", "m.yaml:1:1: the file holds a list; it must be a mapping of keys to values"},
+    {"data: x\nlisen: 127.0.0.1:1\n", "m.yaml:2:1: unknown key 'lisen'; did you mean 'listen'?"},
+    {"frobnicate: 1\n",
+     "m.yaml:1:1: unknown key 'frobnicate'; known are listen, admin, data, threads, durability, "
+     "insecure_no_auth, log_format, cache, connectors"},
+    {"data: a\ndata: b\n", "m.yaml:2:1: 'data' is there twice; keep one of the two"},
+    {"data:\n", "m.yaml:1:6: 'data' holds nothing; it must be a folder"},
+    {"data: [a]\n", "m.yaml:1:7: 'data' holds a list; it must be a folder"},
+    {"listen: here\n",
+     "m.yaml:1:9: 'listen': 'here' is not an address of the form HOST:PORT; write for example "
+     "127.0.0.1:8000"},
+    {"listen: example.org:80\n",
+     "m.yaml:1:9: 'listen': 'example.org:80' does not begin with an IP address or localhost; write "
+     "for "
+     "example 127.0.0.1:8000 or [::1]:8000"},
+    {"listen: 127.0.0.1:65536\n",
+     "m.yaml:1:9: 'listen': '127.0.0.1:65536' is not an address of the form HOST:PORT; write for "
+     "example "
+     "127.0.0.1:8000"},
+    {"threads: many\n", "m.yaml:1:10: 'threads': 'many' is not a number of threads; write 1 to 64"},
+    {"threads: 0\n", "m.yaml:1:10: 'threads': '0' is not a number of threads; write 1 to 64"},
+    {"threads: {n: 1}\n", "m.yaml:1:10: 'threads' holds a mapping; it must be a number, 1 to 64"},
+    {"durability: fsync\n",
+     "m.yaml:1:13: 'durability': 'fsync' is not a durability; write flush (nothing is answered "
+     "before it "
+     "is on disk) or none (a crash may lose what was answered)"},
+    {"insecure_no_auth: yes\n",
+     "m.yaml:1:19: 'insecure_no_auth': 'yes' is neither true nor false; write one of them"},
+    {"log_format: xml\n",
+     "m.yaml:1:13: 'log_format': 'xml' is not a log format; write text or json"},
+    {"cache: 64MB\n",
+     "m.yaml:1:8: 'cache' holds a single value; it must be a mapping of keys to values"},
+    {"cache:\n  bytes: 64 megabytes\n",
+     "m.yaml:2:10: 'cache.bytes': '64 megabytes' is not a size; write for example 64MB, 512KB, "
+     "1GB, or a "
+     "number of bytes"},
+    {"cache:\n  bytes: 99999999GB\n",
+     "m.yaml:2:10: 'cache.bytes': '99999999GB' is larger than 65536GB"},
+    {"cache:\n  byte: 1\n", "m.yaml:2:3: unknown key 'byte' in 'cache'; did you mean 'bytes'?"},
+    {"connectors: {}\n",
+     "m.yaml:1:13: 'connectors' holds a mapping; it must be a list of connectors"},
+    {"connectors: [a]\n",
+     "m.yaml:1:14: 'connectors[0]' holds a single value; it must be a mapping of keys to values"},
+    {"connectors:\n  - kind: kafka\n    brokers: b\n",
+     "m.yaml:2:5: 'connectors[0]' has no 'name'; add it"},
+    {"connectors:\n  - name: a\n    kind: kafka\n",
+     "m.yaml:2:5: 'connectors[0]' has no 'brokers'; add it"},
+    {"connectors:\n  - name: a b\n",
+     "m.yaml:2:11: 'connectors[0].name': 'a b' is no name of a connector; use up to 100 letters, "
+     "digits, "
+     "dots, dashes and underscores"},
+    {"connectors:\n  - {name: a, kind: kafka, brokers: b}\n  - {name: a, kind: kafka, brokers: "
+     "b}\n",
+     "m.yaml:3:5: 'connectors[1]' has the name of an earlier connector, 'a'; give each its own, "
+     "since it "
+     "names the checkpoint"},
+    {"connectors:\n  - kind: kafak\n",
+     "m.yaml:2:11: 'connectors[0].kind': there is no connector of kind 'kafak'; known is kafka"},
+    {"connectors:\n  - tables: films\n",
+     "m.yaml:2:13: 'connectors[0].tables' holds a single value; it must be a list of tables' "
+     "names, such "
+     "as [films]; leave it out for all tables"},
+    {"connectors:\n  - tables: []\n",
+     "m.yaml:2:13: 'connectors[0].tables' holds a list; it must be a list of tables' names, such "
+     "as "
+     "[films]; leave it out for all tables"},
+    {"connectors:\n  - from: yesterday\n",
+     "m.yaml:2:11: 'connectors[0].from': 'yesterday' is no place to begin; write trim_horizon (all "
+     "that "
+     "the log still holds) or latest (what comes from now on)"},
+    {"connectors:\n  - properties: {linger: 5}\n",
+     "m.yaml:2:18: 'connectors[0].properties.linger': librdkafka has no such property; see its "
+     "CONFIGURATION.md for those it has"},
+    {"connectors:\n  - properties: {acks: 1}\n",
+     "m.yaml:2:18: 'connectors[0].properties.acks': the connector sets this itself; remove it (it "
+     "is "
+     "always all, so that nothing acknowledged is lost)"},
+    {"connectors:\n  - properties: {linger.ms: soon}\n",
+     "m.yaml:2:18: 'connectors[0].properties.linger.ms': Invalid value for configuration property "
+     "\"linger.ms\""},
+};
+
+TEST(Config, SaysWhereTheMistakeIsAndHowToMendIt) {
+  for (const Mistake& mistake : kMistakes) {
+    SCOPED_TRACE(mistake.yaml);
+    EXPECT_EQ(message_of(mistake.yaml), mistake.message);
+  }
+}
+
+TEST(Config, AFileThatCannotBeReadIsSaidSo) {
+  Result<Config> config = read_config("/nonexistent/millrace.yaml");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message,
+            "cannot read the configuration /nonexistent/millrace.yaml: No such file or directory");
+  config = read_config("/tmp");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message, "cannot read the configuration /tmp: Is a directory");
+}
+
+TEST(Config, RandomBytesNeverCrashIt) {
+  constexpr uint64_t kSeed = 20261122;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  const std::string alphabet = "abcdlisten:connectors [],{}-\n\t\"'#&*!|>%@`0123456789cache.bytes";
+  for (int round = 0; round < 3000; ++round) {
+    std::string text;
+    size_t size = random() % 80;
+    for (size_t i = 0; i < size; ++i) text += alphabet[random() % alphabet.size()];
+    Result<Config> config = parse_config(text, "m.yaml");
+    if (!config) {
+      EXPECT_TRUE(config.error().message.starts_with("m.yaml:")) << text;
+    }
+  }
+}
+
+TEST(ConfigValues, Sizes) {
+  EXPECT_EQ(*parse_size("0"), 0u);
+  EXPECT_EQ(*parse_size("17B"), 17u);
+  EXPECT_EQ(*parse_size("2KB"), 2048u);
+  EXPECT_EQ(*parse_size("3MB"), 3u << 20);
+  EXPECT_EQ(*parse_size("1GB"), 1u << 30);
+  for (const char* text : {"", "MB", "-1", "1.5MB", "1 MB", "1mb", "1TB", "18446744073709551616"})
+    EXPECT_FALSE(parse_size(text)) << text;
+}
+
+TEST(ConfigValues, LoopbackAddresses) {
+  for (const char* text : {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"})
+    EXPECT_TRUE(parse_address(text)->is_loopback()) << text;
+  for (const char* text : {"0.0.0.0:1", "10.0.0.1:1", "[::]:1", "[fe80::1]:1"})
+    EXPECT_FALSE(parse_address(text)->is_loopback()) << text;
+}
+
+TEST(ConfigValues, AnOpenAddressNeedsTheFlag) {
+  Config config;
+  EXPECT_TRUE(check_config(config));
+  config.admin = *parse_address("0.0.0.0:8001");
+  Status status = check_config(config);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(
+      status.error().message,
+      "refusing to listen on 0.0.0.0:8001: requests are not authenticated, so whoever reaches this "
+      "address can read and change all data; listen on 127.0.0.1, or accept that with "
+      "--insecure-no-auth");
+  config.insecure_no_auth = true;
+  EXPECT_TRUE(check_config(config));
+}
+
+}  // namespace
+}  // namespace millrace::sidecar
