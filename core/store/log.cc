@@ -33,7 +33,13 @@ Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Lsn first
 
 Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoint,
                     const std::function<Status(const FramePtr&)>& replay) {
-  RETURN_IF_ERROR(disk_.create_folder(options_.folder));
+  if (!disk_.exists(options_.folder)) {
+    const size_t slash = options_.folder.rfind('/');
+    RETURN_IF_ERROR(disk_.create_folder(options_.folder));
+    RETURN_IF_ERROR(disk_.sync_folder(slash == std::string::npos ? "."
+                                      : slash == 0               ? "/"
+                                                   : options_.folder.substr(0, slash)));
+  }
   ASSIGN_OR_RETURN(const auto names, disk_.list(options_.folder));
   LogRecovery found(disk_, options_.folder, checkpoint, replay);
   RETURN_IF_ERROR(found.run(names));

@@ -83,6 +83,7 @@ class SimDisk final : public Disk {
     std::set<uint64_t> dirty_pages;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;  // no inode: a folder
+  static Names roots() { return {{"/", nullptr}, {".", nullptr}}; }
   struct Change {
     enum class Kind { kCreate, kRename, kRemove } kind;
     std::string path;
@@ -107,8 +108,8 @@ class SimDisk final : public Disk {
   Status sync(Inode& inode, const std::string& path, uint64_t epoch);
 
   mutable std::mutex mutex_;
-  Names names_;
-  Names durable_names_;
+  Names names_ = roots();
+  Names durable_names_ = roots();
   std::vector<Change> journal_;  // leads from durable_names_ to names_
   uint64_t epoch_ = 0;           // counts crashes
   uint64_t bytes_ = 0;
