@@ -30,7 +30,8 @@ void append_hex(uint64_t value, std::string& out) {
 
 HashRange shard_range(uint32_t ordinal, uint32_t count) {
   CHECK(ordinal < count);
-  // 2^64 / count and the remainder, without 128 bits; for one shard, whose only boundary is 0, not needed.
+  // 2^64 / count and the remainder, without 128 bits; for one shard, whose only boundary is 0, not
+  // needed.
   uint64_t quotient = UINT64_MAX / count, remainder = UINT64_MAX % count + 1;
   if (remainder == count) ++quotient, remainder = 0;
   auto boundary = [=](uint64_t i) { return i * quotient + i * remainder / count; };

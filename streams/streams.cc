@@ -34,14 +34,19 @@ class ShardReader {
   struct Bounds {
     Generation generation;
     HashRange range;
-    Lsn from, through;       // LSNs to read
-    int64_t not_before_ms;   // older records are passed over
-    int64_t horizon_ms;      // older ones that were not passed over are an error
+    Lsn from, through;      // LSNs to read
+    int64_t not_before_ms;  // older records are passed over
+    int64_t horizon_ms;     // older ones that were not passed over are an error
   };
 
-  ShardReader(const Table& table, std::string_view region, StreamViewType view, const Bounds& bounds,
-              size_t limit, std::string& out)
-      : table_(table), region_(region), view_(view), bounds_(bounds), limit_(limit), out_(out),
+  ShardReader(const Table& table, std::string_view region, StreamViewType view,
+              const Bounds& bounds, size_t limit, std::string& out)
+      : table_(table),
+        region_(region),
+        view_(view),
+        bounds_(bounds),
+        limit_(limit),
+        out_(out),
         start_(out.size()) {}
 
   Status run(ShardIndex& index, FrameCache& frames) {
@@ -184,13 +189,15 @@ Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, It
       iterator.from = std::max(iterator.from, durable + 1);
       break;
     case IteratorType::kAtTimestamp:
-      if (time_ms > iterator.issued_ms) return validation_error("Timestamp must not be in the future");
+      if (time_ms > iterator.issued_ms)
+        return validation_error("Timestamp must not be in the future");
       iterator.kind = ShardIterator::Kind::kTime;
       iterator.not_before_ms = time_ms;
       break;
     case IteratorType::kAtSequenceNumber:
     case IteratorType::kAfterSequenceNumber:
-      if (lsn < definition.enabled_at || lsn > std::min(durable, definition.disabled_at.value_or(durable))) {
+      if (lsn < definition.enabled_at ||
+          lsn > std::min(durable, definition.disabled_at.value_or(durable))) {
         return validation_error("Invalid SequenceNumber");
       }
       RETURN_IF_ERROR(check_not_trimmed(stream, ordinal, lsn));

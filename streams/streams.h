@@ -43,7 +43,8 @@ struct RecordsPage {
 /// The streams of a node and how they are read. Thread-safe. Errors are the Streams API's.
 class Streams {
  public:
-  /// How far back the API shows records, by the entries' times. Consumers of DynamoDB Streams rely on it.
+  /// How far back the API shows records, by the entries' times. Consumers of DynamoDB Streams rely
+  /// on it.
   static constexpr int64_t kShownMs = 24 * 60 * 60 * 1000;
   static constexpr size_t kRecordsMax = 1000;
   static constexpr size_t kPageBytesMax = 1u << 20;
@@ -52,7 +53,8 @@ class Streams {
   Streams(Log& log, const Catalog& catalog, ShardIndex& index, const Clock& clock,
           std::string iterator_key);
 
-  /// All streams that can be read (disabled ones for 24 hours), of one table's name if given, by ARN.
+  /// All streams that can be read (disabled ones for 24 hours), of one table's name if given, by
+  /// ARN.
   std::vector<Stream> list(std::optional<std::string_view> table_name) const;
   Result<Stream> find(std::string_view arn) const;
   std::string arn(const Stream& stream) const {
@@ -63,14 +65,15 @@ class Streams {
   Result<std::string> iterator(const Stream& stream, uint32_t ordinal, IteratorType type, Lsn lsn,
                                int64_t time_ms) const;
 
-  /// Appends up to `limit` (at most kRecordsMax) records to `out`, separated by commas. At least one if there is
-  /// one, and otherwise no more than kPageBytesMax.
+  /// Appends up to `limit` (at most kRecordsMax) records to `out`, separated by commas. At least
+  /// one if there is one, and otherwise no more than kPageBytesMax.
   Result<RecordsPage> read(std::string_view iterator, size_t limit, std::string& out);
 
   /// The lowest LSN that somebody may still ask for: of every stream the last 24 hours, and of
-  /// `reader_positions` (the next LSN that each living subscription needs) what is within them. None if nobody
-  /// needs anything. By segments, as the log is trimmed.
-  std::optional<Lsn> retention_pin(int64_t now_ms, std::span<const Lsn> reader_positions = {}) const;
+  /// `reader_positions` (the next LSN that each living subscription needs) what is within them.
+  /// None if nobody needs anything. By segments, as the log is trimmed.
+  std::optional<Lsn> retention_pin(int64_t now_ms,
+                                   std::span<const Lsn> reader_positions = {}) const;
 
   const Clock& clock() const { return clock_; }
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/result.h"
+#include "streams/change_reader.h"
+#include "streams/subscription.h"
+
+namespace millrace::streams {
+
+/// Changes as lines of JSON, for `millrace tail` and for programs (GET /v1/changes). One line a
+/// change:
+///
+///   {"lsn":17,"time":1790000000123,"table":"films","event":"MODIFY","keys":{...},"new":{...},"old":{...},
+///    "transaction":{"id":"...","position":1,"count":3},"identity":"dynamodb.amazonaws.com"}
+///
+/// `time` in ms; images as attribute values; `new` is absent for REMOVE, `old` for INSERT and where
+/// the table keeps no old images; `transaction` only for changes that are part of one; `identity`
+/// only for what was not a client's doing. Keeps no position. Not thread-safe.
+class ChangeFeed {
+ public:
+  ChangeFeed(Log& log, const Catalog& catalog, TableFilter filter, StartAt start);
+
+  /// Appends lines until `out` has grown by about `bytes_max` or the tip is reached. True if there
+  /// is more to read at once; else wait for the log to grow. kTrimmed if the log does not hold the
+  /// position.
+  Result<bool> next(size_t bytes_max, std::string& out);
+
+  /// The LSN from which a new feed would go on.
+  Lsn position() const { return reader_.position(); }
+
+ private:
+  ChangeReader reader_;
+};
+
+/// Appends one line, with its newline.
+void render_change(const Change& change, std::string& out);
+
+}  // namespace millrace::streams
