@@ -40,7 +40,9 @@ libdeflate_compressor* compressor() {
 }  // namespace
 
 GunzipOutcome gunzip(std::string_view compressed, size_t out_bytes_max, std::string& out) {
-  if (compressed.size() < kMemberBytesMin) return GunzipOutcome::kBad;
+  if (compressed.size() < kMemberBytesMin || !compressed.starts_with("\x1f\x8b\x08")) {
+    return GunzipOutcome::kBad;
+  }
   // A member ends with its decoded size. A lie makes it bad: too small does not fit, too large is
   // told by the decoder, which is asked for exactly this size.
   const size_t size = get_fixed32(compressed.data() + compressed.size() - 4);
