@@ -23,8 +23,8 @@ class Bindings {
   Status parse_names(simdjson::ondemand::object names);
   Status parse_values(simdjson::ondemand::object values);
 
-  /// The name behind `#alias`; the ValidationException of DynamoDB if it is not defined. `kind` is the
-  /// expression's parameter name, such as "ConditionExpression".
+  /// The name behind `#alias`; the ValidationException of DynamoDB if it is not defined. `kind` is
+  /// the expression's parameter name, such as "ConditionExpression".
   Result<std::string> name(std::string_view alias, std::string_view kind);
   /// The encoded value behind `:alias`. The view lives as long as the Bindings.
   Result<ValueView> value(std::string_view alias, std::string_view kind);
@@ -50,7 +50,7 @@ struct PathElement {
 };
 using Path = std::vector<PathElement>;
 
-struct ConditionNode;     // syntax trees, see ast.h
+struct ConditionNode;  // syntax trees, see ast.h
 struct UpdateAction;
 
 /// A parsed condition or filter. Immutable; evaluating is thread-safe.
@@ -59,12 +59,15 @@ class Condition {
   /// `kind`: "ConditionExpression" or "FilterExpression", for messages.
   static Result<Condition> parse(std::string_view text, std::string_view kind, Bindings& bindings);
 
-  /// Whether `item` fulfils it; an absent item is an empty one. (DynamoDB reports operand types that
-  /// can never match when parsing; evaluation itself cannot fail.)
+  /// Whether `item` fulfils it; an absent item is an empty one. (DynamoDB reports operand types
+  /// that can never match when parsing; evaluation itself cannot fail.)
   bool evaluate(ItemView item) const;
 
-  /// Top-level attribute names that it reads, for the rule that a filter may not name key attributes.
+  /// Top-level attribute names that it reads, for the rule that a filter may not name key
+  /// attributes.
   std::vector<std::string> attribute_names() const;
+  /// All paths that it reads, for the rule that key attributes have no inside.
+  std::vector<Path> paths() const;
 
  private:
   std::shared_ptr<const ConditionNode> root_;
@@ -75,8 +78,8 @@ class Update {
  public:
   static Result<Update> parse(std::string_view text, Bindings& bindings);
 
-  /// Applies all actions to `old_item` as it was before (every right side reads the old item), giving the
-  /// new one. Key attributes are the caller's to protect: see attribute_names().
+  /// Applies all actions to `old_item` as it was before (every right side reads the old item),
+  /// giving the new one. Key attributes are the caller's to protect: see attribute_names().
   Result<ItemTree> apply(const ItemTree& old_item) const;
 
   /// Top-level attribute names that it writes.
@@ -104,7 +107,8 @@ class Projection {
   std::vector<Path> paths_;
 };
 
-/// What `paths` select of `item`, as an encoded item (lists keep only the selected elements, in order).
+/// What `paths` select of `item`, as an encoded item (lists keep only the selected elements, in
+/// order).
 std::string select_paths(ItemView item, const std::vector<Path>& paths);
 
 /// A parsed KeyConditionExpression: one partition and a range of sort keys within it.
@@ -117,8 +121,8 @@ struct KeyCondition {
   /// The range can match nothing (such as BETWEEN with equal bounds excluded).
   bool empty = false;
 
-  /// Errors are DynamoDB's: "Query condition missed key schema element: ...", "Query key condition not
-  /// supported", wrong types, BETWEEN with reversed bounds...
+  /// Errors are DynamoDB's: "Query condition missed key schema element: ...", "Query key condition
+  /// not supported", wrong types, BETWEEN with reversed bounds...
   static Result<KeyCondition> parse(std::string_view text, const KeySchema& schema,
                                     Bindings& bindings);
 };
