@@ -87,12 +87,14 @@ int MemoryTable::random_height() {
 const MemoryTable::Node* MemoryTable::seek(std::string_view key, Lsn lsn, Node** previous) const {
   Node* node = head_;
   for (int level = height_.load(std::memory_order_relaxed) - 1;; --level) {
-    for (Node* next = node->after(level); next != nullptr && next->before(key, lsn);
-         next = node->after(level)) {
+    Node* next = node->after(level);
+    while (next != nullptr && next->before(key, lsn)) {
       node = next;
+      next = node->after(level);
     }
     if (previous != nullptr) previous[level] = node;
-    if (level == 0) return node->after(0);
+    // The very node that was compared: reading the link again could give one inserted since.
+    if (level == 0) return next;
   }
 }
 
