@@ -1,0 +1,199 @@
+#include "core/net/admin_client.h"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <utility>
+
+#include "core/net/percent_coding.h"
+
+namespace millrace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using tcp = asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr size_t kWholeBodyBytesMax = 64u << 20;
+constexpr size_t kPieceBytes = 64 * 1024;
+
+/// One request on one connection. Operations are asynchronous since only those obey a timeout; each
+/// is run to its end before the next.
+class Call {
+ public:
+  explicit Call(const AdminClientOptions& options) : options_(options), stream_(context_) {}
+
+  Status connect();
+  Status ask(const std::string& target);
+  Status read_head();
+  Result<std::string> read_all();
+  Status read_lines(const std::function<bool(std::string_view)>& line);
+  int status() const { return static_cast<int>(parser_.get().result_int()); }
+  Status refused(const std::string& body) const;
+
+ private:
+  /// Starts an operation with a completion handler, waits for it, gives its error.
+  template <typename Start>
+  error_code run(int timeout_ms, Start start);
+  /// Reads more of the body into `piece_`; false at its end.
+  Result<bool> read_piece(int timeout_ms, size_t& size);
+  Error unreachable(const std::string& cause) const {
+    return make_error(ErrorCode::kUnavailable, "cannot reach the sidecar at " + where() + ": " +
+                                                   cause + ". Is it running with this --admin?");
+  }
+  Error broken(const error_code& error) const {
+    return make_error(ErrorCode::kUnavailable,
+                      "lost the sidecar at " + where() + ": " + error.message());
+  }
+  std::string where() const { return options_.host + ":" + std::to_string(options_.port); }
+
+  const AdminClientOptions& options_;
+  asio::io_context context_;
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_;
+  http::response_parser<http::buffer_body> parser_;
+  std::string piece_ = std::string(kPieceBytes, '\0');
+};
+
+template <typename Start>
+error_code Call::run(int timeout_ms, Start start) {
+  if (timeout_ms > 0) {
+    stream_.expires_after(std::chrono::milliseconds(timeout_ms));
+  } else {
+    stream_.expires_never();
+  }
+  error_code result;
+  start([&result](error_code error, auto&&...) { result = error; });
+  context_.restart();
+  context_.run();
+  return result;
+}
+
+Status Call::connect() {
+  error_code error;
+  tcp::resolver resolver(context_);
+  const auto found = resolver.resolve(options_.host, std::to_string(options_.port), error);
+  if (error) return unreachable(error.message());
+  error = run(options_.connect_timeout_ms,
+              [&](auto done) { stream_.async_connect(found, std::move(done)); });
+  if (error) return unreachable(error.message());
+  return {};
+}
+
+Status Call::ask(const std::string& target) {
+  http::request<http::empty_body> request(http::verb::get, target, 11);
+  request.set(http::field::host, where());
+  request.set(http::field::user_agent, "millrace");
+  request.set(http::field::connection, "close");
+  if (auto error = run(options_.answer_timeout_ms,
+                       [&](auto done) { http::async_write(stream_, request, std::move(done)); })) {
+    return broken(error);
+  }
+  return {};
+}
+
+Status Call::read_head() {
+  parser_.body_limit(boost::none);
+  if (auto error = run(options_.answer_timeout_ms, [&](auto done) {
+        http::async_read_header(stream_, buffer_, parser_, std::move(done));
+      })) {
+    return broken(error);
+  }
+  return {};
+}
+
+Result<bool> Call::read_piece(int timeout_ms, size_t& size) {
+  size = 0;
+  if (parser_.is_done()) return false;
+  auto& body = parser_.get().body();
+  body.data = piece_.data();
+  body.size = piece_.size();
+  body.more = true;
+  error_code error = run(timeout_ms, [&](auto done) {
+    http::async_read_some(stream_, buffer_, parser_, std::move(done));
+  });
+  if (error == http::error::need_buffer) error = {};
+  if (error) return broken(error);
+  size = piece_.size() - parser_.get().body().size;
+  return true;
+}
+
+Result<std::string> Call::read_all() {
+  std::string all;
+  for (;;) {
+    size_t size = 0;
+    ASSIGN_OR_RETURN(const bool more, read_piece(options_.answer_timeout_ms, size));
+    if (!more) return all;
+    all.append(piece_, 0, size);
+    if (all.size() > kWholeBodyBytesMax) {
+      return make_error(ErrorCode::kUnavailable, "the answer of " + where() + " is too large");
+    }
+  }
+}
+
+Status Call::read_lines(const std::function<bool(std::string_view)>& line) {
+  std::string rest;
+  for (;;) {
+    size_t size = 0;
+    ASSIGN_OR_RETURN(const bool more, read_piece(0, size));
+    if (!more) return {};
+    // What stood there before has no end of line.
+    size_t search = rest.size();
+    rest.append(piece_, 0, size);
+    size_t begin = 0;
+    for (size_t end; (end = rest.find('\n', search)) != std::string::npos; search = begin) {
+      if (!line(std::string_view(rest).substr(begin, end - begin))) return {};
+      begin = end + 1;
+    }
+    rest.erase(0, begin);
+    if (rest.size() > options_.line_bytes_max) {
+      return make_error(ErrorCode::kUnavailable, "a line of " + where() + " is too long");
+    }
+  }
+}
+
+Status Call::refused(const std::string& body) const {
+  std::string message = body.substr(0, 1000);
+  while (!message.empty() && (message.back() == '\n' || message.back() == '\r')) message.pop_back();
+  const ErrorCode code = status() == 404   ? ErrorCode::kResourceNotFound
+                         : status() >= 500 ? ErrorCode::kUnavailable
+                                           : ErrorCode::kValidation;
+  return make_error(
+      code, "the sidecar at " + where() + " answered " + std::to_string(status()) + ": " + message);
+}
+
+Status begin(Call& call, const std::string& target) {
+  RETURN_IF_ERROR(call.connect());
+  RETURN_IF_ERROR(call.ask(target));
+  RETURN_IF_ERROR(call.read_head());
+  if (call.status() == 200) return {};
+  ASSIGN_OR_RETURN(const std::string body, call.read_all());
+  return call.refused(body);
+}
+
+}  // namespace
+
+Result<std::string> AdminClient::get(const std::string& target) const {
+  Call call(options_);
+  RETURN_IF_ERROR(begin(call, target));
+  return call.read_all();
+}
+
+Status AdminClient::stream(const std::string& target,
+                           const std::function<bool(std::string_view)>& line) const {
+  Call call(options_);
+  RETURN_IF_ERROR(begin(call, target));
+  return call.read_lines(line);
+}
+
+std::string AdminClient::percent_encode(std::string_view text) {
+  return millrace::percent_encode(text);
+}
+
+}  // namespace millrace
