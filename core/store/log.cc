@@ -44,8 +44,9 @@ Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoin
   LogRecovery found(disk_, options_.folder, checkpoint, replay);
   RETURN_IF_ERROR(found.run(names));
   RETURN_IF_ERROR(spares_.adopt(names));
-  for (const auto& leftover : found.leftovers) {
-    RETURN_IF_ERROR(spares_.give_back(leftover.path, leftover.file_bytes));
+  // The last first: at every moment what is left is a beginning.
+  for (auto leftover = found.leftovers.rbegin(); leftover != found.leftovers.rend(); ++leftover) {
+    RETURN_IF_ERROR(spares_.give_back(leftover->path, leftover->file_bytes));
   }
   RETURN_IF_ERROR(disk_.sync_folder(options_.folder));
 

@@ -225,7 +225,8 @@ Status LogRecovery::refuse_if_damaged(Cut cut) {
   return {};
 }
 
-/// Where from byte `from` on a frame is that says that the next LSN was durable.
+/// Where from byte `from` on a frame is that says that the next LSN was durable. Leftovers of
+/// recycled segments are of lower LSNs.
 Result<std::optional<uint64_t>> LogRecovery::evidence_in(size_t index, uint64_t from) {
   ASSIGN_OR_RETURN(const SegmentFile segment, load(index));
   // Items are written by clients: one full of made-up headers must not make a start take hours.
@@ -238,7 +239,7 @@ Result<std::optional<uint64_t>> LogRecovery::evidence_in(size_t index, uint64_t 
          at = chunk.find(Frame::kMagic, at + 1)) {
       const uint64_t offset = from + at;
       const auto header = FrameHeader::decode(std::string_view(chunk).substr(at));
-      if (!header || header->durable_lsn < next_lsn_) continue;
+      if (!header || header->first_lsn < next_lsn_) continue;
       const size_t size = Frame::kHeaderBytes + header->payload_bytes;
       if (size > segment.size - offset) continue;
       if (size > hash_budget) {
@@ -246,17 +247,23 @@ Result<std::optional<uint64_t>> LogRecovery::evidence_in(size_t index, uint64_t 
       }
       hash_budget -= size;
       RETURN_IF_ERROR(segment.file->read(offset, size, bytes));
-      if (Frame::parse(bytes, {segment.name, offset})) return std::optional(offset);
+      if (!Frame::parse(bytes, {segment.name, offset})) continue;
+      if (header->durable_lsn >= next_lsn_) return std::optional(offset);
+      cut_frames_.push_back({index, offset});
     }
     from += kSearchBytes;
   }
   return std::optional<uint64_t>();
 }
 
+Status LogRecovery::make_lasting() {
+  RETURN_IF_ERROR(write_unproven_again());
+  return void_what_was_cut();
+}
+
 // What was read may be in the page cache only, left there by a flush that failed; writing it again
 // makes the next sync say something about it.
-Status LogRecovery::make_lasting() {
-  if (segments.empty()) return {};
+Status LogRecovery::write_unproven_again() {
   std::string bytes;
   while (!unproven_.empty()) {
     const size_t index = unproven_.front().segment;
@@ -272,13 +279,32 @@ Status LogRecovery::make_lasting() {
     }
     RETURN_IF_ERROR(file->sync());
   }
-  // What was cut off shall not be judged anew at the next start.
-  const uint64_t end = segments.back().end;
-  RETURN_IF_ERROR(open_file->read(end, Frame::kHeaderBytes, bytes));
-  if (!all_zero(bytes)) {
-    RETURN_IF_ERROR(open_file->write(end, std::string(bytes.size(), '\0')));
-    RETURN_IF_ERROR(open_file->sync());
+  return {};
+}
+
+// What was cut off shall not be judged anew at the next start, nor become the successor of a frame
+// that is by chance, byte for byte, the one it followed.
+Status LogRecovery::void_what_was_cut() {
+  std::string bytes;
+  if (!segments.empty()) {
+    const uint64_t end = segments.back().end;
+    RETURN_IF_ERROR(open_file->read(end, Frame::kHeaderBytes, bytes));
+    if (!all_zero(bytes)) {
+      RETURN_IF_ERROR(open_file->write(end, std::string(bytes.size(), '\0')));
+      RETURN_IF_ERROR(open_file->sync());
+    }
   }
+  std::shared_ptr<File> file;
+  size_t open_index = names_.size();
+  for (const Cut& frame : cut_frames_) {
+    if (frame.index != open_index) {
+      if (file) RETURN_IF_ERROR(file->sync());
+      ASSIGN_OR_RETURN(file, disk_.open(path_of(frame.index), false));
+      open_index = frame.index;
+    }
+    RETURN_IF_ERROR(file->write(frame.offset, std::string(Frame::kHeaderBytes, '\0')));
+  }
+  if (file) RETURN_IF_ERROR(file->sync());
   return {};
 }
 

@@ -69,6 +69,8 @@ class LogRecovery {
   Status refuse_if_damaged(Cut cut);
   Result<std::optional<uint64_t>> evidence_in(size_t index, uint64_t from);
   Status make_lasting();
+  Status write_unproven_again();
+  Status void_what_was_cut();
 
   std::string path_of(size_t index) const;
   Error damage(size_t index, uint64_t offset, const std::string& what) const;
@@ -82,6 +84,7 @@ class LogRecovery {
   bool checkpoint_reached_ = false;
   Lsn next_lsn_ = 0;
   std::deque<Unproven> unproven_;
+  std::vector<Cut> cut_frames_;  // whole ones behind the end
 };
 
 }  // namespace millrace
