@@ -23,11 +23,11 @@ enum class StreamViewType : uint8_t { kKeysOnly, kNewImage, kOldImage, kNewAndOl
 struct StreamDefinition {
   std::string label;  // 2026-11-22T10:00:00.000
   StreamViewType view_type = StreamViewType::kNewAndOldImages;
-  Lsn enabled_at = 0;                // LSN of the entry that enabled it
-  std::optional<Lsn> disabled_at;    // closed from here on
+  Lsn enabled_at = 0;              // LSN of the entry that enabled it
+  std::optional<Lsn> disabled_at;  // closed from here on
   int64_t disabled_time_ms = 0;
   uint32_t shard_count = 4;
-  int64_t created_ms = 0;            // names the shards
+  int64_t created_ms = 0;  // names the shards
 };
 
 /// A table's definition as of one entry of the log. Immutable; a change makes a new one.
@@ -39,6 +39,7 @@ struct Table {
   std::string billing_mode;  // PAY_PER_REQUEST or PROVISIONED
   int64_t read_units = 0, write_units = 0;
   int64_t created_ms = 0;
+  int64_t pay_per_request_ms = 0;  // when the billing mode became that; 0: never was
   bool deletion_protection = false;
   /// The newest last; at most one without disabled_at, and it is the last.
   std::vector<StreamDefinition> streams;
@@ -52,10 +53,11 @@ struct Table {
 };
 using TablePtr = std::shared_ptr<const Table>;
 
-/// The definitions of all tables, published: an observer of the log. A table's definition is an item of the
-/// catalogue's system table (key: its name; a deleted table with streams still readable, or whose old images
-/// were kept for a subscription, stays as `#deleted/<generation>`), changed by commands that are evaluated alone, so that what is published is what
-/// any other command must see. Thread-safe.
+/// The definitions of all tables, published: an observer of the log. A table's definition is an
+/// item of the catalogue's system table (key: its name; a deleted table with streams still
+/// readable, or whose old images were kept for a subscription, stays as `#deleted/<generation>`),
+/// changed by commands that are evaluated alone, so that what is published is what any other
+/// command must see. Thread-safe.
 class Catalog final : public CommitObserver {
  public:
   explicit Catalog(std::string region, std::string account);
@@ -63,6 +65,8 @@ class Catalog final : public CommitObserver {
   Status load(const View& view);
 
   TablePtr find(std::string_view name) const;
+  /// By name or by ARN; an ARN of another region or account names no table here.
+  TablePtr resolve(std::string_view name_or_arn) const;
   TablePtr find(Generation generation) const;  // also deleted ones whose streams can still be read
   std::vector<TablePtr> tables() const;        // by name; without deleted ones
   std::vector<TablePtr> all() const;           // with them
@@ -72,9 +76,9 @@ class Catalog final : public CommitObserver {
   std::string table_arn(std::string_view table_name) const;
   std::string stream_arn(const Table& table, const StreamDefinition& stream) const;
 
-  /// From now on CreateTable sets Table::keep_old_images of tables of this name (empty: of every name), so
-  /// that none of their changes lacks its old image. Not persisted: a subscription that needs old images asks
-  /// at every start, before the first command.
+  /// From now on CreateTable sets Table::keep_old_images of tables of this name (empty: of every
+  /// name), so that none of their changes lacks its old image. Not persisted: a subscription that
+  /// needs old images asks at every start, before the first command.
   void keep_old_images_of(std::string table_name) {
     std::lock_guard lock(mutex_);
     kept_old_images_.insert(std::move(table_name));
@@ -88,10 +92,15 @@ class Catalog final : public CommitObserver {
 
   /// The catalogue's store key and item for a table, and back. Persisted.
   static std::string key_of(std::string_view table_name);
+  /// The name under which a deleted table's definition is kept while its streams can be read.
+  /// Persisted.
+  static std::string deleted_name(Generation generation);
   static std::string encode(const Table& table);
   static Result<Table> decode(ItemView item);
 
  private:
+  Status apply(std::string_view key, std::optional<std::string_view> image);
+
   const std::string region_;
   const std::string account_;
   mutable std::mutex mutex_;

@@ -19,7 +19,8 @@ namespace millrace {
 
 struct Operation;
 
-/// Told of every answered operation, on the thread that answers: for metrics. Thread-safe and cheap.
+/// Told of every answered operation, on the thread that answers: for metrics. Thread-safe and
+/// cheap.
 class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
@@ -31,8 +32,8 @@ struct Node {
   Engine& engine;
   Catalog& catalog;
   Clock& clock;
-  /// Submits a command and sees to it that step() is called; the engine's errors are answered through
-  /// done() of the command.
+  /// Submits a command and sees to it that step() is called; the engine's errors are answered
+  /// through done() of the command.
   std::function<void(std::unique_ptr<Command>)> submit;
   ReadCache* cache = nullptr;  // none: off
   RequestObserver* observer = nullptr;
@@ -42,8 +43,8 @@ struct Node {
 class Reply {
  public:
   explicit Reply(HttpReply http) : http_(std::move(http)) {}
-  /// For callers that are not HTTP (the simulator, tests, benchmarks): `receive` gets status, extra headers
-  /// and body.
+  /// For callers that are not HTTP (the simulator, tests, benchmarks): `receive` gets status, extra
+  /// headers and body.
   using Receiver = std::function<void(int status, std::string_view headers, std::string_view body)>;
   explicit Reply(Receiver receive) : receive_(std::move(receive)) {}
   Reply(Reply&&) noexcept = default;
@@ -54,6 +55,10 @@ class Reply {
           std::optional<uint32_t> crc32 = std::nullopt);
   /// DynamoDB's error body and status for `error`; internal errors become InternalServerError.
   void error(const Error& error);
+
+  /// The answer may be read by a browser's page of any origin; serve() calls it for requests of
+  /// such.
+  void allow_any_origin() { any_origin_ = true; }
 
   /// From now on `node`'s observer, if any, is told of the answer to `operation`; serve() calls it.
   void observe(const Node& node, const Operation& operation) {
@@ -71,8 +76,12 @@ class Reply {
       observer_->on_answer(*operation_, status, clock_->monotonic_ns() - start_ns_);
   }
 
+  void send(int status, std::string_view body, std::string_view headers,
+            std::optional<uint32_t> crc32);
+
   HttpReply http_;
   Receiver receive_;
+  bool any_origin_ = false;
   RequestObserver* observer_ = nullptr;
   const Clock* clock_ = nullptr;
   const Operation* operation_ = nullptr;
@@ -80,16 +89,19 @@ class Reply {
 };
 
 struct Request {
-  /// JSON, with HttpRequest::kBodyPadding readable bytes behind it; valid until the handler returns.
+  /// JSON, with HttpRequest::kBodyPadding readable bytes behind it; valid until the handler
+  /// returns.
   std::string_view body;
+  /// The HTTP request that it came in; null for callers that are not HTTP.
+  const HttpRequest* http = nullptr;
 };
 
-/// A row of the table of operations: what the middleware (authentication, metrics, throttling, cache) reads
-/// instead of knowing names.
+/// A row of the table of operations: what the middleware (authentication, metrics, throttling,
+/// cache) reads instead of knowing names.
 struct Operation {
-  std::string target;    // "DynamoDB_20120810.PutItem"
-  std::string name;      // "PutItem", for metrics and logs
-  size_t index = 0;      // its place in the table: set by OperationTable::add
+  std::string target;  // "DynamoDB_20120810.PutItem"
+  std::string name;    // "PutItem", for metrics and logs
+  size_t index = 0;    // its place in the table: set by OperationTable::add
   bool writes = false;
   size_t body_bytes_max = 1u << 20;
   std::function<void(Node&, const Request&, Reply)> run;
@@ -109,8 +121,9 @@ class OperationTable {
 /// Adds DynamoDB_20120810.*: tables, items, batches, transactions, Query and Scan.
 void add_dynamodb_operations(OperationTable& operations);
 
-/// Answers one HTTP request of the data port by the table: content type, target, body size, then the row's
-/// handler. `GET /` answers "healthy: <host>" as DynamoDB's endpoint does.
-void serve(Node& node, const OperationTable& operations, const HttpRequest& request, HttpReply reply);
+/// Answers one HTTP request of the data port by the table: content type, target, body size, then
+/// the row's handler. `GET /` answers "healthy: <host>" as DynamoDB's endpoint does.
+void serve(Node& node, const OperationTable& operations, const HttpRequest& request,
+           HttpReply reply);
 
 }  // namespace millrace

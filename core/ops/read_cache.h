@@ -12,28 +12,31 @@
 
 namespace millrace {
 
-/// What the item cache holds for a key: an item as the wire-ready body of GetItem (`{"Item":{...}}`) with its
-/// CRC-32, or the knowledge that there is none (body `{}`).
+/// What the item cache holds for a key: an item as the wire-ready body of GetItem
+/// (`{"Item":{...}}`) with its CRC-32, or the knowledge that there is none (body `{}`).
 struct CachedAnswer {
   std::string_view body;
   uint32_t crc32 = 0;
   bool absent = false;
 };
 
-/// The seam between the operations and the item cache above core. Thread-safe; coherence (LSN guards,
-/// write-through by CommitObserver) is the implementation's.
+/// The seam between the operations and the item cache above core. Thread-safe; coherence (LSN
+/// guards, write-through by CommitObserver) is the implementation's.
 class ReadCache {
  public:
   virtual ~ReadCache() = default;
 
   enum class Outcome : uint8_t {
     kHit,      // `use` was called with the answer
-    kMiss,     // the caller reads the store at a view taken from now on, then calls fill() or abandon()
-    kWaiting,  // another read of the key is under way: `resume` will be called once, on that read's thread
-    kBypass,   // read the store, do not fill (the entry is above the published LSN, or caching is off)
+    kMiss,     // the caller reads the store at a view taken from now on, then calls fill() or
+               // abandon()
+    kWaiting,  // another read of the key is under way: `resume` will be called once, on that read's
+               // thread
+    kBypass,   // read the store, do not fill (the entry is above the published LSN, or caching is
+               // off)
   };
-  /// `published`: the engine's published LSN, read before this call. `use` runs before find returns, under
-  /// the cache's lock: copy and get out.
+  /// `published`: the engine's published LSN, read before this call. `use` runs before find
+  /// returns, under the cache's lock: copy and get out.
   virtual Outcome find(std::string_view key, Lsn published,
                        const std::function<void(const CachedAnswer&)>& use,
                        std::function<void()> resume) = 0;

@@ -1,0 +1,214 @@
+#include <map>
+#include <set>
+
+#include "core/model/item_json.h"
+#include "core/ops/answered_command.h"
+#include "core/ops/operations.h"
+#include "core/ops/write_request.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr size_t kWritesMax = 25;
+constexpr size_t kBytesMax = 16u << 20;
+
+struct TableWrites {
+  std::string_view table_name;
+  std::vector<ItemWrite> writes;
+  std::vector<Status> refused;  // by the model: of each write, reported after the batch's shape
+};
+
+struct BatchWrite {
+  std::optional<std::vector<TableWrites>> tables;
+  std::optional<std::string_view> return_consumed_capacity;
+  std::optional<std::string_view> return_item_collection_metrics;
+  size_t count = 0;
+};
+
+// {"PutRequest":{"Item":{...}}} or {"DeleteRequest":{"Key":{...}}}.
+Status read_write(JsonValue value, TableWrites& table) {
+  ASSIGN_OR_RETURN(JsonObject object, read_structure_element(value, "WriteRequest"));
+  ItemWrite write;
+  Status refused;
+  size_t requests = 0;
+  bool has_image = false;
+  RETURN_IF_ERROR(each_member(object, [&](std::string_view name, JsonValue member) -> Status {
+    bool put = name == "PutRequest";
+    if (!put && name != "DeleteRequest") return {};
+    ++requests;
+    write.kind = put ? WriteKind::kPut : WriteKind::kDelete;
+    ASSIGN_OR_RETURN(JsonObject request,
+                     read_structure(member, put ? "PutRequest" : "DeleteRequest"));
+    return each_member(request, [&](std::string_view inner, JsonValue image) -> Status {
+      if (inner != (put ? "Item" : "Key")) return {};
+      has_image = true;
+      write.image.clear();
+      Status status = read_item(image, write.image);
+      if (status || status.error().code == ErrorCode::kSerialization) return status;
+      refused = std::move(status);
+      return {};
+    });
+  }));
+  if (requests != 1) {
+    refused = validation_error(
+        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
+        "supported datatypes");
+  } else if (!has_image) {
+    std::string path = "requestItems." + std::string(table.table_name) + ".member." +
+                       std::to_string(table.writes.size() + 1) + ".member." +
+                       (write.kind == WriteKind::kPut ? "putRequest.item" : "deleteRequest.key");
+    Violations violations;
+    violations.require(false, path);
+    refused = violations.status();
+  } else if (refused && write.kind == WriteKind::kPut && is_too_large(write.image)) {
+    refused = validation_error("Item size has exceeded the maximum allowed size");
+  }
+  table.writes.push_back(std::move(write));
+  table.refused.push_back(std::move(refused));
+  return {};
+}
+
+Status read_request(RequestJson& json, BatchWrite& batch) {
+  return json.each_member([&](std::string_view name, JsonValue value) -> Status {
+    if (name == "ReturnConsumedCapacity") return read_string(value, batch.return_consumed_capacity);
+    if (name == "ReturnItemCollectionMetrics")
+      return read_string(value, batch.return_item_collection_metrics);
+    if (name != "RequestItems") return {};
+    batch.tables.emplace();
+    ASSIGN_OR_RETURN(
+        JsonObject tables,
+        read_map(value, "java.util.List<com.amazonaws.dynamodb.v20120810.WriteRequest>"));
+    return each_member(tables, [&](std::string_view table_name, JsonValue writes) -> Status {
+      ASSIGN_OR_RETURN(JsonArray array, read_list(writes));
+      TableWrites& table = batch.tables->emplace_back();
+      table.table_name = table_name;
+      return each_element(array, [&](size_t, JsonValue element) -> Status {
+        // Past the limit only the count matters.
+        if (++batch.count > kWritesMax) return {};
+        return read_write(element, table);
+      });
+    });
+  });
+}
+
+// The service prints the whole map; the part that tells the tables apart is enough here.
+std::string printed(const BatchWrite& batch) {
+  std::string text = "{";
+  for (const TableWrites& table : *batch.tables) {
+    if (text.size() > 1) text += ", ";
+    text.append(table.table_name).append("=[WriteRequest()]");
+  }
+  return text + "}";
+}
+
+Status check_shape(const BatchWrite& batch) {
+  if (!batch.tables || batch.tables->empty())
+    return validation_error("The requestItems parameter is required for BatchWriteItem");
+  Violations violations;
+  for (const TableWrites& table : *batch.tables)
+    check_table_name(table.table_name, "requestItems", violations);
+  for (const TableWrites& table : *batch.tables) {
+    if (!table.writes.empty() || batch.count > kWritesMax) continue;
+    violations.add_unvalued("requestItems." + std::string(table.table_name) + ".member",
+                            "Member must have length greater than or equal to 1");
+  }
+  if (batch.count > kWritesMax) {
+    violations.add(printed(batch), "requestItems",
+                   "Map value must satisfy constraint: [Member must have length less than or equal "
+                   "to 25, Member must have length greater than or equal to 1]");
+  }
+  violations.one_of(batch.return_consumed_capacity, "returnConsumedCapacity",
+                    kReturnConsumedCapacitySet);
+  violations.one_of(batch.return_item_collection_metrics, "returnItemCollectionMetrics",
+                    kReturnItemCollectionMetricsSet);
+  RETURN_IF_ERROR(violations.status());
+  size_t bytes = 0;
+  for (const TableWrites& table : *batch.tables) {
+    for (size_t i = 0; i < table.writes.size(); ++i) {
+      RETURN_IF_ERROR(table.refused[i]);
+      bytes += table.writes[i].image.size();
+    }
+  }
+  if (bytes > kBytesMax) {
+    return validation_error(
+        "Item collection too large: aggregate size of items in BatchWriteItem exceeds 16MB limit");
+  }
+  return {};
+}
+
+// All writes in one list, bound to their tables.
+Result<std::vector<ItemWrite>> bind(const Catalog& catalog, BatchWrite&& batch) {
+  std::vector<ItemWrite> writes;
+  std::set<std::string, std::less<>> keys;
+  for (TableWrites& table_writes : *batch.tables) {
+    TablePtr table = catalog.resolve(table_writes.table_name);
+    if (table == nullptr) return requested_resource_not_found();
+    for (ItemWrite& write : table_writes.writes) {
+      RETURN_IF_ERROR(bind_table(write, table));
+      if (!keys.insert(write.key).second)
+        return validation_error("Provided list of item keys contains duplicates");
+      writes.push_back(std::move(write));
+    }
+  }
+  return writes;
+}
+
+class BatchWriteCommand final : public AnsweredCommand {
+ public:
+  BatchWriteCommand(Node& node, Reply reply, std::vector<ItemWrite> writes, CapacityDetail capacity)
+      : AnsweredCommand(std::move(reply)),
+        catalog_(node.catalog),
+        writes_(std::move(writes)),
+        capacity_(capacity) {
+    for (const ItemWrite& write : writes_) bytes_ += write.bytes();
+  }
+
+  size_t bytes() const override { return bytes_; }
+
+  void evaluate(Commit& commit) override {
+    std::vector<ItemOutcome> outcomes(writes_.size());
+    for (size_t i = 0; i < writes_.size(); ++i) {
+      if (Status status = evaluate_write(writes_[i], catalog_, commit, outcomes[i]); !status)
+        return fail(status.error());
+    }
+    for (size_t i = 0; i < writes_.size(); ++i) stage_write(writes_[i], outcomes[i], commit);
+    answer(render(outcomes));
+  }
+
+ private:
+  std::string render(const std::vector<ItemOutcome>& outcomes) const {
+    std::string body = "{\"UnprocessedItems\":{}";
+    if (capacity_ != CapacityDetail::kNone) {
+      std::map<std::string_view, HalfUnits> units;
+      for (size_t i = 0; i < writes_.size(); ++i) {
+        units[writes_[i].table->name] +=
+            write_units(outcomes[i].old_bytes(), outcomes[i].new_bytes(writes_[i]));
+      }
+      render_capacities(units, capacity_, CapacityKind::kPlain, body);
+    }
+    return body + "}";
+  }
+
+  const Catalog& catalog_;
+  const std::vector<ItemWrite> writes_;
+  const CapacityDetail capacity_;
+  size_t bytes_ = sizeof *this;
+};
+
+}  // namespace
+
+void batch_write_item(Node& node, const Request& request, Reply reply) {
+  RequestJson json(request.body);
+  BatchWrite batch;
+  Status status = read_request(json, batch);
+  if (status) status = check_shape(batch);
+  if (!status) return reply.error(status.error());
+  CapacityDetail capacity = capacity_detail(batch.return_consumed_capacity.value_or(""));
+  Result<std::vector<ItemWrite>> writes = bind(node.catalog, std::move(batch));
+  if (!writes) return reply.error(writes.error());
+  node.submit(
+      std::make_unique<BatchWriteCommand>(node, std::move(reply), std::move(*writes), capacity));
+}
+
+}  // namespace millrace

@@ -1,0 +1,125 @@
+#include "core/ops/catalog.h"
+
+#include "core/base/bytes.h"
+
+namespace millrace {
+
+namespace {
+
+// A deleted table whose streams can still be read is kept under a name that no table can have.
+constexpr std::string_view kDeletedPrefix = "#deleted/";
+
+bool is_definition_key(std::string_view key) {
+  return key.size() >= 8 && get_big_endian64(key.data()) == kCatalogGeneration;
+}
+
+bool is_deleted_name(std::string_view name) {
+  return name.substr(0, kDeletedPrefix.size()) == kDeletedPrefix;
+}
+
+}  // namespace
+
+Catalog::Catalog(std::string region, std::string account)
+    : region_(std::move(region)), account_(std::move(account)) {}
+
+std::string Catalog::key_of(std::string_view table_name) {
+  std::string key;
+  append_partition_prefix(kCatalogGeneration, table_name, key);
+  return key;
+}
+
+std::string Catalog::deleted_name(Generation generation) {
+  return std::string(kDeletedPrefix) + std::to_string(generation);
+}
+
+Status Catalog::load(const View& view) {
+  std::string begin;
+  append_generation_prefix(kCatalogGeneration, begin);
+  auto range = view.range(begin, prefix_successor(begin), false);
+  for (; range->valid(); range->next()) RETURN_IF_ERROR(apply(range->key(), range->image()));
+  return range->status();
+}
+
+Status Catalog::apply(std::string_view key, std::optional<std::string_view> image) {
+  ASSIGN_OR_RETURN(StoreKeyView parts, split_store_key(key));
+  std::string_view name = parts.partition_scalar;
+  std::shared_ptr<const Table> table;
+  if (image) {
+    ASSIGN_OR_RETURN(Table decoded, decode(ItemView(*image)));
+    table = std::make_shared<const Table>(std::move(decoded));
+  }
+  std::lock_guard lock(mutex_);
+  if (is_deleted_name(name)) {
+    if (table) {
+      by_generation_[table->generation] = table;
+    } else {
+      std::erase_if(by_generation_,
+                    [&](const auto& entry) { return deleted_name(entry.first) == name; });
+    }
+    return {};
+  }
+  if (table) {
+    by_generation_[table->generation] = table;
+    by_name_[std::string(name)] = std::move(table);
+  } else if (auto found = by_name_.find(name); found != by_name_.end()) {
+    by_generation_.erase(found->second->generation);
+    by_name_.erase(found);
+  }
+  return {};
+}
+
+void Catalog::on_commit(const FramePtr& frame) {
+  for (const EntryView& entry : *frame) {
+    for (const ChangeView& change : entry) {
+      if (!is_definition_key(change.key)) continue;
+      // Encoded by this process in this very commit, so that it cannot be read back is our own
+      // mistake.
+      CHECK(apply(change.key, change.new_image).has_value());
+    }
+  }
+}
+
+TablePtr Catalog::find(std::string_view name) const {
+  std::lock_guard lock(mutex_);
+  auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+TablePtr Catalog::find(Generation generation) const {
+  std::lock_guard lock(mutex_);
+  auto found = by_generation_.find(generation);
+  return found == by_generation_.end() ? nullptr : found->second;
+}
+
+std::vector<TablePtr> Catalog::tables() const {
+  std::lock_guard lock(mutex_);
+  std::vector<TablePtr> tables;
+  tables.reserve(by_name_.size());
+  for (const auto& [name, table] : by_name_) tables.push_back(table);
+  return tables;
+}
+
+std::vector<TablePtr> Catalog::all() const {
+  std::lock_guard lock(mutex_);
+  std::vector<TablePtr> tables;
+  tables.reserve(by_generation_.size());
+  for (const auto& [generation, table] : by_generation_) tables.push_back(table);
+  return tables;
+}
+
+std::string Catalog::table_arn(std::string_view table_name) const {
+  return "arn:aws:dynamodb:" + region_ + ":" + account_ + ":table/" + std::string(table_name);
+}
+
+std::string Catalog::stream_arn(const Table& table, const StreamDefinition& stream) const {
+  return table_arn(table.name) + "/stream/" + stream.label;
+}
+
+TablePtr Catalog::resolve(std::string_view name_or_arn) const {
+  if (name_or_arn.substr(0, 4) != "arn:") return find(name_or_arn);
+  std::string prefix = table_arn("");
+  if (name_or_arn.substr(0, prefix.size()) != prefix) return nullptr;
+  return find(name_or_arn.substr(prefix.size()));
+}
+
+}  // namespace millrace

@@ -1,0 +1,127 @@
+#include "core/ops/definition_request.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int64_t kUnitsMax = 1'000'000'000'000;
+
+// Members that change what a table is or does, so that ignoring them would mislead.
+constexpr std::string_view kUnsupported[] = {"GlobalSecondaryIndexes",
+                                             "LocalSecondaryIndexes",
+                                             "VectorIndexes",
+                                             "SSESpecification",
+                                             "Tags",
+                                             "ResourcePolicy",
+                                             "WarmThroughput",
+                                             "OnDemandThroughput",
+                                             "GlobalTableSourceArn",
+                                             "GlobalSecondaryIndexUpdates",
+                                             "ReplicaUpdates",
+                                             "VectorIndexUpdates",
+                                             "MultiRegionConsistency",
+                                             "GlobalTableWitnessUpdates",
+                                             "DisassociationProtectionEnabled",
+                                             "GlobalTableSettingsReplicationMode"};
+
+Result<bool> is_empty_list(JsonValue value) {
+  simdjson::ondemand::json_type type;
+  if (value.type().get(type)) return malformed_json();
+  if (type != simdjson::ondemand::json_type::array) return false;
+  ASSIGN_OR_RETURN(JsonArray array, read_list(value));
+  bool empty = true;
+  RETURN_IF_ERROR(each_element(array, [&](size_t, JsonValue) -> Status {
+    empty = false;
+    return {};
+  }));
+  return empty;
+}
+
+Status read_throughput(JsonValue value, ThroughputMembers& throughput) {
+  ASSIGN_OR_RETURN(JsonObject object, read_structure(value, "ProvisionedThroughput"));
+  return each_member(object, [&](std::string_view name, JsonValue units) -> Status {
+    if (name == "ReadCapacityUnits") return read_integer(units, "Long", throughput.read_units);
+    if (name == "WriteCapacityUnits") return read_integer(units, "Long", throughput.write_units);
+    return {};
+  });
+}
+
+Status read_stream(JsonValue value, StreamMembers& stream) {
+  ASSIGN_OR_RETURN(JsonObject object, read_structure(value, "StreamSpecification"));
+  return each_member(object, [&](std::string_view name, JsonValue inner) -> Status {
+    if (name == "StreamEnabled") return read_bool(inner, stream.enabled);
+    if (name == "StreamViewType") return read_string(inner, stream.view_type);
+    return {};
+  });
+}
+
+void check_units(std::optional<int64_t> units, std::string_view path, Violations& violations) {
+  violations.require(units.has_value(), path);
+  violations.at_least(units, path, 1);
+}
+
+}  // namespace
+
+Status DefinitionMembers::read(std::string_view name, JsonValue value) {
+  if (name == "TableName") return read_string(value, table_name);
+  if (name == "BillingMode") return read_string(value, billing_mode);
+  if (name == "ProvisionedThroughput") return read_throughput(value, throughput.emplace());
+  if (name == "StreamSpecification") return read_stream(value, stream.emplace());
+  if (name == "DeletionProtectionEnabled") return read_bool(value, deletion_protection);
+  if (name == "TableClass") {
+    std::optional<std::string_view> table_class;
+    RETURN_IF_ERROR(read_string(value, table_class));
+    if (*table_class != "STANDARD") unsupported.push_back("TableClass");
+    return {};
+  }
+  for (std::string_view member : kUnsupported) {
+    if (name != member) continue;
+    ASSIGN_OR_RETURN(bool nothing, is_empty_list(value));
+    if (!nothing) unsupported.push_back(member);
+  }
+  return {};
+}
+
+void check_definition_constraints(const DefinitionMembers& members, Violations& violations) {
+  violations.one_of(members.billing_mode, "billingMode", "PROVISIONED, PAY_PER_REQUEST");
+  if (members.throughput) {
+    check_units(members.throughput->write_units, "provisionedThroughput.writeCapacityUnits",
+                violations);
+    check_units(members.throughput->read_units, "provisionedThroughput.readCapacityUnits",
+                violations);
+  }
+  if (members.stream) {
+    violations.require(members.stream->enabled.has_value(), "streamSpecification.streamEnabled");
+    violations.one_of(members.stream->view_type, "streamSpecification.streamViewType",
+                      "NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES, KEYS_ONLY");
+  }
+}
+
+Status check_throughput_bounds(const DefinitionMembers& members) {
+  if (!members.throughput) return {};
+  if (members.billing_mode == "PAY_PER_REQUEST") {
+    return validation_error(
+        "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+        "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+  }
+  auto bounded = [](int64_t units, std::string_view name) -> Status {
+    if (units <= kUnitsMax) return {};
+    return validation_error("Given value " + std::to_string(units) + " for " + std::string(name) +
+                            " is out of bounds");
+  };
+  RETURN_IF_ERROR(bounded(*members.throughput->read_units, "ReadCapacityUnits"));
+  return bounded(*members.throughput->write_units, "WriteCapacityUnits");
+}
+
+Status check_supported(const DefinitionMembers& members) {
+  if (members.unsupported.empty()) return {};
+  std::string names;
+  for (std::string_view name : members.unsupported) {
+    if (!names.empty()) names += ", ";
+    names += name;
+  }
+  return validation_error("One or more parameter values were invalid: " + names +
+                          " is not supported here");
+}
+
+}  // namespace millrace

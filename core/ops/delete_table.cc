@@ -1,0 +1,67 @@
+#include "core/ops/definition_command.h"
+#include "core/ops/operations.h"
+#include "core/ops/request_json.h"
+#include "core/ops/violations.h"
+#include "core/ops/write_request.h"
+
+namespace millrace {
+
+namespace {
+
+// What says that a generation's space is to come back: an item of the system table of drops, in the
+// same log entry as the removal of the definition. Persisted.
+std::string drop_key(Generation generation) {
+  std::string key;
+  append_partition_prefix(kDropGeneration, std::to_string(generation), key);
+  return key;
+}
+
+class DeleteTableCommand final : public DefinitionCommand {
+ public:
+  DeleteTableCommand(Node& node, Reply reply, std::string name)
+      : DefinitionCommand(node, std::move(reply)), name_(std::move(name)) {}
+
+  void evaluate(Commit& commit) override {
+    TablePtr found = catalog_.find(name_);
+    if (found == nullptr) return fail(table_not_found(name_));
+    if (found->deletion_protection) {
+      return fail(validation_error(
+          "Resource cannot be deleted as it is currently protected against deletion. Disable "
+          "deletion protection first."));
+    }
+    Lsn lsn = commit.remove(Catalog::key_of(name_), std::nullopt);
+    Table table = *found;
+    // Its streams can be read until their records have gone.
+    if (!table.streams.empty()) {
+      if (table.enabled_stream() != nullptr) {
+        table.streams.back().disabled_at = lsn;
+        table.streams.back().disabled_time_ms = commit.time_ms();
+      }
+      commit.put(Catalog::key_of(Catalog::deleted_name(table.generation)), Catalog::encode(table),
+                 false, std::nullopt);
+    }
+    std::string drop = encode_item({{"TableName", Value::string(name_)}});
+    commit.put(drop_key(table.generation), drop, false, std::nullopt);
+    answer_description(*found, "DELETING");
+  }
+
+ private:
+  const std::string name_;
+};
+
+}  // namespace
+
+void delete_table(Node& node, const Request& request, Reply reply) {
+  RequestJson json(request.body);
+  std::optional<std::string_view> name;
+  Status status = json.each_member([&](std::string_view member, JsonValue value) -> Status {
+    return member == "TableName" ? read_string(value, name) : Status{};
+  });
+  if (status) status = check_defined_table_name(name);
+  if (!status) return reply.error(status.error());
+  TablePtr table = node.catalog.resolve(*name);
+  if (table == nullptr) return reply.error(table_not_found(*name));
+  node.submit(std::make_unique<DeleteTableCommand>(node, std::move(reply), table->name));
+}
+
+}  // namespace millrace

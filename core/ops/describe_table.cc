@@ -1,0 +1,24 @@
+#include "core/ops/operations.h"
+#include "core/ops/request_json.h"
+#include "core/ops/table_description.h"
+#include "core/ops/violations.h"
+#include "core/ops/write_request.h"
+
+namespace millrace {
+
+void describe_table(Node& node, const Request& request, Reply reply) {
+  RequestJson json(request.body);
+  std::optional<std::string_view> name;
+  Status status = json.each_member([&](std::string_view member, JsonValue value) -> Status {
+    return member == "TableName" ? read_string(value, name) : Status{};
+  });
+  if (status) status = check_defined_table_name(name);
+  if (!status) return reply.error(status.error());
+  TablePtr table = node.catalog.resolve(*name);
+  if (table == nullptr) return reply.error(table_not_found(*name));
+  std::string body = "{\"Table\":";
+  render_table(node.catalog, *table, "ACTIVE", body);
+  reply.ok(body + "}");
+}
+
+}  // namespace millrace

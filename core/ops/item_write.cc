@@ -1,0 +1,89 @@
+#include "core/ops/item_write.h"
+
+#include "core/model/item_json.h"
+
+namespace millrace {
+
+namespace {
+
+Error condition_failed(const ItemWrite& write, const ItemOutcome& outcome) {
+  Error error = make_error(ErrorCode::kConditionalCheckFailed, "The conditional request failed");
+  if (write.return_old_on_failure && outcome.existed) {
+    error.members = "\"Item\":";
+    render_item(ItemView(outcome.old_image), error.members);
+  }
+  return error;
+}
+
+Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
+  outcome.exists = true;
+  // An update of an absent item begins with the attributes of its key.
+  const std::string& before = outcome.existed ? outcome.old_image : write.image;
+  if (!write.update) {
+    outcome.changed = !outcome.existed;
+    outcome.updated_image = write.image;
+    return {};
+  }
+  ASSIGN_OR_RETURN(ItemTree tree, write.update->apply(decode_item(ItemView(before))));
+  outcome.updated_image = encode_item(tree);
+  outcome.changed = outcome.updated_image != before;
+  // An update that only removes does not make an item of an absent one.
+  if (!outcome.changed) outcome.exists = outcome.existed;
+  if (is_too_large(outcome.updated_image))
+    return validation_error("Item size to update has exceeded the maximum allowed size");
+  return {};
+}
+
+}  // namespace
+
+bool is_too_large(std::string_view image) {
+  // The encoding is never less than half of what DynamoDB counts, so most items need no counting.
+  return image.size() > kItemBytesMax / 2 && charged_size(ItemView(image)) > kItemBytesMax;
+}
+
+Status evaluate_write(const ItemWrite& write, const Catalog& catalog, Commit& commit,
+                      ItemOutcome& outcome) {
+  // Definitions change only in batches of their own, so what is published is what this command must
+  // see.
+  TablePtr table = catalog.find(write.table->name);
+  if (table == nullptr || table->generation != write.table->generation)
+    return make_error(ErrorCode::kResourceNotFound, "Requested resource not found");
+  outcome.logs_old_image = table->logs_old_images();
+  ASSIGN_OR_RETURN(outcome.existed, commit.get(write.key, outcome.old_image));
+  if (!outcome.existed) outcome.old_image.clear();
+
+  static const std::string kEmptyItem = encode_item({});
+  if (write.condition &&
+      !write.condition->evaluate(ItemView(outcome.existed ? outcome.old_image : kEmptyItem))) {
+    return condition_failed(write, outcome);
+  }
+  switch (write.kind) {
+    case WriteKind::kPut:
+      outcome.exists = true;
+      outcome.changed = !outcome.existed || outcome.old_image != write.image;
+      return {};
+    case WriteKind::kDelete:
+      outcome.exists = false;
+      outcome.changed = outcome.existed;
+      return {};
+    case WriteKind::kConditionCheck:
+      outcome.exists = outcome.existed;
+      return {};
+    case WriteKind::kUpdate:
+      break;
+  }
+  return evaluate_update(write, outcome);
+}
+
+void stage_write(const ItemWrite& write, const ItemOutcome& outcome, Commit& commit) {
+  if (!outcome.changed) return;
+  std::optional<std::string_view> old_image;
+  if (outcome.logs_old_image && outcome.existed) old_image = outcome.old_image;
+  if (outcome.exists) {
+    commit.put(write.key, outcome.new_image(write), outcome.existed, old_image);
+  } else {
+    commit.remove(write.key, old_image);
+  }
+}
+
+}  // namespace millrace

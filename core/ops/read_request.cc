@@ -1,0 +1,62 @@
+#include "core/ops/read_request.h"
+
+#include "core/model/item_json.h"
+#include "core/ops/write_request.h"
+
+namespace millrace {
+
+namespace {
+
+Status hold(Status status, Status& held) {
+  if (!status && status.error().code != ErrorCode::kSerialization) {
+    held = std::move(status);
+    return {};
+  }
+  return status;
+}
+
+}  // namespace
+
+Status ReadMembers::read(std::string_view name, JsonValue value) {
+  if (name == "TableName") return read_string(value, table_name);
+  if (name == "ConsistentRead") return read_bool(value, consistent_read);
+  if (name == "ProjectionExpression") return read_string(value, projection_expression);
+  if (name == "ReturnConsumedCapacity") return read_string(value, return_consumed_capacity);
+  if (name == "ExpressionAttributeNames") {
+    has_names = true;
+    ASSIGN_OR_RETURN(JsonObject object, read_map(value, kStringType));
+    bool empty = false;
+    if (object.raw_json().get(raw_names) || object.reset().get(empty)) return malformed_json();
+    return hold(used_bindings().parse_names(object), names_status);
+  }
+  if (name == "ExpressionAttributeValues") {
+    has_values = true;
+    ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
+    return hold(used_bindings().parse_values(object), values_status);
+  }
+  if (name == "AttributesToGet") legacy.push_back("AttributesToGet");
+  return {};
+}
+
+Result<std::optional<Projection>> ReadMembers::parse_projection_only() {
+  std::vector<std::string_view> expressions;
+  if (projection_expression) expressions.push_back("ProjectionExpression");
+  RETURN_IF_ERROR(check_legacy(legacy, expressions));
+  RETURN_IF_ERROR(check_bindings_have_use(has_names, false, expressions, {}));
+  RETURN_IF_ERROR(names_status);
+  std::optional<Projection> projection;
+  if (projection_expression) {
+    ASSIGN_OR_RETURN(projection, Projection::parse(*projection_expression, used_bindings()));
+    RETURN_IF_ERROR(used_bindings().check_all_used());
+  }
+  return projection;
+}
+
+void render_projected(ItemView item, const std::optional<Projection>& projection,
+                      std::string& out) {
+  if (!projection) return render_item(item, out);
+  std::string selected = projection->apply(item);
+  render_item(ItemView(selected), out);
+}
+
+}  // namespace millrace

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/expr/expression.h"
+#include "core/ops/request_json.h"
+
+namespace millrace {
+
+/// The members that reads share. As in WriteMembers, what the model refuses of names and values is
+/// remembered and reported after the request's shape.
+struct ReadMembers {
+  std::optional<std::string_view> table_name;
+  std::optional<std::string_view> projection_expression;
+  std::optional<std::string_view> return_consumed_capacity;
+  std::optional<bool> consistent_read;
+  bool has_names = false;
+  bool has_values = false;
+  std::string_view raw_names;        // ExpressionAttributeNames as the client wrote them
+  std::optional<Bindings> bindings;  // if there are names, values or a projection
+  Status names_status;
+  Status values_status;
+  std::vector<std::string_view> legacy;
+
+  /// Reads one member; those that it does not know are ignored.
+  Status read(std::string_view name, JsonValue value);
+
+  /// Whether there is anything that parse_projection_only must look at.
+  bool has_expressions() const { return projection_expression || has_names || !legacy.empty(); }
+  /// For reads whose one expression is the projection: parses and checks it.
+  Result<std::optional<Projection>> parse_projection_only();
+
+  Bindings& used_bindings() {
+    if (!bindings) bindings.emplace();
+    return *bindings;
+  }
+};
+
+/// Appends the item, or what `projection` selects of it.
+void render_projected(ItemView item, const std::optional<Projection>& projection, std::string& out);
+
+}  // namespace millrace

@@ -1,0 +1,152 @@
+#include <limits>
+
+#include "core/base/bytes.h"
+#include "core/ops/operations.h"
+#include "core/ops/page.h"
+#include "core/ops/write_request.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int64_t kSegmentsMax = 1'000'000;
+
+struct ScanMembers {
+  PageMembers page;
+  std::optional<int64_t> segment;
+  std::optional<int64_t> total_segments;
+};
+
+Status read_request(RequestJson& json, ScanMembers& members) {
+  return json.each_member([&](std::string_view name, JsonValue value) -> Status {
+    if (name == "Segment") return read_integer(value, "Integer", members.segment);
+    if (name == "TotalSegments") return read_integer(value, "Integer", members.total_segments);
+    if (name == "QueryFilter" || name == "KeyConditions") return {};  // not members of Scan
+    return members.page.read_member(name, value);
+  });
+}
+
+Status check_constraints(const ScanMembers& members) {
+  Violations violations;
+  check_page_constraints(members.page, violations);
+  violations.at_least(members.page.limit, "limit", 1);
+  violations.at_least(members.total_segments, "totalSegments", 1);
+  if (members.total_segments && *members.total_segments > kSegmentsMax) {
+    violations.add(std::to_string(*members.total_segments), "totalSegments",
+                   "Member must have value less than or equal to 1000000");
+  }
+  violations.at_least(members.segment, "segment", 0);
+  return violations.status();
+}
+
+Status check_segments(const ScanMembers& members) {
+  if (members.segment && !members.total_segments) {
+    return validation_error(
+        "The TotalSegments parameter is required but was not present in the request when Segment "
+        "parameter is present");
+  }
+  if (!members.total_segments) return {};
+  if (!members.segment) {
+    return validation_error(
+        "The Segment parameter is required but was not present in the request when parameter "
+        "TotalSegments is present");
+  }
+  if (*members.segment >= *members.total_segments) {
+    return validation_error(
+        "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
+        "Segment: " +
+        std::to_string(*members.segment) +
+        " is not less than TotalSegments: " + std::to_string(*members.total_segments));
+  }
+  return {};
+}
+
+Status check_parameters(const ScanMembers& members) {
+  const PageMembers& page = members.page;
+  std::vector<std::string_view> expressions;
+  if (page.read.projection_expression) expressions.push_back("ProjectionExpression");
+  if (page.filter_expression) expressions.push_back("FilterExpression");
+  RETURN_IF_ERROR(check_legacy(page.read.legacy, expressions));
+  RETURN_IF_ERROR(check_bindings_have_use(page.read.has_names, page.read.has_values, expressions,
+                                          {"FilterExpression"}));
+  RETURN_IF_ERROR(check_start_key_value(page));
+  RETURN_IF_ERROR(check_segments(members));
+  RETURN_IF_ERROR(page.read.names_status);
+  RETURN_IF_ERROR(page.read.values_status);
+  return check_select(page, "Scanning");
+}
+
+// The first hash of a segment: segments are equal ranges of the partition keys' hashes, the last
+// with what the division leaves.
+uint64_t first_hash(int64_t segment, int64_t total) {
+  uint64_t width = std::numeric_limits<uint64_t>::max() / static_cast<uint64_t>(total);
+  return width * static_cast<uint64_t>(segment);
+}
+
+// Sets the range of store keys of the segment after the start key.
+Status set_range(const ScanMembers& members, PageRequest& page) {
+  std::string prefix;
+  append_generation_prefix(page.table->generation, prefix);
+  page.begin = prefix;
+  page.end = prefix_successor(prefix);
+  if (members.total_segments) {
+    int64_t segment = *members.segment, total = *members.total_segments;
+    put_big_endian64(page.begin, first_hash(segment, total));
+    if (segment + 1 < total) {
+      page.end = prefix;
+      put_big_endian64(page.end, first_hash(segment + 1, total));
+    }
+  }
+  if (!members.page.start_key) return {};
+  ASSIGN_OR_RETURN(std::string start, start_store_key(members.page, *page.table));
+  if (start < page.begin || start >= page.end) {
+    return validation_error(
+        "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
+        "ExclusiveStartKey with correct Segment. TotalSegments: " +
+        std::to_string(*members.total_segments) + " Segment: " + std::to_string(*members.segment));
+  }
+  page.begin = start + '\0';
+  return {};
+}
+
+Result<PageRequest> prepare(const Node& node, ScanMembers& members) {
+  RETURN_IF_ERROR(check_constraints(members));
+  RETURN_IF_ERROR(check_parameters(members));
+  PageMembers& page_members = members.page;
+  Bindings& bindings = page_members.read.used_bindings();
+  PageRequest page;
+  if (page_members.filter_expression) {
+    ASSIGN_OR_RETURN(page.filter, Condition::parse(*page_members.filter_expression,
+                                                   "FilterExpression", bindings));
+  }
+  if (page_members.read.projection_expression) {
+    ASSIGN_OR_RETURN(page.projection,
+                     Projection::parse(*page_members.read.projection_expression, bindings));
+  }
+  RETURN_IF_ERROR(bindings.check_all_used());
+  page.table = node.catalog.resolve(*page_members.read.table_name);
+  if (page.table == nullptr) return requested_resource_not_found();
+  if (page_members.index_name) {
+    return validation_error("The table does not have the specified index: " +
+                            std::string(*page_members.index_name));
+  }
+  page.count_only = page_members.select == "COUNT";
+  page.limit = page_members.limit;
+  page.consistent = page_members.read.consistent_read.value_or(false);
+  page.return_consumed_capacity = page_members.read.return_consumed_capacity.value_or("");
+  RETURN_IF_ERROR(set_range(members, page));
+  return page;
+}
+
+}  // namespace
+
+void scan(Node& node, const Request& request, Reply reply) {
+  RequestJson json(request.body);
+  ScanMembers members;
+  if (Status status = read_request(json, members); !status) return reply.error(status.error());
+  Result<PageRequest> page = prepare(node, members);
+  if (!page) return reply.error(page.error());
+  send_page(node, *page, std::move(reply));
+}
+
+}  // namespace millrace

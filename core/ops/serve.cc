@@ -1,0 +1,88 @@
+#include <cstring>
+
+#include "core/ops/error_wire.h"
+#include "core/ops/operation.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kAnyOrigin = "Access-Control-Allow-Origin: *\r\n";
+
+// The answer to what is no operation at all, in the service's words.
+void send_not_found(HttpReply& reply) {
+  HttpResponse response;
+  response.status = 404;
+  response.content_type = "text/html";
+  response.body = "<UnknownOperationException/>\n";
+  reply.send(response);
+}
+
+void send_health(const Node& node, bool any_origin, HttpReply& reply) {
+  std::string body = "healthy: dynamodb." + node.catalog.region() + ".amazonaws.com ";
+  HttpResponse response;
+  response.content_type = "text/plain";
+  if (any_origin) response.extra_headers = kAnyOrigin;
+  response.body = body;
+  reply.send(response);
+}
+
+// A browser asks before it sends a request from a page of another origin.
+void send_preflight(const HttpRequest& request, HttpReply& reply) {
+  std::string headers(kAnyOrigin);
+  auto allow = [&](std::string_view asked, std::string_view allowed) {
+    std::string_view value = request.header(asked);
+    if (!value.empty()) headers.append(allowed).append(": ").append(value).append("\r\n");
+  };
+  allow("Access-Control-Request-Headers", "Access-Control-Allow-Headers");
+  allow("Access-Control-Request-Method", "Access-Control-Allow-Methods");
+  headers += "Access-Control-Max-Age: 172800\r\n";
+  HttpResponse response;
+  response.content_type = "text/plain";
+  response.extra_headers = headers;
+  reply.send(response);
+}
+
+// Most requests come from no browser; this is a single fast search where a header look-up is a
+// walk.
+bool has_origin(const HttpRequest& request) {
+  constexpr std::string_view kTail = "rigin:";
+  return memmem(request.raw_headers.data(), request.raw_headers.size(), kTail.data(),
+                kTail.size()) != nullptr &&
+         !request.header("Origin").empty();
+}
+
+bool is_json(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && content_type.front() == ' ') content_type.remove_prefix(1);
+  while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
+  return content_type == "application/x-amz-json-1.0" || content_type == "application/json";
+}
+
+}  // namespace
+
+void serve(Node& node, const OperationTable& operations, const HttpRequest& request,
+           HttpReply http) {
+  bool any_origin = has_origin(request);
+  if (request.method != "POST") {
+    if (request.method == "GET" && request.path == "/") return send_health(node, any_origin, http);
+    if (request.method == "OPTIONS" && any_origin) return send_preflight(request, http);
+    return send_not_found(http);
+  }
+  // A page can send a body of another type without asking first, so no such body is served.
+  if (!request.body.empty() && !is_json(request.content_type)) return send_not_found(http);
+
+  Reply reply(std::move(http));
+  if (any_origin) reply.allow_any_origin();
+  const Operation* operation = operations.find(request.target);
+  if (operation == nullptr) return reply.error(make_error(ErrorCode::kUnknownOperation, ""));
+  reply.observe(node, *operation);
+  if (request.body.size() > operation->body_bytes_max) {
+    return reply.error(make_error(ErrorCode::kRequestTooLarge,
+                                  "Request body exceeds the maximum of " +
+                                      std::to_string(operation->body_bytes_max) + " bytes"));
+  }
+  operation->run(node, Request{request.body, &request}, std::move(reply));
+}
+
+}  // namespace millrace

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/ops/catalog.h"
+
+namespace millrace {
+
+/// Appends a TableDescription. `status`: CREATING, ACTIVE, UPDATING or DELETING.
+void render_table(const Catalog& catalog, const Table& table, std::string_view status,
+                  std::string& out);
+
+/// DynamoDB's name of a view type.
+std::string_view view_type_name(StreamViewType type);
+std::optional<StreamViewType> view_type_of(std::string_view name);
+
+/// A stream that begins at `lsn`. Its label is the time, moved past the labels that `table` has
+/// had.
+StreamDefinition new_stream(const Table& table, StreamViewType view_type, Lsn lsn, int64_t now_ms);
+
+/// A label's form of a time: 2026-11-22T10:00:00.000.
+std::string stream_label(int64_t time_ms);
+
+}  // namespace millrace

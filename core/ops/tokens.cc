@@ -1,0 +1,116 @@
+#include "core/ops/tokens.h"
+
+#include <charconv>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/model/schema.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int64_t kPurgeIntervalNs = 30'000'000'000;
+
+Value integer_value(uint64_t number) {
+  return Value::number(Number::parse(std::to_string(number)).value());
+}
+
+Error damaged() {
+  return make_error(ErrorCode::kCorruption, "a transaction token's item cannot be read");
+}
+
+Result<uint64_t> integer_of(std::optional<ValueView> value) {
+  if (!value || value->type() != ValueType::kNumber) return damaged();
+  std::string digits = value->number().text();
+  uint64_t number = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return damaged();
+  return number;
+}
+
+class RemoveExpired final : public Command {
+ public:
+  RemoveExpired(std::vector<std::string> keys, int64_t now_ms)
+      : keys_(std::move(keys)), now_ms_(now_ms) {
+    for (const std::string& key : keys_) bytes_ += key.size() + sizeof key;
+  }
+  size_t bytes() const override { return bytes_; }
+  void evaluate(Commit& commit) override {
+    std::string image;
+    for (const std::string& key : keys_) {
+      Result<bool> found = commit.get(key, image);
+      if (!found || !*found) continue;
+      // The token may have been used anew since the view was taken.
+      Result<TokenRecord> record = decode_token(ItemView(image));
+      if (record && record->expired(now_ms_)) commit.remove(key, std::nullopt);
+    }
+  }
+  void done(const Status&) override {}
+
+ private:
+  const std::vector<std::string> keys_;
+  const int64_t now_ms_;
+  size_t bytes_ = sizeof *this;
+};
+
+}  // namespace
+
+std::string token_key(std::string_view token) {
+  std::string key;
+  append_partition_prefix(kTokenGeneration, token, key);
+  return key;
+}
+
+std::string encode_token(std::string_view token, const TokenRecord& record) {
+  std::string hash;
+  put_fixed64(hash, record.request_hash);
+  Value::Map units;
+  for (const auto& [table, halves] : record.read_units)
+    units.emplace(table, integer_value(halves.count));
+  return encode_item({{"Token", Value::string(std::string(token))},
+                      {"Hash", Value::binary(std::move(hash))},
+                      {"Time", integer_value(static_cast<uint64_t>(record.time_ms))},
+                      {"ReadHalfUnits", Value::map(std::move(units))}});
+}
+
+Result<TokenRecord> decode_token(ItemView item) {
+  TokenRecord record;
+  auto hash = item.get("Hash");
+  auto units = item.get("ReadHalfUnits");
+  if (!hash || hash->type() != ValueType::kBinary || hash->scalar().size() != 8 || !units ||
+      units->type() != ValueType::kMap) {
+    return damaged();
+  }
+  record.request_hash = get_fixed64(hash->scalar().data());
+  ASSIGN_OR_RETURN(uint64_t time_ms, integer_of(item.get("Time")));
+  record.time_ms = static_cast<int64_t>(time_ms);
+  for (MapView::Entry entry : units->map()) {
+    ASSIGN_OR_RETURN(uint64_t halves, integer_of(entry.value));
+    record.read_units.emplace(entry.name, HalfUnits{static_cast<size_t>(halves)});
+  }
+  return record;
+}
+
+bool TokenPurge::due(int64_t monotonic_ns) {
+  int64_t next = next_ns_.load(std::memory_order_relaxed);
+  return monotonic_ns >= next &&
+         next_ns_.compare_exchange_strong(next, monotonic_ns + kPurgeIntervalNs);
+}
+
+Result<std::unique_ptr<Command>> expired_tokens_command(const View& view, int64_t now_ms,
+                                                        size_t count_max) {
+  std::string begin;
+  append_generation_prefix(kTokenGeneration, begin);
+  std::vector<std::string> keys;
+  auto range = view.range(begin, prefix_successor(begin), false);
+  for (; range->valid() && keys.size() < count_max; range->next()) {
+    ASSIGN_OR_RETURN(TokenRecord record, decode_token(ItemView(range->image())));
+    if (record.expired(now_ms)) keys.emplace_back(range->key());
+  }
+  RETURN_IF_ERROR(range->status());
+  if (keys.empty()) return std::unique_ptr<Command>();
+  return std::unique_ptr<Command>(std::make_unique<RemoveExpired>(std::move(keys), now_ms));
+}
+
+}  // namespace millrace
