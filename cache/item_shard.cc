@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/check.h"
-
 namespace millrace::cache {
 
 ItemShard::ItemShard(size_t bytes_max) : bytes_max_(bytes_max), policy_(bytes_max) {}
@@ -15,7 +13,7 @@ ItemShard::~ItemShard() {
 }
 
 Entry* ItemShard::find(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left) {
-  auto it = table_.find(Lookup{key, hash});
+  auto it = table_.find(Lookup{key, hash, std::min(mean_entry_bytes(), kPrefetchBytesMax)});
   if (it == table_.end()) return nullptr;
   if (it->entry->expires_s() > now_s) return it->entry;
   ++statistics_.expirations;
@@ -26,7 +24,7 @@ Entry* ItemShard::find(std::string_view key, uint64_t hash, uint32_t now_s, Entr
 void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh,
                       EntryChain& left) {
   ++statistics_.writes;
-  auto it = table_.find(Lookup{key, hash});
+  auto it = table_.find(Lookup{key, hash, 0});
   if (!fresh) {
     watermark_ = std::max(watermark_, lsn);
     if (it != table_.end()) leave(it, left);
@@ -36,9 +34,12 @@ void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr f
     insert(std::move(fresh), /*by_read=*/false, left);
     return;
   }
-  // The successor keeps the key's LSN from falling, so the predecessor need not raise the
-  // watermark.
-  CHECK(it->entry->lsn() < lsn);
+  if (it->entry->lsn() >= lsn) {
+    // Told late, of what a fill had seen already.
+    watermark_ = std::max(watermark_, lsn);
+    return;
+  }
+  // The successor stands for the key from now on, so the predecessor need not raise the watermark.
   Entry* old = std::exchange(it->entry, fresh.release());
   policy_.replace(*old, *it->entry);
   left.push(*old);
@@ -47,7 +48,7 @@ void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr f
 
 bool ItemShard::fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh,
                      EntryChain& left) {
-  auto it = table_.find(Lookup{key, hash});
+  auto it = table_.find(Lookup{key, hash, 0});
   if (it != table_.end()) {
     // No change came between the entry and the view, or it would have replaced the entry: they are
     // equal, or the view is the older one.
@@ -61,13 +62,13 @@ bool ItemShard::fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fr
   ++statistics_.fills;
   const Entry* entry = fresh.get();
   insert(std::move(fresh), /*by_read=*/true, left);
-  it = table_.find(Lookup{key, hash});
+  it = table_.find(Lookup{key, hash, 0});
   return it != table_.end() && it->entry == entry;
 }
 
 void ItemShard::render(std::string_view key, uint64_t hash, const Entry* seen, Lsn seen_lsn,
                        Entry::Ptr wire, EntryChain& left) {
-  auto it = table_.find(Lookup{key, hash});
+  auto it = table_.find(Lookup{key, hash, 0});
   // An entry of the same key and LSN in the same place is the same item, even if it is another
   // entry.
   if (it == table_.end() || it->entry != seen || it->entry->lsn() != seen_lsn ||
@@ -124,7 +125,7 @@ void ItemShard::evict_to_limit(EntryChain& left) {
     Entry* entry = policy_.evict();
     if (!entry) return;
     ++statistics_.evictions;
-    table_.erase(Lookup{entry->key(), entry->hash()});
+    table_.erase(Lookup{entry->key(), entry->hash(), 0});
     retire(*entry, left);
   }
 }

@@ -5,6 +5,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,24 +79,54 @@ void set_up_warm(const benchmark::State& state) {
 }
 void tear_down_warm(const benchmark::State&) { shared_warm.reset(); }
 
-void BM_hit(benchmark::State& state) {
+/// Reads of random keys, each built as a request's handler would have just built it, so that it is
+/// in the processor's cache when the item is not. `base` measures what is not the cache's.
+void read_random(benchmark::State& state, bool base) {
   Warm& warm = *shared_warm;
   Random random(static_cast<uint64_t>(state.thread_index()) + 1);
   std::vector<uint32_t> order(1 << 16);
-  for (uint32_t& key : order) key = static_cast<uint32_t>(random.below(warm.keys.size()));
-  std::string out;
+  for (uint32_t& number : order) number = static_cast<uint32_t>(random.below(warm.keys.size()));
+  std::string out, name, key;
   size_t i = 0;
   for (auto _ : state) {
-    if (!warm.get(warm.keys[order[i++ & 0xffff]], out)) state.SkipWithError("not a hit");
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, order[i++ & 0xffff]).ptr;
+    name.assign("user#").append(digits, end);
+    key.clear();
+    append_partition_prefix(kTestGeneration, name, key);
+    if (!base && !warm.get(key, out)) state.SkipWithError("not a hit");
+    benchmark::DoNotOptimize(key.data());
     benchmark::DoNotOptimize(out.data());
   }
 }
+void BM_build_key(benchmark::State& state) { read_random(state, true); }
+BENCHMARK(BM_build_key)->Setup(set_up_warm)->Teardown(tear_down_warm)->Arg(1000)->Arg(100'000);
+void BM_hit(benchmark::State& state) { read_random(state, false); }
 BENCHMARK(BM_hit)
     ->Setup(set_up_warm)
     ->Teardown(tear_down_warm)
     ->Arg(1000)
     ->Arg(100'000)
     ->ThreadRange(1, 2);
+
+/// What the machine asks for the copy alone: blocks of 1.3 KB at random, found by their number.
+void BM_copy_alone(benchmark::State& state) {
+  const auto count = static_cast<size_t>(state.range(0));
+  std::vector<std::unique_ptr<std::string>> blocks;
+  for (size_t i = 0; i < count; ++i) {
+    blocks.push_back(std::make_unique<std::string>(wire_of(item_1200())));
+  }
+  Random random(1);
+  std::vector<uint32_t> order(1 << 16);
+  for (uint32_t& number : order) number = static_cast<uint32_t>(random.below(count));
+  std::string out;
+  size_t i = 0;
+  for (auto _ : state) {
+    out = *blocks[order[i++ & 0xffff]];
+    benchmark::DoNotOptimize(out.data());
+  }
+}
+BENCHMARK(BM_copy_alone)->Arg(1000)->Arg(100'000);
 
 /// A hit on what was just written: rendering is paid here.
 void BM_write_and_first_hit(benchmark::State& state) {
