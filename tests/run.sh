@@ -92,11 +92,12 @@ build() {
 # Counts of one runner, for the closing line.
 count() { echo "$2 $3 ${4:-0}" >"$results/$1.count"; }
 
+# run_ctest NAME FOLDER [PREFIX...]: each binary tells its tests by XML.
 run_ctest() {
   local name=$1 folder=$2
   shift 2
-  "$@" ctest --test-dir "$folder" -j2 --output-on-failure --no-tests=error \
-    --output-junit "$results/$name.xml"
+  GTEST_OUTPUT="xml:$results/$name/" \
+    "$@" ctest --test-dir "$folder" -j2 --output-on-failure --no-tests=error
 }
 
 # run_sim NAME FOLDER SEEDS [PREFIX...]: each seed counts as one test.
@@ -213,11 +214,12 @@ def add(name, good, bad, left_out):
 
 for file in results.glob("*.count"):
     add(file.stem, *map(int, file.read_text().split()))
-for file in results.glob("*.xml"):
+for file in results.glob("**/*.xml"):
+    name = file.relative_to(results).parts[0].removesuffix(".xml")
     for suite in xml.parse(file).getroot().iter("testsuite"):
         bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         left_out = int(suite.get("skipped", 0)) + int(suite.get("disabled", 0))
-        add(file.stem, int(suite.get("tests", 0)) - bad - left_out, bad, left_out)
+        add(name, int(suite.get("tests", 0)) - bad - left_out, bad, left_out)
 failed += len(set(sys.argv[2:]) - failing)
 
 print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

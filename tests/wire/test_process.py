@@ -141,8 +141,8 @@ def test_a_second_process_on_the_folder_is_told_who_holds_it(sidecar, tmp_path):
 
 
 def log_segments(data):
-    """The log's segment files, oldest first: the files of the folder `log`, by name."""
-    found = sorted(path for path in data.rglob("*") if path.is_file() and "log" in path.parent.name)
+    """The log's segment files, oldest first: each is named by its first LSN in 20 digits."""
+    found = sorted(data.rglob("[0-9]" * 20 + ".log"))
     assert found, sorted(data.rglob("*"))
     return found
 

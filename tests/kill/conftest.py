@@ -1,0 +1,52 @@
+"""Options of the kill tests, and the programs they need."""
+
+import os
+import pathlib
+import random
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "kill"))
+
+from peers.kafka import Kafka  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--rounds", type=int, default=5, help="rounds of kill -9")
+    parser.addoption("--seed", type=int, help="the seed of a run to have again")
+
+
+@pytest.fixture
+def rounds(request):
+    return request.config.getoption("--rounds")
+
+
+@pytest.fixture
+def seed(request, capsys):
+    """The run's seed, printed; it fixes what is sent and when the kill comes, not the threads."""
+    chosen = request.config.getoption("--seed")
+    if chosen is None:
+        chosen = random.SystemRandom().randrange(2**32)
+    with capsys.disabled():
+        print(f"\n{request.node.name}: --seed {chosen}", flush=True)
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    """One broker for all rounds."""
+    broker = Kafka(tmp_path_factory.mktemp("kafka")).start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def liblossy():
+    """The preloaded library: LIBLOSSY, else where the release build puts it."""
+    default = ROOT / "build/release/tests/kill/lossy/liblossy.so"
+    library = pathlib.Path(os.environ.get("LIBLOSSY") or default)
+    assert library.exists(), f"{library} is missing: ninja -C build/release lossy"
+    return library
