@@ -195,10 +195,13 @@ def test_a_torn_last_write_is_cut_off(sidecar):
 def test_a_newer_format_is_refused_by_name(sidecar):
     sidecar.start()
     sidecar.stop()
-    (sidecar.data / "FORMAT").write_text("millrace 999999\n")
+    format_file = sidecar.data / "FORMAT"
+    text = format_file.read_text()
+    assert text.startswith("millrace-format 1\n")
+    format_file.write_text(text.replace("millrace-format 1\n", "millrace-format 987\n"))
     sidecar.launch()
     assert sidecar.process.wait(20) not in (0, None)
-    assert "FORMAT" in sidecar.process.tail(10)
+    assert "987" in sidecar.process.tail(10)
 
 
 def test_a_taken_port_is_told(sidecar, tmp_path):
