@@ -204,6 +204,8 @@ Result<DataFolder> DataFolder::open(const std::string& given_path, Disk& disk,
       }
     }
     RETURN_IF_ERROR(create_format(path, disk, identity));
+    // The folder itself may be new, made by us or by an earlier start that was interrupted.
+    RETURN_IF_ERROR(disk.sync_folder(parent_of(path)));
   }
   ASSIGN_OR_RETURN(auto file, disk.open(path + "/FORMAT", false));
   std::string text;

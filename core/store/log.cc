@@ -15,6 +15,12 @@ constexpr size_t kMarkedSegments = 16;
 /// A segment that must be made while a flush waits is at most this many times the first one's size.
 constexpr uint64_t kInlineFactor = 4;
 
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 }  // namespace
 
 Log::Log(Disk& disk, LogOptions options)
@@ -33,13 +39,7 @@ Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Lsn first
 
 Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoint,
                     const std::function<Status(const FramePtr&)>& replay) {
-  if (!disk_.exists(options_.folder)) {
-    const size_t slash = options_.folder.rfind('/');
-    RETURN_IF_ERROR(disk_.create_folder(options_.folder));
-    RETURN_IF_ERROR(disk_.sync_folder(slash == std::string::npos ? "."
-                                      : slash == 0               ? "/"
-                                                   : options_.folder.substr(0, slash)));
-  }
+  RETURN_IF_ERROR(disk_.create_folder(options_.folder));
   ASSIGN_OR_RETURN(const auto names, disk_.list(options_.folder));
   LogRecovery found(disk_, options_.folder, checkpoint, replay);
   RETURN_IF_ERROR(found.run(names));
@@ -49,6 +49,8 @@ Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoin
     RETURN_IF_ERROR(spares_.give_back(leftover->path, leftover->file_bytes));
   }
   RETURN_IF_ERROR(disk_.sync_folder(options_.folder));
+  // The folder may be new, made now or by an earlier start that was interrupted.
+  if (found.segments.empty()) RETURN_IF_ERROR(disk_.sync_folder(parent_of(options_.folder)));
 
   next_lsn_ = first_lsn;
   if (!found.segments.empty()) {
