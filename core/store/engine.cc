@@ -130,10 +130,11 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, 
   Lsn last = checkpoint ? checkpoint->lsn : 0;
   auto replay = [&](const FramePtr& frame) -> Status {
     if (last == 0 && frame->previous_checksum() != 0) {
-      return make_error(ErrorCode::kCorruption,
-                        "the tables have no checkpoint, but the log does not begin at its beginning: " +
-                            state.options.folder +
-                            "/tables was removed or replaced; restore the whole data folder");
+      return make_error(
+          ErrorCode::kCorruption,
+          "the tables have no checkpoint, but the log does not begin at its beginning: " +
+              state.options.folder +
+              "/tables was removed or replaced; restore the whole data folder");
     }
     last = frame->last_lsn();
     state.last_time_ms = std::max(state.last_time_ms, frame->last_time_ms());
@@ -158,9 +159,10 @@ Status Engine::submit(std::unique_ptr<Command>&& command) {
   if (!state.stopped) return state.stopped;
   size_t queued = state.queue_bytes.load(std::memory_order_relaxed);
   if (queued > 0 && queued + bytes > state.options.queue_bytes_max) {
-    return make_error(ErrorCode::kThrottling,
-                      "Throughput exceeds the current capacity: more writes wait than the configured "
-                      "memory holds");
+    return make_error(
+        ErrorCode::kThrottling,
+        "Throughput exceeds the current capacity: more writes wait than the configured "
+        "memory holds");
   }
   state.queue_bytes.store(queued + bytes, std::memory_order_relaxed);
   state.queue.push_back(std::move(command));
@@ -200,8 +202,8 @@ void Engine::State::commit_batch() {
       builder.end_entry();
     }
     if (!builder.empty()) {
-      // Every answer of the batch waits for this flush, also a failed condition's: what it saw may have been
-      // staged by a command before it.
+      // Every answer of the batch waits for this flush, also a failed condition's: what it saw may
+      // have been staged by a command before it.
       Result<FramePtr> frame = log->append(std::move(builder));
       if (frame) {
         publish(*frame);
@@ -252,7 +254,8 @@ bool Engine::step() {
     for (const auto& listener : state.publication_listeners) listener();
   }
   if (state.starved.load(std::memory_order_seq_cst)) return false;
-  // A thread that submitted while the token was taken got false from its own step(): its command is seen here.
+  // A thread that submitted while the token was taken got false from its own step(): its command is
+  // seen here.
   std::lock_guard lock(state.queue_mutex);
   return !state.queue.empty();
 }

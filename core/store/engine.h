@@ -25,8 +25,9 @@ class Commit {
   virtual ~Commit() = default;
   /// The item under `key` after all earlier commands, into `image`; false if there is none.
   virtual Result<bool> get(std::string_view key, std::string& image) = 0;
-  /// Stages changes; they share one log entry, and their LSNs are consecutive. Stage only after the last
-  /// check that can fail: staged changes are not undone. `old_image` goes into the log if given.
+  /// Stages changes; they share one log entry, and their LSNs are consecutive. Stage only after the
+  /// last check that can fail: staged changes are not undone. `old_image` goes into the log if
+  /// given.
   virtual Lsn put(std::string_view key, std::string_view image, bool existed,
                   std::optional<std::string_view> old_image) = 0;
   virtual Lsn remove(std::string_view key, std::optional<std::string_view> old_image) = 0;
@@ -44,19 +45,20 @@ class Command {
   virtual ~Command() = default;
   /// Bytes that it holds and may add to the log, for the queue's and a batch's bounds.
   virtual size_t bytes() const = 0;
-  /// Evaluated in a batch of its own, with everything before it published and nothing after it begun: for
-  /// changes of definitions, which other commands read from published state.
+  /// Evaluated in a batch of its own, with everything before it published and nothing after it
+  /// begun: for changes of definitions, which other commands read from published state.
   virtual bool alone() const { return false; }
-  /// Runs on the committer, once, in the order of submission. Keeps its answer to itself until done().
+  /// Runs on the committer, once, in the order of submission. Keeps its answer to itself until
+  /// done().
   virtual void evaluate(Commit& commit) = 0;
-  /// Runs on the committer's thread once all that evaluate() saw and staged is durable and published; or
-  /// with the error that keeps it from ever being (the engine has stopped). Exactly once, never without
-  /// evaluate() unless with an error.
+  /// Runs on the committer's thread once all that evaluate() saw and staged is durable and
+  /// published; or with the error that keeps it from ever being (the engine has stopped). Exactly
+  /// once, never without evaluate() unless with an error.
   virtual void done(const Status& status) = 0;
 };
 
-/// Told of every durable frame, on the committer's thread, before the frame is published to readers and
-/// before its commands are done. Must be quick and must not call the engine.
+/// Told of every durable frame, on the committer's thread, before the frame is published to readers
+/// and before its commands are done. Must be quick and must not call the engine.
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
@@ -79,9 +81,9 @@ struct EngineOptions {
   size_t block_cache_bytes = 8u << 20;
 };
 
-/// The single-writer engine: evaluates commands in one order, makes them durable in the log, publishes
-/// views, and writes the tables behind. It owns no thread: whoever calls step() with the commit token
-/// free commits one batch; whoever calls maintain() does one unit of background work.
+/// The single-writer engine: evaluates commands in one order, makes them durable in the log,
+/// publishes views, and writes the tables behind. It owns no thread: whoever calls step() with the
+/// commit token free commits one batch; whoever calls maintain() does one unit of background work.
 class Engine {
  public:
   /// Recovers the folder (creating it if need be). `env` is LevelDB's disk.
@@ -89,14 +91,14 @@ class Engine {
                                               Clock& clock);
   ~Engine();
 
-  /// Queues a command; thread-safe. kThrottling when the queue is full, kIo when the engine has stopped
-  /// after a failed flush: then `command` is left as it was, so that the caller can answer it, and done()
-  /// is not called. The caller sees to it that step() is called afterwards.
+  /// Queues a command; thread-safe. kThrottling when the queue is full, kIo when the engine has
+  /// stopped after a failed flush: then `command` is left as it was, so that the caller can answer
+  /// it, and done() is not called. The caller sees to it that step() is called afterwards.
   Status submit(std::unique_ptr<Command>&& command);
 
-  /// Commits one batch if commands wait and no other thread is committing. True if commands still wait
-  /// that a further step() could commit (false while memory tables are full: maintain() makes room and
-  /// then calls the wake-up).
+  /// Commits one batch if commands wait and no other thread is committing. True if commands still
+  /// wait that a further step() could commit (false while memory tables are full: maintain() makes
+  /// room and then calls the wake-up).
   bool step();
 
   /// The newest published view. Thread-safe.
@@ -104,23 +106,24 @@ class Engine {
   /// Its LSN, cheaply.
   Lsn published_lsn() const;
 
-  /// One unit of background work: writes part of a memory table to LevelDB, takes a checkpoint, prepares a
-  /// spare segment, reclaims space of a dropped generation. One thread at a time. True if more waits.
+  /// One unit of background work: writes part of a memory table to LevelDB, takes a checkpoint,
+  /// prepares a spare segment, reclaims space of a dropped generation. One thread at a time. True
+  /// if more waits.
   Result<bool> maintain();
-  /// Writes all memory tables and takes a checkpoint, so that the next start replays nothing. No step()
-  /// may run beside it.
+  /// Writes all memory tables and takes a checkpoint, so that the next start replays nothing. No
+  /// step() may run beside it.
   Status checkpoint();
 
   Log& log();
 
-  /// Observers are called in the order in which they were added, and outlive the engine. Add them before
-  /// the first step().
+  /// Observers are called in the order in which they were added, and outlive the engine. Add them
+  /// before the first step().
   void add_observer(CommitObserver* observer);
-  /// Called after each publication, on the committer's thread, and outside of its token: tells followers
-  /// that the log has grown. Add them before the first step().
+  /// Called after each publication, on the committer's thread, and outside of its token: tells
+  /// followers that the log has grown. Add them before the first step().
   void add_publication_listener(std::function<void()> listener);
-  /// Called when maintain() has work again (from the committer's thread), and when a step() has (from
-  /// maintain()).
+  /// Called when maintain() has work again (from the committer's thread), and when a step() has
+  /// (from maintain()).
   void set_wakeups(std::function<void()> maintenance_wakeup, std::function<void()> step_wakeup);
 
   struct Statistics {

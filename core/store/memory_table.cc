@@ -12,7 +12,8 @@ constexpr size_t kBlockBytes = 64 * 1024;
 
 }  // namespace
 
-// Key and image follow the links in the same allocation. Nodes live in blocks that are freed as a whole.
+// Key and image follow the links in the same allocation. Nodes live in blocks that are freed as a
+// whole.
 struct MemoryTable::Node {
   Lsn lsn;
   uint32_t key_size;
@@ -60,9 +61,11 @@ MemoryTable::Node* MemoryTable::new_node(std::string_view key, Lsn lsn,
   size_t links = sizeof(Node) + sizeof(std::atomic<Node*>) * static_cast<size_t>(height - 1);
   size_t size = links + key.size() + (image ? image->size() : 0);
   char* memory = allocate(size);
-  Node* node = new (memory) Node{lsn, static_cast<uint32_t>(key.size()),
+  Node* node = new (memory) Node{lsn,
+                                 static_cast<uint32_t>(key.size()),
                                  image ? static_cast<uint32_t>(image->size()) : kRemoved,
-                                 memory + links, {}};
+                                 memory + links,
+                                 {}};
   for (int level = 0; level < height; ++level) {
     new (&node->next[level]) std::atomic<Node*>(nullptr);
   }
@@ -140,8 +143,8 @@ std::optional<MemoryTable::Version> MemoryTable::get(std::string_view key, Lsn l
 
 MemoryTable::Walk::Walk(const MemoryTable& table, Lsn lsn) : table_(table), lsn_(lsn) {}
 
-// Moves on from a node that is the first of its key at or after the wanted one to the newest version
-// that is visible at lsn_, skipping keys that have none.
+// Moves on from a node that is the first of its key at or after the wanted one to the newest
+// version that is visible at lsn_, skipping keys that have none.
 void MemoryTable::Walk::settle() {
   auto* node = static_cast<const Node*>(node_);
   while (node != nullptr && node->lsn > lsn_) node = node->after(0);
@@ -154,8 +157,8 @@ void MemoryTable::Walk::seek(std::string_view key) {
 }
 
 void MemoryTable::Walk::seek_before(std::string_view key) {
-  const Node* node = key.empty() ? table_.last()
-                                 : table_.seek_before(key, std::numeric_limits<Lsn>::max());
+  const Node* node =
+      key.empty() ? table_.last() : table_.seek_before(key, std::numeric_limits<Lsn>::max());
   // `node` is the oldest version of its key; the newest visible one precedes or equals it.
   while (node != nullptr && node->lsn > lsn_) {
     node = table_.seek_before(node->key(), std::numeric_limits<Lsn>::max());

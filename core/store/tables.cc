@@ -38,8 +38,7 @@ Result<LogCheckpoint> decode_checkpoint(std::string_view bytes) {
   ByteReader reader(bytes);
   uint8_t version;
   if (!reader.u8(version) || version != 1 || !reader.fixed64(checkpoint.lsn) ||
-      !reader.fixed64(checkpoint.position.segment) ||
-      !reader.fixed64(checkpoint.position.offset) ||
+      !reader.fixed64(checkpoint.position.segment) || !reader.fixed64(checkpoint.position.offset) ||
       !reader.fixed64(checkpoint.previous_checksum) || !reader.empty()) {
     return make_error(ErrorCode::kCorruption, "tables: the checkpoint record is damaged");
   }
@@ -145,8 +144,8 @@ Lsn Tables::checkpoint_lsn() const {
   return checkpoint_lsn_;
 }
 
-// Writes up to kWriteBytes (or `all`) of the oldest full memory table: of each key its newest version.
-// When it is done, a new snapshot takes the memory table's place in the view.
+// Writes up to kWriteBytes (or `all`) of the oldest full memory table: of each key its newest
+// version. When it is done, a new snapshot takes the memory table's place in the view.
 Status Tables::write_some(bool all) {
   std::shared_ptr<MemoryTable> table;
   FramePtr last_frame;
@@ -209,8 +208,7 @@ Status Tables::take_checkpoint(Log& log) {
   db_->CompactRange(&nowhere, &nowhere);
   leveldb::WriteOptions synced;
   synced.sync = true;
-  RETURN_IF_ERROR(
-      checked(db_->Put(synced, checkpoint_key(), encode_checkpoint(record))));
+  RETURN_IF_ERROR(checked(db_->Put(synced, checkpoint_key(), encode_checkpoint(record))));
   recovered_ = record;
   last_applied_.reset();
   applied_bytes_ = 0;
@@ -222,8 +220,8 @@ Status Tables::take_checkpoint(Log& log) {
   return find_drops();
 }
 
-// Right after a checkpoint: a dropped generation whose drop is in LevelDB now will never be replayed again,
-// so its keys can go.
+// Right after a checkpoint: a dropped generation whose drop is in LevelDB now will never be
+// replayed again, so its keys can go.
 Status Tables::find_drops() {
   std::string prefix;
   append_generation_prefix(kDropGeneration, prefix);
@@ -259,8 +257,8 @@ Status Tables::reclaim_some(Drop& drop) {
   if (count > 0) return checked(db_->Write(leveldb::WriteOptions(), &batch));
   drop.emptied = true;
   checkpoint_wanted_ = true;
-  // The published snapshot would keep LevelDB from giving the space back. No memory table is half written
-  // now, so a newer one shows the same items but for the dropped ones.
+  // The published snapshot would keep LevelDB from giving the space back. No memory table is half
+  // written now, so a newer one shows the same items but for the dropped ones.
   auto without_dropped = snapshot();
   std::lock_guard lock(mutex_);
   snapshot_ = std::move(without_dropped);

@@ -33,13 +33,14 @@ struct TablesOptions {
   size_t block_cache_bytes = 8u << 20;
 };
 
-/// The item tables: memory tables over LevelDB, the published view of both, and how the one becomes the
-/// other. Two threads work on it: the committer (insert, publish) and maintenance (maintain); views are
-/// read from any.
+/// The item tables: memory tables over LevelDB, the published view of both, and how the one becomes
+/// the other. Two threads work on it: the committer (insert, publish) and maintenance (maintain);
+/// views are read from any.
 ///
-/// LevelDB is written without sync, and a checkpoint is what makes it durable: LevelDB's own memtable is
-/// forced into table files, then the log's position is recorded with sync (key: generation 0,
-/// "checkpoint"). Recovery replays the log from there; what is in LevelDB already does no harm.
+/// LevelDB is written without sync, and a checkpoint is what makes it durable: LevelDB's own
+/// memtable is forced into table files, then the log's position is recorded with sync (key:
+/// generation 0, "checkpoint"). Recovery replays the log from there; what is in LevelDB already
+/// does no harm.
 class Tables {
  public:
   static Result<std::unique_ptr<Tables>> open(TablesOptions options, leveldb::Env* env);
@@ -55,8 +56,8 @@ class Tables {
   void insert(std::string_view key, Lsn lsn, std::optional<std::string_view> image) {
     active_->insert(key, lsn, image);
   }
-  /// Publishes everything up to `lsn`; `frame` is the last frame of it (none: nothing new was logged).
-  /// True if a memory table became full, so that maintain() has work.
+  /// Publishes everything up to `lsn`; `frame` is the last frame of it (none: nothing new was
+  /// logged). True if a memory table became full, so that maintain() has work.
   bool publish(Lsn lsn, const FramePtr& frame);
   /// Puts the active memory table behind a new one, if it holds anything.
   void rotate();
@@ -69,9 +70,9 @@ class Tables {
 
   // Maintenance.
 
-  /// One unit of work: part of a memory table to LevelDB, a checkpoint, part of a dropped generation's space.
-  /// `dropped` is called with a generation whose space has come back for good: the caller then removes its
-  /// item from the drop table. True if there is more to do.
+  /// One unit of work: part of a memory table to LevelDB, a checkpoint, part of a dropped
+  /// generation's space. `dropped` is called with a generation whose space has come back for good:
+  /// the caller then removes its item from the drop table. True if there is more to do.
   Result<bool> maintain(Log& log, const std::function<void(Generation)>& dropped);
   /// Writes all memory tables and takes a checkpoint.
   Status checkpoint(Log& log);
@@ -103,7 +104,7 @@ class Tables {
   std::optional<LogCheckpoint> recovered_;
 
   std::shared_ptr<MemoryTable> active_ = std::make_shared<MemoryTable>();  // the committer's
-  FramePtr active_last_frame_;                                            // the committer's
+  FramePtr active_last_frame_;                                             // the committer's
 
   mutable std::mutex mutex_;  // guards what follows
   std::deque<Full> full_;     // oldest first
@@ -113,8 +114,8 @@ class Tables {
   size_t full_bytes_ = 0;
 
   // Maintenance's.
-  std::string resume_key_;   // where the memory table being written was left
-  FramePtr last_applied_;    // last frame wholly in LevelDB
+  std::string resume_key_;      // where the memory table being written was left
+  FramePtr last_applied_;       // last frame wholly in LevelDB
   uint64_t applied_bytes_ = 0;  // memory table bytes written since the last checkpoint
   bool checkpoint_wanted_ = false;
   std::vector<Drop> drops_;

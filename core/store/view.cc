@@ -5,9 +5,9 @@
 namespace millrace {
 namespace {
 
-// Merges the walks over the memory tables, newest first, and LevelDB's iterator below them. All sources
-// stand at their next key in the direction of the walk; where several have the same key, the newest
-// wins and all of them move on.
+// Merges the walks over the memory tables, newest first, and LevelDB's iterator below them. All
+// sources stand at their next key in the direction of the walk; where several have the same key,
+// the newest wins and all of them move on.
 class MergedRange final : public View::Range {
  public:
   MergedRange(std::unique_ptr<leveldb::Iterator> table,
@@ -64,9 +64,10 @@ class MergedRange final : public View::Range {
       for (const auto& walk : walks_) {
         if (walk.valid() && (best == nullptr || precedes(walk.key(), best->key()))) best = &walk;
       }
-      bool from_table = table_->Valid() && (best == nullptr ||
-                                            precedes(string_view_of(table_->key()), best->key()));
-      // A failed LevelDB iterator is not valid, but what it would have held is missing: the walk ends.
+      bool from_table = table_->Valid() &&
+                        (best == nullptr || precedes(string_view_of(table_->key()), best->key()));
+      // A failed LevelDB iterator is not valid, but what it would have held is missing: the walk
+      // ends.
       valid_ = (from_table || best != nullptr) && table_->status().ok();
       if (!valid_) return;
       key_ = from_table ? string_view_of(table_->key()) : best->key();

@@ -23,11 +23,11 @@ class View {
 
   Lsn lsn() const { return lsn_; }
 
-  /// Replaces `image` by the encoded item under `key`; false if there is none. kCorruption if a table
-  /// block is damaged: never "not found".
+  /// Replaces `image` by the encoded item under `key`; false if there is none. kCorruption if a
+  /// table block is damaged: never "not found".
   Result<bool> get(std::string_view key, std::string& image) const;
-  /// The same as of another LSN, not below that of the LevelDB snapshot: the committer reads what it has
-  /// staged but not yet published.
+  /// The same as of another LSN, not below that of the LevelDB snapshot: the committer reads what
+  /// it has staged but not yet published.
   Result<bool> get_at(std::string_view key, Lsn lsn, std::string& image) const;
 
   /// A walk over [begin, end) in key order, or from the greatest key below `end` down to `begin` if

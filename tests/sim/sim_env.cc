@@ -155,8 +155,7 @@ leveldb::Status SimEnv::NewWritableFile(const std::string& path, leveldb::Writab
   return NewAppendableFile(path, result);
 }
 
-leveldb::Status SimEnv::NewAppendableFile(const std::string& path,
-                                          leveldb::WritableFile** result) {
+leveldb::Status SimEnv::NewAppendableFile(const std::string& path, leveldb::WritableFile** result) {
   auto file = disk_.open(path, true);
   if (!file) return status_of(file.error());
   auto size = (*file)->size();

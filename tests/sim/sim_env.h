@@ -13,10 +13,10 @@
 
 namespace millrace::sim {
 
-/// LevelDB's disk over ours, so that a crash of the simulated disk takes LevelDB's files too. Background
-/// work, which LevelDB schedules under its own mutex, runs on one helper thread; drain() waits for it, and
-/// after every call that may have scheduled some the simulator drains, so that a run depends on its seed
-/// alone.
+/// LevelDB's disk over ours, so that a crash of the simulated disk takes LevelDB's files too.
+/// Background work, which LevelDB schedules under its own mutex, runs on one helper thread; drain()
+/// waits for it, and after every call that may have scheduled some the simulator drains, so that a
+/// run depends on its seed alone.
 class SimEnv final : public leveldb::EnvWrapper {
  public:
   SimEnv(Disk& disk, const Clock& clock);
@@ -24,7 +24,8 @@ class SimEnv final : public leveldb::EnvWrapper {
 
   void drain();
 
-  leveldb::Status NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) override;
+  leveldb::Status NewSequentialFile(const std::string& path,
+                                    leveldb::SequentialFile** file) override;
   leveldb::Status NewRandomAccessFile(const std::string& path,
                                       leveldb::RandomAccessFile** file) override;
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;

@@ -1,0 +1,97 @@
+#include "tests/sim/sim_node.h"
+
+#include "streams/streams_operations.h"
+
+namespace millrace::sim {
+
+ReadCache::Outcome SlowFills::find(std::string_view key, Lsn published,
+                                   const std::function<void(const CachedAnswer&)>& use,
+                                   std::function<void()> resume) {
+  return cache_.find(key, published, use, std::move(resume));
+}
+
+void SlowFills::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {
+  if (random_.one_in(2)) return cache_.fill(key, item, view_lsn);
+  Fill fill{std::string(key), std::nullopt, view_lsn};
+  if (item) fill.item = std::string(item->encoded());
+  held_.push_back(std::move(fill));
+}
+
+void SlowFills::release_one() {
+  if (held_.empty()) return;
+  size_t chosen = random_.below(held_.size());
+  Fill fill = std::move(held_[chosen]);
+  held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(chosen));
+  std::optional<ItemView> item;
+  if (fill.item) item = ItemView(*fill.item);
+  cache_.fill(fill.key, item, fill.view_lsn);
+}
+
+Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDisk& disk,
+                                               ManualClock& clock, Random& random) {
+  std::unique_ptr<SimNode> node(new SimNode(disk, clock));
+  ASSIGN_OR_RETURN(node->engine_, Engine::open(options.engine, disk, &node->env_, clock));
+  node->drain();
+  RETURN_IF_ERROR(node->catalog_.load(*node->engine_->view()));
+  node->engine_->add_observer(&node->catalog_);
+  if (options.cache_bytes > 0) {
+    node->cache_ = std::make_unique<cache::ItemCache>(
+        cache::ItemCacheOptions{.bytes_max = options.cache_bytes}, clock);
+    node->slow_fills_ = std::make_unique<SlowFills>(*node->cache_, random);
+    node->engine_->add_observer(node->cache_.get());
+  }
+  ASSIGN_OR_RETURN(node->index_, streams::ShardIndex::open(disk, options.engine.folder + "/shards",
+                                                           node->engine_->log(), node->catalog_));
+  node->streams_ = std::make_unique<streams::Streams>(node->engine_->log(), node->catalog_,
+                                                      *node->index_, clock, std::string(32, 'k'));
+  SimNode* self = node.get();
+  node->node_.reset(new Node{*node->engine_, node->catalog_, clock,
+                             [self](std::unique_ptr<Command> command) {
+                               Status status = self->engine_->submit(std::move(command));
+                               if (!status) command->done(status);
+                             },
+                             node->slow_fills_.get()});
+  add_dynamodb_operations(node->operations_);
+  streams::add_streams_operations(node->operations_, *node->streams_);
+  return node;
+}
+
+void SimNode::request(const std::string& operation, const std::string& body,
+                      std::function<void(const Answer&)> answered) {
+  const Operation* row = operations_.find("DynamoDB_20120810." + operation);
+  if (row == nullptr) row = operations_.find("DynamoDBStreams_20120810." + operation);
+  CHECK(row != nullptr);
+  std::string padded = body + std::string(HttpRequest::kBodyPadding, ' ');
+  Reply reply([answered = std::move(answered)](int status, std::string_view headers,
+                                               std::string_view answer) {
+    answered({status, std::string(headers), std::string(answer)});
+  });
+  row->run(*node_, Request{std::string_view(padded).substr(0, body.size())}, std::move(reply));
+}
+
+std::optional<SimNode::Answer> SimNode::call(const std::string& operation,
+                                             const std::string& body) {
+  std::optional<Answer> answer;
+  request(operation, body, [&answer](const Answer& got) { answer = got; });
+  // Bounded: when the memory tables are full, maintenance makes room.
+  for (int i = 0; i < 1000 && !answer; ++i) {
+    step();
+    if (!answer && !maintain()) return std::nullopt;
+  }
+  CHECK(answer.has_value());
+  return answer;
+}
+
+void SimNode::step() {
+  engine_->step();
+  drain();
+}
+
+Status SimNode::maintain() {
+  Result<bool> more = engine_->maintain();
+  drain();
+  if (!more) return more.error();
+  return {};
+}
+
+}  // namespace millrace::sim

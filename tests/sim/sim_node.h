@@ -1,0 +1,110 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/item_cache.h"
+#include "core/base/clock.h"
+#include "core/base/random.h"
+#include "core/ops/catalog.h"
+#include "core/ops/operation.h"
+#include "core/store/engine.h"
+#include "streams/shard_index.h"
+#include "streams/streams.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_env.h"
+
+namespace millrace::sim {
+
+class ManualClock final : public Clock {
+ public:
+  int64_t wall_ms() const override { return now_ns_ / 1'000'000; }
+  int64_t monotonic_ns() const override { return now_ns_; }
+  void advance_ms(int64_t ms) { now_ns_ += ms * 1'000'000; }
+
+ private:
+  int64_t now_ns_ = 1'790'000'000'000'000'000;
+};
+
+/// Stands before the item cache and holds fills back, as a slow reader would: commits happen
+/// between a read's view and its fill.
+class SlowFills final : public ReadCache {
+ public:
+  SlowFills(ReadCache& cache, Random& random) : cache_(cache), random_(random) {}
+
+  Outcome find(std::string_view key, Lsn published,
+               const std::function<void(const CachedAnswer&)>& use,
+               std::function<void()> resume) override;
+  void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
+  void abandon(std::string_view key) override { cache_.abandon(key); }
+
+  /// Lets one fill that was held back happen.
+  void release_one();
+  bool holds_any() const { return !held_.empty(); }
+
+ private:
+  struct Fill {
+    std::string key;
+    std::optional<std::string> item;
+    Lsn view_lsn;
+  };
+  ReadCache& cache_;
+  Random& random_;
+  std::vector<Fill> held_;
+};
+
+struct NodeOptions {
+  EngineOptions engine;
+  size_t cache_bytes = 0;  // 0: off
+};
+
+/// Everything of a node that is below sockets and threads, on one thread. Destroying it is what a
+/// crash does to memory.
+class SimNode {
+ public:
+  static Result<std::unique_ptr<SimNode>> boot(const NodeOptions& options, SimDisk& disk,
+                                               ManualClock& clock, Random& random);
+
+  struct Answer {
+    int status = 0;
+    std::string headers;
+    std::string body;
+  };
+  /// Runs an operation such as "PutItem"; a write's answer comes from a later step().
+  void request(const std::string& operation, const std::string& body,
+               std::function<void(const Answer&)> answered);
+  /// Runs an operation and steps until it is answered; none when the engine has stopped.
+  std::optional<Answer> call(const std::string& operation, const std::string& body);
+
+  /// Commits one batch; LevelDB's background work is done when it returns.
+  void step();
+  Status maintain();
+
+  Engine& engine() { return *engine_; }
+  Node& node() { return *node_; }
+  Catalog& catalog() { return catalog_; }
+  streams::ShardIndex& index() { return *index_; }
+  streams::Streams& streams() { return *streams_; }
+  SlowFills* slow_fills() { return slow_fills_.get(); }
+  void drain() { env_.drain(); }
+
+ private:
+  SimNode(SimDisk& disk, ManualClock& clock)
+      : env_(disk, clock), clock_(clock), catalog_("us-east-1", "000000000000") {}
+
+  SimEnv env_;
+  ManualClock& clock_;
+  Catalog catalog_;
+  std::unique_ptr<cache::ItemCache> cache_;
+  std::unique_ptr<SlowFills> slow_fills_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<streams::ShardIndex> index_;
+  std::unique_ptr<streams::Streams> streams_;
+  std::unique_ptr<Node> node_;
+  OperationTable operations_;
+};
+
+}  // namespace millrace::sim

@@ -1,0 +1,216 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+
+#include "tests/sim/failure.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr const char* kTable = "items";
+
+}  // namespace
+
+Simulation::Simulation(uint64_t seed)
+    : random_(seed),
+      with_stream_(!random_.one_in(5)),
+      checker_(model_, kTable),
+      follower_(model_, checker_.lsns(), kTable),
+      peer_(model_, checker_.lsns()) {
+  // Small, so that memory tables, segments and the cache turn over many times in a run.
+  options_.engine.folder = "/node";
+  options_.engine.memory_table_bytes = 4096 << random_.below(3);
+  options_.engine.memory_tables_bytes_max = 32 << 10;
+  options_.engine.checkpoint_bytes = 8192 << random_.below(3);
+  options_.engine.log.segment_bytes = 16384 << random_.below(3);
+  options_.engine.log.first_segment_bytes = 8192;
+  options_.engine.log.tail_bytes = random_.one_in(2) ? 4096 : 1 << 20;
+  options_.engine.batch_bytes = random_.one_in(2) ? 2048 : 4 << 20;
+  options_.cache_bytes = random_.one_in(4) ? 0 : size_t{8192} << random_.below(4);
+  boot();
+  create_table();
+  open_pump();
+}
+
+void Simulation::boot() {
+  auto node = SimNode::boot(options_, disk_, clock_, random_);
+  require(node.has_value(), node ? "" : "the node does not start: " + node.error().message);
+  node_ = *std::move(node);
+}
+
+void Simulation::create_table() {
+  std::string body =
+      "{\"TableName\":\"" + std::string(kTable) +
+      "\",\"AttributeDefinitions\":[{\"AttributeName\":\"p\",\"AttributeType\":\"S\"},"
+      "{\"AttributeName\":\"s\",\"AttributeType\":\"N\"}],"
+      "\"KeySchema\":[{\"AttributeName\":\"p\",\"KeyType\":\"HASH\"},"
+      "{\"AttributeName\":\"s\",\"KeyType\":\"RANGE\"}],\"BillingMode\":\"PAY_PER_REQUEST\"";
+  if (with_stream_) {
+    body +=
+        ",\"StreamSpecification\":{\"StreamEnabled\":true,"
+        "\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}";
+  }
+  auto answer = node_->call("CreateTable", body + "}");
+  require(answer && answer->status == 200, "CreateTable fails");
+}
+
+void Simulation::open_pump() {
+  streams::SubscriptionOptions options;
+  options.name = "simulation";
+  options.tables = {kTable};
+  options.checkpoint_interval_ms = 50;
+  options.checkpoint_records = 20;
+  auto subscription = streams::Subscription::open(node_->node(), options);
+  require(subscription.has_value(), "the subscription cannot be opened");
+  subscription_ = *std::move(subscription);
+  connector_ = std::make_unique<SimConnector>(peer_, random_);
+  connectors::PumpOptions pump_options;
+  pump_options.records_in_flight_max = 32;
+  pump_options.batch_records = 8;
+  pump_ = std::make_unique<connectors::Pump>(*subscription_, *connector_, clock_,
+                                             Random(random_.next()), pump_options,
+                                             [](const connectors::PumpNotice&) {});
+}
+
+void Simulation::run(int steps) {
+  for (int i = 0; i < steps; ++i) one_step();
+  settle();
+}
+
+void Simulation::one_step() {
+  clock_.advance_ms(static_cast<int64_t>(random_.below(20)));
+  uint64_t dice = random_.below(100);
+  if (dice < 10)
+    put();
+  else if (dice < 13)
+    put_if_absent();
+  else if (dice < 15)
+    put_same();
+  else if (dice < 23)
+    update();
+  else if (dice < 28)
+    remove();
+  else if (dice < 33)
+    transact();
+  else if (dice < 36)
+    batch();
+  else if (dice < 52)
+    get();
+  else if (dice < 57)
+    query();
+  else if (dice < 58)
+    scan_all();
+  else if (dice < 60)
+    transact_get();
+  else if (dice < 63 && node_->slow_fills() != nullptr)
+    node_->slow_fills()->release_one();
+  else if (dice < 78)
+    node_->step();
+  else if (dice < 86)
+    require(node_->maintain().has_value(), "maintenance fails");
+  else if (dice < 90)
+    require(node_->index().step().has_value(), "the shard index fails");
+  else if (dice < 94)
+    pump_->step(0);
+  else if (dice < 97 && with_stream_)
+    follower_.read_some(*node_, random_);
+  else if (dice < 98)
+    crash();
+  else if (dice < 99) {
+    Lsn pin = std::min(node_->engine().statistics().checkpoint_lsn + 1, subscription_->needs());
+    if (auto streams = node_->streams().retention_pin(clock_.wall_ms())) {
+      pin = std::min(pin, *streams);
+    }
+    checker_.catch_up(*node_);
+    require(node_->engine().log().trim(pin).has_value(), "trimming fails");
+  } else if (random_.one_in(10)) {
+    clock_.advance_ms(20 * 60 * 1000);  // iterators expire
+  }
+  checker_.catch_up(*node_);
+}
+
+// The power fails, between two steps or within one that writes, and comes back.
+void Simulation::crash() {
+  ++counts_.crashes;
+  if (random_.one_in(2)) {
+    disk_.lose_power_after(random_.below(12));
+    for (int i = 0; i < 30 && !disk_.power_lost(); ++i) {
+      switch (random_.below(4)) {
+        case 0:
+          put();
+          break;
+        case 1:
+          transact();
+          break;
+        case 2:
+          static_cast<void>(node_->maintain());
+          break;
+        default:
+          node_->step();
+      }
+      // Until the power is lost every answer is checked as it comes; what is durable is found
+      // afterwards.
+    }
+  }
+  pump_.reset();
+  connector_.reset();
+  subscription_.reset();
+  node_.reset();
+  pending_.clear();
+  disk_.crash(random_);
+  checker_.lose_cursor();
+  boot();
+  checker_.catch_up(*node_);
+  model_.forget_unconfirmed();
+  scan_all();
+  open_pump();
+  follower_.after_crash(random_);
+}
+
+// Everything comes to rest, and then nothing may be missing anywhere.
+void Simulation::settle() {
+  while (node_->slow_fills() != nullptr && node_->slow_fills()->holds_any()) {
+    node_->slow_fills()->release_one();
+  }
+  for (int i = 0; i < 10000 && model_.durable_count() < model_.changes().size(); ++i) {
+    node_->step();
+    require(node_->maintain().has_value(), "maintenance fails");
+    checker_.catch_up(*node_);
+  }
+  node_->step();
+  for (const auto& pending : pending_) require(pending->answered, "a write was never answered");
+  connector_->behave();
+  for (int i = 0; i < 10000; ++i) {
+    auto outcome = pump_->step(0);
+    require(outcome != connectors::Pump::Outcome::kEnded, "the pump ends");
+    node_->step();
+    clock_.advance_ms(1000);
+    checker_.catch_up(*node_);
+    auto metrics = pump_->metrics(checker_.last_lsn(), clock_.wall_ms());
+    if (outcome == connectors::Pump::Outcome::kIdle && pump_->drained() && !metrics.failing) break;
+  }
+  peer_.check_complete();
+  if (with_stream_) follower_.read_all(*node_);
+  scan_all();
+  counts_.changes = model_.durable_count();
+}
+
+Simulation::Counts Simulation::counts() const { return counts_; }
+
+Key Simulation::random_key() { return {random_.below(kPartitions), random_.below(kSorts)}; }
+
+Item Simulation::random_item() {
+  Item item;
+  item.value = next_value_++;
+  if (random_.one_in(3)) item.count = static_cast<int64_t>(random_.below(100));
+  if (random_.one_in(2)) item.pad = std::string(1 + random_.below(300), 'x');
+  return item;
+}
+
+std::optional<Item> Simulation::submitted(const Key& key) const {
+  auto it = model_.submitted().find(key);
+  if (it == model_.submitted().end()) return std::nullopt;
+  return it->second;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "connectors/pump.h"
+#include "core/base/random.h"
+#include "streams/subscription.h"
+#include "tests/sim/log_checker.h"
+#include "tests/sim/model.h"
+#include "tests/sim/sim_connector.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_node.h"
+#include "tests/sim/stream_follower.h"
+
+namespace millrace::sim {
+
+/// A node's life from one seed: random operations, commits, maintenance, slow followers, crashes
+/// and recovery in random order, every answer and every durable change checked. Throws Failure.
+class Simulation {
+ public:
+  explicit Simulation(uint64_t seed);
+  void run(int steps);
+
+  struct Counts {
+    uint64_t writes = 0, reads = 0, hits = 0, crashes = 0, changes = 0;
+  };
+  Counts counts() const;
+
+ private:
+  // A write on its way.
+  struct Pending {
+    std::string expected_error;  // "" for success
+    std::string expected_body;   // "" for any
+    size_t changes_through = 0;  // model changes that its answer depends on
+    bool answered = false;
+  };
+
+  void boot();
+  void create_table();
+  void open_pump();
+  void crash();
+  void one_step();
+  void settle();
+
+  // Writes.
+  void put();
+  void put_if_absent();
+  void put_same();
+  void update();
+  void remove();
+  void transact();
+  void batch();
+  void write_request(const std::string& operation, const std::string& body, Pending pending);
+  void check_answer(Pending& pending, const SimNode::Answer& answer);
+
+  // Reads.
+  void get();
+  void query();
+  void scan_all();
+  void transact_get();
+  /// Appends a page's items; returns the member that asks for the next page, or "".
+  std::string append_page(const std::string& operation, const std::string& body,
+                          std::vector<std::string>& items);
+
+  static constexpr uint64_t kPartitions = 5;
+  static constexpr uint64_t kSorts = 6;
+  Key random_key();
+  Item random_item();
+  std::optional<Item> submitted(const Key& key) const;
+
+  Random random_;
+  ManualClock clock_;
+  SimDisk disk_;
+  NodeOptions options_;
+  bool with_stream_;
+  Model model_;
+  LogChecker checker_;
+  StreamFollower follower_;
+  SimPeer peer_;
+
+  std::unique_ptr<SimNode> node_;
+  std::unique_ptr<streams::Subscription> subscription_;
+  std::unique_ptr<SimConnector> connector_;
+  std::unique_ptr<connectors::Pump> pump_;
+
+  std::vector<std::shared_ptr<Pending>> pending_;
+  uint64_t next_value_ = 1;
+  uint64_t next_operation_ = 1;
+  Counts counts_;
+};
+
+}  // namespace millrace::sim
