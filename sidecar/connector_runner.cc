@@ -1,0 +1,95 @@
+#include "sidecar/connector_runner.h"
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "connectors/kafka.h"
+#include "sidecar/event_log.h"
+
+namespace millrace::sidecar {
+namespace {
+
+// How long a step waits for acknowledgements: the most by which a change that was committed in the
+// meantime is read later than it could be.
+constexpr int kAcknowledgementWaitMs = 5;
+
+// Subscriptions of connectors share one name space with others that may come.
+std::string subscription_name(const ConnectorConfig& config) { return "connector/" + config.name; }
+
+Result<std::unique_ptr<connectors::Connector>> make_connector(const ConnectorConfig& config,
+                                                              const Node& node) {
+  connectors::KafkaOptions options;
+  options.brokers = config.brokers;
+  options.topic = config.topic;
+  options.region = node.catalog.region();
+  options.properties = config.properties;
+  Result<std::unique_ptr<connectors::KafkaConnector>> connector =
+      connectors::KafkaConnector::open(std::move(options));
+  if (!connector) {
+    return make_error(ErrorCode::kConfig,
+                      "connector '" + config.name + "': " + connector.error().message);
+  }
+  return std::unique_ptr<connectors::Connector>(std::move(connector).value());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConnectorRunner>> ConnectorRunner::open(const ConnectorConfig& config,
+                                                               Node& node) {
+  ASSIGN_OR_RETURN(std::unique_ptr<connectors::Connector> connector, make_connector(config, node));
+  streams::SubscriptionOptions options;
+  options.name = subscription_name(config);
+  options.tables = config.tables;
+  options.start.kind = config.from == ConnectorConfig::From::kLatest
+                           ? streams::StartAt::Kind::kLatest
+                           : streams::StartAt::Kind::kTrimHorizon;
+  options.old_images = true;
+  ASSIGN_OR_RETURN(std::unique_ptr<streams::Subscription> subscription,
+                   streams::Subscription::open(node, std::move(options)));
+  return std::unique_ptr<ConnectorRunner>(
+      new ConnectorRunner(config, node, std::move(subscription), std::move(connector)));
+}
+
+ConnectorRunner::ConnectorRunner(const ConnectorConfig& config, Node& node,
+                                 std::unique_ptr<streams::Subscription> subscription,
+                                 std::unique_ptr<connectors::Connector> connector)
+    : name_(config.name),
+      node_(node),
+      subscription_(std::move(subscription)),
+      connector_(std::move(connector)),
+      pump_(*subscription_, *connector_, node.clock, Random(random_seed()), {},
+            [this](const connectors::PumpNotice& notice) {
+              log_event(notice.error ? Severity::kWarning : Severity::kInfo, "connector",
+                        {{"name", name_}, {"message", notice.text}});
+            }),
+      thread_({.name = "connector", .idle_ms = 200, .gather_ms = 5}, [this] { return step(); }) {}
+
+ConnectorRunner::~ConnectorRunner() = default;
+
+bool ConnectorRunner::step() {
+  using Outcome = connectors::Pump::Outcome;
+  Outcome outcome = pump_.step(kAcknowledgementWaitMs);
+  return outcome == Outcome::kBusy || outcome == Outcome::kInFlight;
+}
+
+void ConnectorRunner::stop(int64_t deadline_ns) {
+  thread_.stop();
+  pump_.stop_reading();
+  while (!pump_.drained() && node_.clock.monotonic_ns() < deadline_ns) {
+    if (pump_.step(kAcknowledgementWaitMs) == connectors::Pump::Outcome::kIdle) break;
+  }
+  Lsn position = subscription_->position();
+  subscription_->flush();
+  // The position is written by the network threads' next commit.
+  while (subscription_->persisted() < position && node_.clock.monotonic_ns() < deadline_ns)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (!pump_.drained()) {
+    log_event(Severity::kWarning, "connector",
+              {{"name", name_},
+               {"message",
+                "not everything was acknowledged in time; it is sent again at the next start"}});
+  }
+}
+
+}  // namespace millrace::sidecar

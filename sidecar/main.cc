@@ -1,0 +1,40 @@
+#include <cstdio>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sidecar/command_line.h"
+#include "sidecar/serve.h"
+#include "sidecar/tail.h"
+
+namespace millrace::sidecar {
+namespace {
+
+// Exit statuses: 1 for what the world did, 2 for the operator's mistake.
+int report(const Error& error) {
+  std::fprintf(stderr, "millrace: %s\n", error.message.c_str());
+  return error.code == ErrorCode::kConfig ? 2 : 1;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  Result<Invocation> invocation = parse_command_line(arguments);
+  if (!invocation) return report(invocation.error());
+  if (auto* print = std::get_if<PrintCommand>(&*invocation)) {
+    std::fputs(print->text.c_str(), stdout);
+    return 0;
+  }
+  Status status;
+  if (auto* options = std::get_if<TailOptions>(&*invocation)) {
+    status = tail(*options);
+  } else {
+    status = serve(std::get<ServeCommand>(*invocation).config);
+  }
+  return status ? 0 : report(status.error());
+}
+
+}  // namespace
+}  // namespace millrace::sidecar
+
+int main(int argc, char** argv) {
+  return millrace::sidecar::run(std::vector<std::string>(argv + 1, argv + argc));
+}

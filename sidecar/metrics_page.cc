@@ -1,0 +1,125 @@
+#include "sidecar/metrics_page.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <utility>
+
+namespace millrace::sidecar {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+prometheus::MetricFamily family(const char* name, const char* help, prometheus::MetricType type) {
+  return {name, help, type, {}};
+}
+
+void add_value(prometheus::MetricFamily& family, double value, Labels labels = {}) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.counter.value = value;
+  metric.gauge.value = value;
+  family.metric.push_back(std::move(metric));
+}
+
+template <typename Number>
+void add(Families& families, const char* name, const char* help, prometheus::MetricType type,
+         Number value) {
+  families.push_back(family(name, help, type));
+  add_value(families.back(), static_cast<double>(value));
+}
+
+constexpr auto kCounter = prometheus::MetricType::Counter;
+constexpr auto kGauge = prometheus::MetricType::Gauge;
+
+void collect_engine(Engine& engine, const NewestEntry& newest, Families& families) {
+  Engine::Statistics statistics = engine.statistics();
+  add(families, "millrace_commit_batches_total", "Flushes of the change log.", kCounter,
+      statistics.batches);
+  add(families, "millrace_commit_commands_total", "Commands evaluated.", kCounter,
+      statistics.commands);
+  add(families, "millrace_changes_total", "Changes made durable.", kCounter, statistics.changes);
+  add(families, "millrace_log_bytes_total", "Bytes appended to the change log.", kCounter,
+      statistics.log_bytes);
+  add(families, "millrace_commit_queue_bytes", "Commands that wait for the committer.", kGauge,
+      statistics.queue_bytes);
+  add(families, "millrace_memory_table_bytes", "Changes not yet written to the tables.", kGauge,
+      statistics.memory_table_bytes);
+  add(families, "millrace_durable_lsn", "The last durable change.", kGauge, newest.lsn());
+  add(families, "millrace_checkpoint_lsn", "Up to here the tables need no log.", kGauge,
+      statistics.checkpoint_lsn);
+  uint64_t retained = 0;
+  for (const SegmentInfo& segment : engine.log().segments()) retained += segment.bytes;
+  add(families, "millrace_log_retained_bytes", "Segments of the change log on disk.", kGauge,
+      retained);
+}
+
+void collect_cache(const cache::ItemCache& cache, Families& families) {
+  cache::ItemCacheStatistics statistics = cache.statistics();
+  auto reads =
+      family("millrace_cache_reads_total", "Reads by what the item cache did with them.", kCounter);
+  add_value(reads, static_cast<double>(statistics.hits), {{"outcome", "hit"}});
+  add_value(reads, static_cast<double>(statistics.misses), {{"outcome", "miss"}});
+  add_value(reads, static_cast<double>(statistics.waits), {{"outcome", "wait"}});
+  add_value(reads, static_cast<double>(statistics.bypasses), {{"outcome", "bypass"}});
+  families.push_back(std::move(reads));
+  add(families, "millrace_cache_fills_total", "Entries put in by reads.", kCounter,
+      statistics.fills);
+  add(families, "millrace_cache_fills_refused_total", "Fills that lost to something newer.",
+      kCounter, statistics.fills_refused);
+  add(families, "millrace_cache_writes_total", "Changes written through.", kCounter,
+      statistics.writes);
+  add(families, "millrace_cache_evictions_total", "Entries that left for lack of room.", kCounter,
+      statistics.evictions);
+  add(families, "millrace_cache_expirations_total", "Entries that left for their age.", kCounter,
+      statistics.expirations);
+  add(families, "millrace_cache_entries", "Entries in the item cache.", kGauge, statistics.entries);
+  add(families, "millrace_cache_bytes", "Memory of the item cache.", kGauge, statistics.bytes);
+}
+
+void collect_connectors(const MetricsSources& sources, Families& families) {
+  if (sources.connectors.empty()) return;
+  auto lag_seconds =
+      family("millrace_connector_lag_seconds",
+             "Time of the newest durable entry less that of the last delivered one.", kGauge);
+  auto lag_records =
+      family("millrace_connector_lag_records",
+             "LSNs between the newest durable entry and the last delivered one.", kGauge);
+  auto in_flight = family("millrace_connector_in_flight_records",
+                          "Handed over and not yet acknowledged.", kGauge);
+  auto up = family("millrace_connector_up",
+                   "1: it delivers; 0: it is trying again after a failure, or has ended.", kGauge);
+  auto delivered =
+      family("millrace_connector_delivered_total", "Records acknowledged without a gap.", kCounter);
+  auto retried = family("millrace_connector_retried_total", "Records handed over again.", kCounter);
+  auto failures = family("millrace_connector_failures_total",
+                         "Failures after which delivery began again.", kCounter);
+  for (const auto& connector : sources.connectors) {
+    connectors::Pump::Metrics metrics =
+        connector->metrics(sources.newest.lsn(), sources.newest.time_ms());
+    Labels labels = {{"connector", connector->name()}};
+    add_value(lag_seconds, metrics.lag_seconds, labels);
+    add_value(lag_records, static_cast<double>(metrics.lag_records), labels);
+    add_value(in_flight, static_cast<double>(metrics.records_in_flight), labels);
+    add_value(up, metrics.failing || metrics.ended ? 0 : 1, labels);
+    add_value(delivered, static_cast<double>(metrics.delivered), labels);
+    add_value(retried, static_cast<double>(metrics.retried), labels);
+    add_value(failures, static_cast<double>(metrics.failures), labels);
+  }
+  for (auto* each : {&lag_seconds, &lag_records, &in_flight, &up, &delivered, &retried, &failures})
+    families.push_back(std::move(*each));
+}
+
+}  // namespace
+
+std::string metrics_page(const MetricsSources& sources) {
+  Families families;
+  sources.requests.collect(families);
+  collect_engine(sources.engine, sources.newest, families);
+  if (sources.cache != nullptr) collect_cache(*sources.cache, families);
+  collect_connectors(sources, families);
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace millrace::sidecar

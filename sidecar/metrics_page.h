@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/item_cache.h"
+#include "core/store/engine.h"
+#include "sidecar/connector_runner.h"
+#include "sidecar/log_keeper.h"
+#include "sidecar/request_metrics.h"
+
+namespace millrace::sidecar {
+
+/// What GET /metrics shows.
+struct MetricsSources {
+  const RequestMetrics& requests;
+  Engine& engine;
+  const cache::ItemCache* cache;  // none: off
+  const NewestEntry& newest;
+  const std::vector<std::unique_ptr<ConnectorRunner>>& connectors;
+};
+
+/// The page in Prometheus' text format.
+std::string metrics_page(const MetricsSources& sources);
+
+}  // namespace millrace::sidecar

@@ -1,0 +1,60 @@
+#include "sidecar/serve.h"
+
+#include <malloc.h>
+#include <pthread.h>
+
+#include <csignal>
+#include <memory>
+
+#include "core/base/clock.h"
+#include "core/base/disk.h"
+#include "sidecar/event_log.h"
+#include "sidecar/sidecar.h"
+
+namespace millrace::sidecar {
+namespace {
+
+sigset_t ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+Status serve(const Config& config) {
+  // An arena for each thread would keep memory that no other thread can use.
+  mallopt(M_ARENA_MAX, 2);
+  // Threads inherit the mask, so that only the main thread below takes the signals.
+  sigset_t signals = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  start_event_log(config.log_format);
+
+  SystemClock clock;
+  PosixDisk disk;
+  int64_t began_ns = clock.monotonic_ns();
+  ASSIGN_OR_RETURN(std::unique_ptr<Sidecar> sidecar, Sidecar::start(config, clock, disk));
+  log_event(Severity::kInfo, "serving",
+            {{"listen", sidecar->listen_address().text()},
+             {"admin", sidecar->admin_address().text()},
+             {"data", sidecar->folder().path()},
+             {"durability", config.durability == Durability::kFlush ? "flush" : "none"},
+             {"connectors", std::to_string(config.connectors.size())},
+             {"start_ms", std::to_string((clock.monotonic_ns() - began_ns) / 1000000)}});
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log_event(Severity::kInfo, "stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  // Both have their default effect again: a second one ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  Status stopped = sidecar->stop();
+  if (!stopped) log_event(Severity::kError, "checkpoint", {{"message", stopped.error().message}});
+  sidecar.reset();
+  log_event(Severity::kInfo, "stopped");
+  return {};
+}
+
+}  // namespace millrace::sidecar

@@ -1,0 +1,244 @@
+#include "sidecar/sidecar.h"
+
+#include <leveldb/env.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "sidecar/event_log.h"
+#include "sidecar/metrics_page.h"
+#include "streams/streams_operations.h"
+
+namespace millrace::sidecar {
+namespace {
+
+// Bounds of the parts of a shutdown; a supervisor's usual patience is thirty seconds and more.
+constexpr int kDrainRequestsMs = 5000;
+constexpr int64_t kDrainConnectorsNs = int64_t{5} * 1000 * 1000 * 1000;
+
+/// The CPUs available to the process, at most four: beyond that one committer is the limit.
+size_t default_threads() {
+  cpu_set_t cpus;
+  size_t count = 1;
+  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) count = static_cast<size_t>(CPU_COUNT(&cpus));
+  return std::clamp<size_t>(count, 1, 4);
+}
+
+/// An error that is no mistake in the configuration, whatever the part that found it calls it.
+Error not_started(const Error& error) { return make_error(ErrorCode::kIo, error.message); }
+
+AdminResponse plain_text(int status, std::string body) {
+  return AdminResponse{status, "text/plain; charset=utf-8", std::move(body)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sidecar>> Sidecar::start(const Config& config, Clock& clock, Disk& disk) {
+  Result<FolderLock> lock = FolderLock::acquire(config.data);
+  if (!lock) return not_started(lock.error());
+  DataFolderIdentity identity;
+  ASSIGN_OR_RETURN(identity.iterator_key, new_iterator_key());
+  Result<DataFolder> folder = DataFolder::open(config.data, disk, identity);
+  if (!folder) return not_started(folder.error());
+
+  std::unique_ptr<Sidecar> sidecar(
+      new Sidecar(config, clock, disk, std::move(lock).value(), std::move(folder).value()));
+  // The administrative port first: a long recovery is seen there as alive and not ready.
+  RETURN_IF_ERROR(sidecar->open_admin());
+  RETURN_IF_ERROR(sidecar->open_store());
+  RETURN_IF_ERROR(sidecar->open_readers());
+  RETURN_IF_ERROR(sidecar->open_connectors());
+  sidecar->start_threads();
+  RETURN_IF_ERROR(sidecar->open_port());
+  sidecar->ready_.store(true, std::memory_order_release);
+  return sidecar;
+}
+
+Sidecar::Sidecar(const Config& config, Clock& clock, Disk& disk, FolderLock lock, DataFolder folder)
+    : config_(config),
+      clock_(clock),
+      disk_(disk),
+      lock_(std::move(lock)),
+      folder_(std::move(folder)),
+      catalog_(folder_.region(), folder_.account()),
+      io_threads_(config.threads != 0 ? config.threads : default_threads()),
+      maintenance_({.name = "maintenance", .idle_ms = 1000}, [this] { return maintain(); }),
+      indexing_({.name = "shard-index", .idle_ms = 1000, .gather_ms = 50},
+                [this] { return index_shards(); }) {}
+
+Status Sidecar::open_store() {
+  if (config_.cache_bytes > 0) {
+    cache::ItemCacheOptions options;
+    options.bytes_max = config_.cache_bytes;
+    cache_ = std::make_unique<cache::ItemCache>(options, clock_);
+  }
+  EngineOptions options;
+  options.folder = folder_.path();
+  options.log.sync = config_.durability == Durability::kFlush;
+  ASSIGN_OR_RETURN(engine_, Engine::open(options, disk_, leveldb::Env::Default(), clock_));
+  RETURN_IF_ERROR(catalog_.load(*engine_->view()));
+  std::vector<SegmentInfo> segments = engine_->log().segments();
+  newest_.begin(engine_->log().durable_lsn(), segments.empty() ? 0 : segments.back().last_time_ms);
+
+  engine_->add_observer(&catalog_);
+  if (cache_ != nullptr) engine_->add_observer(cache_.get());
+  engine_->add_observer(&newest_);
+  scheduler_ = std::make_unique<CommitScheduler>(*engine_, io_threads_,
+                                                 [this](const Error& error) { refused(error); });
+  engine_->set_wakeups([this] { maintenance_.wake(); }, [this] { scheduler_->schedule(); });
+  engine_->add_publication_listener([this] { wake_readers(); });
+  return {};
+}
+
+Status Sidecar::open_readers() {
+  ASSIGN_OR_RETURN(shard_index_, streams::ShardIndex::open(disk_, folder_.path() + "/shards",
+                                                           engine_->log(), catalog_));
+  streams_ = std::make_unique<streams::Streams>(engine_->log(), catalog_, *shard_index_, clock_,
+                                                folder_.iterator_key());
+  add_dynamodb_operations(operations_);
+  streams::add_streams_operations(operations_, *streams_);
+  request_metrics_ = std::make_unique<RequestMetrics>(operations_, io_threads_.count());
+  node_ = std::unique_ptr<Node>(new Node{
+      .engine = *engine_,
+      .catalog = catalog_,
+      .clock = clock_,
+      .submit =
+          [this](std::unique_ptr<Command> command) { scheduler_->submit(std::move(command)); },
+      .cache = cache_.get(),
+      .observer = request_metrics_.get(),
+  });
+  log_keeper_ = std::make_unique<LogKeeper>(*engine_, *streams_, clock_, [this] {
+    std::vector<Lsn> positions;
+    for (const auto& connector : connectors_) positions.push_back(connector->needs());
+    return positions;
+  });
+  change_streams_ = std::make_unique<ChangeStreams>(*engine_, catalog_);
+  return {};
+}
+
+/// Before any thread runs and any client is served: a connector that begins at the latest change
+/// begins before the first of this run, and every change that a client makes carries its old image.
+Status Sidecar::open_connectors() {
+  for (const ConnectorConfig& connector : config_.connectors) {
+    ASSIGN_OR_RETURN(std::unique_ptr<ConnectorRunner> runner,
+                     ConnectorRunner::open(connector, *node_));
+    connectors_.push_back(std::move(runner));
+  }
+  return {};
+}
+
+void Sidecar::start_threads() {
+  io_threads_.start();
+  maintenance_.start();
+  maintenance_.wake();
+  indexing_.start();
+  change_streams_->start();
+  for (const auto& connector : connectors_) connector->start();
+}
+
+Status Sidecar::open_port() {
+  HttpServerOptions options;
+  options.host = config_.listen.host;
+  options.port = config_.listen.port;
+  server_ = std::make_unique<HttpServer>(
+      io_threads_, options, [this](const HttpRequest& request, HttpReply reply) {
+        millrace::serve(*node_, operations_, request, std::move(reply));
+      });
+  return server_->start();
+}
+
+Status Sidecar::open_admin() {
+  AdminServerOptions options;
+  options.host = config_.admin.host;
+  options.port = config_.admin.port;
+  admin_ = std::make_unique<AdminServer>(options);
+  admin_->add("GET", "/livez", [](const AdminRequest&) { return plain_text(200, "alive\n"); });
+  admin_->add("GET", "/readyz", [this](const AdminRequest&) {
+    Status ready = readiness();
+    return ready ? plain_text(200, "ready\n") : plain_text(503, ready.error().message + "\n");
+  });
+  admin_->add("GET", "/metrics", [this](const AdminRequest&) {
+    if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+    AdminResponse page;
+    page.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    page.body = metrics_page({*request_metrics_, *engine_, cache_.get(), newest_, connectors_});
+    return page;
+  });
+  admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
+    if (!ready_.load(std::memory_order_acquire))
+      return reply.send(plain_text(503, "still starting\n"));
+    change_streams_->open(request, std::move(reply));
+  });
+  return admin_->start();
+}
+
+Status Sidecar::readiness() const {
+  if (!ready_.load(std::memory_order_acquire))
+    return make_error(ErrorCode::kUnavailable, "starting or stopping");
+  if (log_failed_.load(std::memory_order_relaxed))
+    return make_error(ErrorCode::kIo, "the change log could not be flushed; start again");
+  return {};
+}
+
+void Sidecar::wake_readers() {
+  indexing_.wake();
+  change_streams_->wake();
+  for (const auto& connector : connectors_) connector->wake();
+}
+
+bool Sidecar::maintain() {
+  Result<bool> more = engine_->maintain();
+  if (!more) {
+    log_event(Severity::kError, "maintenance", {{"message", more.error().message}});
+    return false;  // again in a second
+  }
+  Status trimmed = log_keeper_->trim_if_due();
+  if (!trimmed) log_event(Severity::kError, "trim", {{"message", trimmed.error().message}});
+  return *more;
+}
+
+bool Sidecar::index_shards() {
+  Result<bool> more = shard_index_->step();
+  if (!more) {
+    log_event(Severity::kError, "shard-index", {{"message", more.error().message}});
+    return false;
+  }
+  return *more;
+}
+
+void Sidecar::refused(const Error& error) {
+  if (error.code != ErrorCode::kIo || log_failed_.exchange(true)) return;
+  log_event(Severity::kError, "log", {{"message", error.message}});
+}
+
+Status Sidecar::stop() {
+  ready_.store(false, std::memory_order_release);
+  auto drained = std::make_shared<std::promise<void>>();
+  server_->drain(kDrainRequestsMs, [drained] { drained->set_value(); });
+  drained->get_future().wait_for(std::chrono::milliseconds(kDrainRequestsMs + 1000));
+  int64_t deadline_ns = clock_.monotonic_ns() + kDrainConnectorsNs;
+  for (const auto& connector : connectors_) connector->stop(deadline_ns);
+  stop_threads();
+  return engine_->checkpoint();
+}
+
+/// The network threads first: committing, they wake all others.
+void Sidecar::stop_threads() {
+  if (io_threads_.running()) {
+    io_threads_.stop();
+    io_threads_.join();
+  }
+  if (admin_ != nullptr) admin_->stop();
+  if (change_streams_ != nullptr) change_streams_->stop();
+  indexing_.stop();
+  maintenance_.stop();
+}
+
+Sidecar::~Sidecar() { stop_threads(); }
+
+Address Sidecar::listen_address() const { return {config_.listen.host, server_->port()}; }
+Address Sidecar::admin_address() const { return {config_.admin.host, admin_->port()}; }
+
+}  // namespace millrace::sidecar

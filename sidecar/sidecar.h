@@ -1,0 +1,93 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "cache/item_cache.h"
+#include "core/base/clock.h"
+#include "core/base/disk.h"
+#include "core/net/admin_server.h"
+#include "core/net/http_server.h"
+#include "core/net/io_threads.h"
+#include "core/ops/catalog.h"
+#include "core/ops/operation.h"
+#include "core/store/data_folder.h"
+#include "core/store/engine.h"
+#include "sidecar/change_streams.h"
+#include "sidecar/commit_scheduler.h"
+#include "sidecar/config.h"
+#include "sidecar/connector_runner.h"
+#include "sidecar/log_keeper.h"
+#include "sidecar/request_metrics.h"
+#include "sidecar/step_thread.h"
+#include "streams/shard_index.h"
+#include "streams/streams.h"
+
+namespace millrace::sidecar {
+
+/// A running node with everything around it: the store, its readers, the two ports, the threads.
+/// This is the one place that knows how they are put together.
+class Sidecar {
+ public:
+  /// Opens the data folder, recovers, and serves. `clock` and `disk` outlive it. kConfig for
+  /// settings that do not go together, other errors for what the machine refused; each says what to
+  /// do.
+  static Result<std::unique_ptr<Sidecar>> start(const Config& config, Clock& clock, Disk& disk);
+  ~Sidecar();
+
+  /// Lets requests under way and deliveries end, within bounds, takes a checkpoint, and stops
+  /// everything. To be called once, before the destructor.
+  Status stop();
+
+  Address listen_address() const;
+  Address admin_address() const;
+  const DataFolder& folder() const { return folder_; }
+
+ private:
+  Sidecar(const Config& config, Clock& clock, Disk& disk, FolderLock lock, DataFolder folder);
+  Status open_admin();
+  Status open_store();
+  Status open_readers();
+  Status open_connectors();
+  Status open_port();
+  void start_threads();
+  void stop_threads();
+  /// Whether requests are answered well; says why if not. Any thread.
+  Status readiness() const;
+  void wake_readers();
+  bool maintain();
+  bool index_shards();
+  void refused(const Error& error);
+
+  const Config config_;
+  Clock& clock_;
+  Disk& disk_;
+  FolderLock lock_;
+  DataFolder folder_;
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> log_failed_{false};
+
+  // In the order of who needs whom: each outlives those below it.
+  Catalog catalog_;
+  std::unique_ptr<cache::ItemCache> cache_;
+  NewestEntry newest_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<streams::ShardIndex> shard_index_;
+  std::unique_ptr<streams::Streams> streams_;
+  OperationTable operations_;
+  std::unique_ptr<RequestMetrics> request_metrics_;
+  IoThreads io_threads_;
+  std::unique_ptr<CommitScheduler> scheduler_;
+  std::unique_ptr<Node> node_;
+  std::vector<std::unique_ptr<ConnectorRunner>> connectors_;
+  std::unique_ptr<LogKeeper> log_keeper_;
+  StepThread maintenance_;
+  StepThread indexing_;
+  std::unique_ptr<ChangeStreams> change_streams_;
+  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<AdminServer> admin_;
+};
+
+}  // namespace millrace::sidecar
