@@ -85,7 +85,8 @@ void render_error(const Error& error, std::string& out) {
   out += wire.type;
   out += '"';
   // What broke inside is for the log of the node, not for its clients.
-  std::string_view message = wire.status == 500 ? "Internal server error" : error.message;
+  std::string_view message = error.message;
+  if (wire.status == 500) message = "Internal server error";
   if (!message.empty()) {
     out += ",\"";
     out += wire.message_member;
