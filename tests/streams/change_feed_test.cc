@@ -1,0 +1,105 @@
+#include "streams/change_feed.h"
+
+#include "stream_node.h"
+
+namespace millrace::streams {
+namespace {
+
+std::string lines(ChangeFeed& feed, size_t bytes = 1 << 20) {
+  std::string out;
+  for (;;) {
+    auto more = feed.next(bytes, out);
+    EXPECT_TRUE(more) << more.error().message;
+    if (!more || !*more) return out;
+  }
+}
+
+TEST(ChangeFeed, OneLineOfJsonAChange) {
+  StreamNode node;
+  node.create_table("films", StreamViewType::kNewAndOldImages);
+  Lsn first = node.put("films", "a\"b", "1");
+  node.clock.advance(7);
+  Lsn second = node.put("films", "a\"b", "2");
+  Lsn third = node.write({{"films", "a\"b", std::nullopt}}, "dynamodb.amazonaws.com");
+  Lsn fourth = node.write({{"films", "x", "1"}, {"films", "y", "2"}});
+  ChangeFeed feed(node.log(), node.catalog(), {}, {});
+  EXPECT_EQ(
+      lines(feed),
+      "{\"lsn\":" + std::to_string(first) +
+          ",\"time\":1790000000123,\"table\":\"films\",\"event\":\"INSERT\","
+          "\"keys\":{\"pk\":{\"S\":\"a\\\"b\"}},\"new\":{\"pk\":{\"S\":\"a\\\"b\"},\"v\":{\"S\":"
+          "\"1\"}}}\n"
+          "{\"lsn\":" +
+          std::to_string(second) +
+          ",\"time\":1790000000130,\"table\":\"films\",\"event\":\"MODIFY\","
+          "\"keys\":{\"pk\":{\"S\":\"a\\\"b\"}},\"new\":{\"pk\":{\"S\":\"a\\\"b\"},\"v\":{\"S\":"
+          "\"2\"}},"
+          "\"old\":{\"pk\":{\"S\":\"a\\\"b\"},\"v\":{\"S\":\"1\"}}}\n"
+          "{\"lsn\":" +
+          std::to_string(third) +
+          ",\"time\":1790000000130,\"table\":\"films\",\"event\":\"REMOVE\","
+          "\"keys\":{\"pk\":{\"S\":\"a\\\"b\"}},\"old\":{\"pk\":{\"S\":\"a\\\"b\"},\"v\":{\"S\":"
+          "\"2\"}},"
+          "\"identity\":\"dynamodb.amazonaws.com\"}\n"
+          "{\"lsn\":" +
+          std::to_string(fourth) +
+          ",\"time\":1790000000130,\"table\":\"films\",\"event\":\"INSERT\","
+          "\"keys\":{\"pk\":{\"S\":\"x\"}},\"new\":{\"pk\":{\"S\":\"x\"},\"v\":{\"S\":\"1\"}},"
+          "\"transaction\":{\"id\":\"t1\",\"position\":1,\"count\":2}}\n"
+          "{\"lsn\":" +
+          std::to_string(fourth + 1) +
+          ",\"time\":1790000000130,\"table\":\"films\",\"event\":\"INSERT\","
+          "\"keys\":{\"pk\":{\"S\":\"y\"}},\"new\":{\"pk\":{\"S\":\"y\"},\"v\":{\"S\":\"2\"}},"
+          "\"transaction\":{\"id\":\"t1\",\"position\":2,\"count\":2}}\n");
+}
+
+TEST(ChangeFeed, FollowsTheTipOfTheTablesNamed) {
+  StreamNode node;
+  node.create_table("a", std::nullopt);
+  node.create_table("b", std::nullopt);
+  node.put("a", "k", "before");
+  ChangeFeed feed(node.log(), node.catalog(), {{"a"}}, {StartAt::Kind::kLatest, 0});
+  EXPECT_EQ(lines(feed), "");
+  Lsn lsn = node.put("a", "k", "1");
+  node.put("b", "k", "1");
+  std::string found = lines(feed);
+  EXPECT_TRUE(found.starts_with("{\"lsn\":" + std::to_string(lsn) + ","));
+  EXPECT_EQ(std::count(found.begin(), found.end(), '\n'), 1);
+  EXPECT_GT(feed.position(), lsn);
+  ChangeFeed other(node.log(), node.catalog(), {{"a"}}, {StartAt::Kind::kLsn, lsn});
+  EXPECT_EQ(lines(other), found);
+}
+
+TEST(ChangeFeed, GivesPortionsOfTheSizeAskedFor) {
+  StreamNode node;
+  node.create_table("t", std::nullopt);
+  for (int i = 0; i < 500; ++i) node.put("t", "k" + std::to_string(i), std::string(100, 'x'));
+  ChangeFeed feed(node.log(), node.catalog(), {}, {});
+  std::string out;
+  size_t total = 0;
+  for (bool more = true; more;) {
+    out.clear();
+    auto next = feed.next(5000, out);
+    ASSERT_TRUE(next);
+    more = *next;
+    EXPECT_LT(out.size(), 20'000u);
+    total += static_cast<size_t>(std::count(out.begin(), out.end(), '\n'));
+  }
+  EXPECT_EQ(total, 500u);
+}
+
+TEST(ChangeFeed, SaysThatItsPositionWasTrimmed) {
+  StreamNode node(32 << 10);
+  node.create_table("t", std::nullopt);
+  Lsn first = node.put("t", "k", "0");
+  for (int i = 0; i < 300; ++i) node.put("t", "k", std::string(300, 'x') + std::to_string(i));
+  node.maintain();
+  ASSERT_TRUE(node.engine().checkpoint());
+  ASSERT_TRUE(node.log().trim(node.log().segments()[2].first_lsn));
+  ChangeFeed feed(node.log(), node.catalog(), {}, {StartAt::Kind::kLsn, first});
+  std::string out;
+  EXPECT_EQ(feed.next(1000, out).error().code, ErrorCode::kTrimmed);
+}
+
+}  // namespace
+}  // namespace millrace::streams

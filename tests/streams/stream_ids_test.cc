@@ -1,0 +1,102 @@
+#include "streams/stream_ids.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <regex>
+#include <set>
+
+namespace millrace::streams {
+namespace {
+
+StreamDefinition stream_with(uint32_t shards) {
+  StreamDefinition stream;
+  stream.enabled_at = 1'800'000'000'000'000;
+  stream.created_ms = 1'790'000'000'123;
+  stream.shard_count = shards;
+  return stream;
+}
+
+TEST(StreamIds, ShardIdsHaveTheShapeThatConsumersParse) {
+  const std::regex shape("shardId-[0-9]{20}-[0-9a-f]{8}");
+  std::set<std::string> ids;
+  for (uint32_t i = 0; i < 4; ++i) {
+    std::string id = shard_id(1024, stream_with(4), i);
+    EXPECT_TRUE(std::regex_match(id, shape)) << id;
+    EXPECT_EQ(find_shard(1024, stream_with(4), id), i);
+    EXPECT_TRUE(ids.empty() || id > *ids.rbegin()) << "ordered by ordinal";
+    ids.insert(id);
+  }
+  EXPECT_EQ(ids.size(), 4u);
+  EXPECT_FALSE(find_shard(1025, stream_with(4), *ids.begin()));
+  EXPECT_FALSE(find_shard(1024, stream_with(4), "shardId-00000000000000000000-00000000"));
+}
+
+// Clients keep these: they may never change.
+TEST(StreamIds, GoldenTexts) {
+  EXPECT_EQ(shard_id(1024, stream_with(4), 2), "shardId-00000001790000000123-e101b002");
+  EXPECT_EQ(sequence_number(1), "100000000000000000001");
+  EXPECT_EQ(sequence_number((Lsn{1} << 53) - 1), "100009007199254740991");
+  std::string id;
+  append_event_id(1'800'000'000'000'001, id);
+  EXPECT_EQ(id, "66b560e5b2cf689199dda6c1235eebe4");
+}
+
+TEST(StreamIds, SequenceNumbersComeBackAndNothingElseDoes) {
+  for (Lsn lsn :
+       {Lsn{0}, Lsn{1}, Lsn{9}, Lsn{10}, Lsn{1'800'000'000'000'000}, (Lsn{1} << 53) - 1}) {
+    EXPECT_EQ(parse_sequence_number(sequence_number(lsn)), lsn);
+    EXPECT_LT(sequence_number(lsn), sequence_number(lsn + 1));
+  }
+  for (const char* text :
+       {"", "1", "000000000000000000001", "10000000000000000000x", "200000000000000000001",
+        "1000000000000000000001", "199999999999999999999", "-00000000000000000001"}) {
+    EXPECT_FALSE(parse_sequence_number(text)) << text;
+  }
+}
+
+TEST(StreamIds, RangesCoverTheHashSpaceOnce) {
+  for (uint32_t count : {1u, 2u, 3u, 4u, 5u, 7u, 64u, 100u}) {
+    uint64_t next = 0;
+    uint64_t smallest = UINT64_MAX, largest = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      HashRange range = shard_range(i, count);
+      EXPECT_EQ(range.first, next);
+      EXPECT_LE(range.first, range.last);
+      if (count > 1) {
+        smallest = std::min(smallest, range.last - range.first);
+        largest = std::max(largest, range.last - range.first);
+      }
+      next = range.last + 1;
+    }
+    EXPECT_EQ(next, 0u) << "the last one ends at the end";
+    EXPECT_TRUE(count == 1 || largest - smallest <= 1);
+  }
+  EXPECT_EQ(shard_range(1, 4).first, uint64_t{1} << 62);
+}
+
+TEST(StreamIds, SlicesCoverTheirRange) {
+  EXPECT_EQ(slices_of({0, UINT64_MAX}), UINT64_MAX);
+  EXPECT_EQ(slices_of(shard_range(0, 4)), 0xffffu);
+  EXPECT_EQ(slices_of(shard_range(3, 4)), uint64_t{0xffff} << 48);
+  EXPECT_EQ(slices_of({5, 5}), 1u);
+  for (uint32_t i = 0; i < 3; ++i) {
+    HashRange range = shard_range(i, 3);
+    EXPECT_TRUE(slices_of(range) >> slice_of(range.first) & 1);
+    EXPECT_TRUE(slices_of(range) >> slice_of(range.last) & 1);
+  }
+}
+
+TEST(StreamIds, EventIdsDifferAndAreHex) {
+  std::set<std::string> ids;
+  const std::regex shape("[0-9a-f]{32}");
+  for (Lsn lsn = 1'800'000'000'000'000; lsn < 1'800'000'000'001'000; ++lsn) {
+    std::string id;
+    append_event_id(lsn, id);
+    EXPECT_TRUE(std::regex_match(id, shape));
+    EXPECT_TRUE(ids.insert(id).second);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::streams
