@@ -23,6 +23,10 @@ constexpr uint32_t kLingerSeconds = 5;
 // Answers to pipelined requests are gathered up to this before they are sent.
 constexpr size_t kGatheredBytesMax = 256 * 1024;
 
+// Requests up to this are not counted against receiving_bytes_max: there are at most
+// connections_max of them.
+constexpr size_t kUnclaimedBytes = 32 * 1024;
+
 // How far the buffer of a request whose size is not known yet grows at a time.
 constexpr size_t kGrowBytes = 16 * 1024;
 
@@ -168,6 +172,10 @@ size_t HttpConnection::process_one(char* bytes, size_t size) {
   }
   const size_t total = head.size + head.content_length;
   if (total > size) {
+    if (!claim(total)) {
+      refuse(503);
+      return 0;
+    }
     wanted_bytes_ = total;
     send_continue(head);
     return 0;
@@ -188,7 +196,9 @@ size_t HttpConnection::process_chunked(const char* bytes, size_t size) {
   size_t used = 0;
   switch (chunked_->body.feed({bytes, size}, used)) {
     case ChunkedBody::Outcome::kMore:
-      return used;
+      if (claim(chunked_->body.body().capacity())) return used;
+      refuse(503);
+      return 0;
     case ChunkedBody::Outcome::kBad:
       refuse(400);
       return 0;
@@ -217,6 +227,7 @@ void HttpConnection::send_continue(const RequestHead& head) {
 }
 
 void HttpConnection::dispatch(const RequestHead& head, std::string_view body) {
+  unclaim();
   continued_ = false;
   request_timed_ = false;
   context_.keep_alive = head.keep_alive;
@@ -261,6 +272,7 @@ void HttpConnection::call_handler(const HttpRequest& request) {
 void HttpConnection::refuse(int status) {
   wanted_bytes_ = 0;
   chunked_ = nullptr;
+  unclaim();
   context_ = AnswerContext{};
   context_.keep_alive = false;
   make_request_id(context_.request_id);
@@ -354,7 +366,23 @@ void HttpConnection::close() {
   ::close(socket_);
   socket_ = -1;
   chunked_ = nullptr;
+  unclaim();
   loop_->remove(this);
+}
+
+/// Counts a request that is being received with its size so far; false if all together are too
+/// much.
+bool HttpConnection::claim(size_t bytes) {
+  if (bytes <= std::max(kUnclaimedBytes, claimed_bytes_)) return true;
+  HttpShared& shared = loop_->shared();
+  const size_t more = bytes - claimed_bytes_;
+  claimed_bytes_ = bytes;
+  return shared.receiving_bytes.fetch_add(more) + more <= shared.options.receiving_bytes_max;
+}
+
+void HttpConnection::unclaim() {
+  if (claimed_bytes_ > 0) loop_->shared().receiving_bytes.fetch_sub(claimed_bytes_);
+  claimed_bytes_ = 0;
 }
 
 /// A request begun has its time from its first byte on; between requests the longer one counts.

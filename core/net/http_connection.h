@@ -96,6 +96,8 @@ class HttpConnection {
   void sent_all();
   void discard();
   void set_reading_deadline();
+  bool claim(size_t bytes);
+  void unclaim();
   bool begun() const { return !in_.empty() || chunked_ != nullptr; }
 
   const std::shared_ptr<HttpLoop> loop_;
@@ -109,8 +111,9 @@ class HttpConnection {
   bool continued_ = false;      // 100 Continue was sent for this request
   bool request_timed_ = false;  // the deadline is that of the request begun
   uint32_t deadline_seconds_;
-  size_t wanted_bytes_ = 0;  // size of the request whose head is complete; 0: not known
-  size_t sent_bytes_ = 0;    // of out_
+  size_t wanted_bytes_ = 0;   // size of the request whose head is complete; 0: not known
+  size_t claimed_bytes_ = 0;  // of all connections' receiving_bytes
+  size_t sent_bytes_ = 0;     // of out_
   InputBuffer in_;
   std::string out_;
   std::unique_ptr<ChunkedRequest> chunked_;

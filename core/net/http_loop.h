@@ -21,6 +21,7 @@ struct HttpShared {
   HttpServerOptions options;
   HttpServer::Handler handler;
   std::atomic<size_t> connections{0};
+  std::atomic<size_t> receiving_bytes{0};  // see HttpServerOptions::receiving_bytes_max
   std::atomic<bool> draining{false};
   /// Called on an io thread whenever the last connection has gone while draining.
   std::function<void()> drained;
@@ -65,7 +66,7 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
   void post_answer(HttpConnection* connection, std::string answer);
 
   // For connections.
-  const HttpShared& shared() const { return *shared_; }
+  HttpShared& shared() const { return *shared_; }
   char* scratch() { return scratch_.get(); }
   uint32_t now_seconds() const { return now_seconds_; }
   /// Lends an empty buffer with room, and takes it back.

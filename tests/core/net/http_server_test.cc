@@ -357,6 +357,28 @@ TEST_F(HttpServerTest, BoundsItsConnections) {
   EXPECT_TRUE(three.closed());
 }
 
+TEST_F(HttpServerTest, BoundsWhatIsBeingReceivedByAll) {
+  options_.receiving_bytes_max = 250000;
+  serve_echo();
+  const std::string large(200000, 'x');
+  const std::string request = post(large);
+  Client one(port()), two(port());
+  one.send(std::string_view(request).substr(0, 150000));
+  // Until the server has read the first one's head, another may still be taken: that one leaves.
+  Answered refused;
+  for (int i = 0; i < 1000 && refused.status != 503; ++i) {
+    Client other(port());
+    other.send(std::string_view(request).substr(0, 100));
+    other.half_close();
+    refused = other.read();
+  }
+  EXPECT_EQ(refused.status, 503);
+  one.send(std::string_view(request).substr(150000));
+  EXPECT_EQ(one.read().body.size(), large.size() + 5);
+  two.send(request);
+  EXPECT_EQ(two.read().status, 200);
+}
+
 TEST_F(HttpServerTest, TimesOutARequestBegunAndAnIdleConnection) {
   options_.header_timeout_seconds = 1;
   options_.idle_timeout_seconds = 1;

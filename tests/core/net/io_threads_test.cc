@@ -1,0 +1,55 @@
+#include "core/net/io_threads.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <vector>
+
+namespace millrace {
+namespace {
+
+TEST(IoThreads, RunWorkOnTheThreadNamed) {
+  IoThreads threads(3);
+  threads.start();
+  EXPECT_EQ(IoThreads::current(), -1);
+  for (size_t i = 0; i < threads.count(); ++i) {
+    std::promise<int> ran;
+    threads.post(i, [&] { ran.set_value(IoThreads::current()); });
+    EXPECT_EQ(ran.get_future().get(), static_cast<int>(i));
+  }
+}
+
+TEST(IoThreads, PostHereStaysOnItsThread) {
+  IoThreads threads(2);
+  threads.start();
+  std::promise<int> inside, outside;
+  threads.post(1, [&] { threads.post_here([&] { inside.set_value(IoThreads::current()); }); });
+  threads.post_here([&] { outside.set_value(IoThreads::current()); });
+  EXPECT_EQ(inside.get_future().get(), 1);
+  EXPECT_EQ(outside.get_future().get(), 0);
+}
+
+TEST(IoThreads, PostHereRunsBehindWhatIsReady) {
+  IoThreads threads(1);
+  std::vector<int> order;
+  std::promise<void> done;
+  threads.post(0, [&] {
+    order.push_back(1);
+    threads.post_here([&] {
+      order.push_back(3);
+      done.set_value();
+    });
+  });
+  threads.post(0, [&] { order.push_back(2); });
+  EXPECT_FALSE(threads.running());
+  threads.start();
+  EXPECT_TRUE(threads.running());
+  done.get_future().wait();
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+  threads.stop();
+  threads.join();
+  EXPECT_FALSE(threads.running());
+}
+
+}  // namespace
+}  // namespace millrace
