@@ -46,10 +46,6 @@ class Tail:
         finally:
             self._child.kill()
 
-    def end(self):
-        self._child.terminate()
-        return self._child.wait(10)
-
 
 @pytest.fixture
 def connection(sidecar):
@@ -74,11 +70,14 @@ def test_json_shows_all_changes_from_the_start(sidecar, connection, tailed):
     put(connection, tailed, pk="a", n=2)
     with Tail(sidecar, tailed, "--json", "--from", "trim_horizon") as tail:
         first, second = json.loads(tail.line()), json.loads(tail.line())
-        assert (first["eventName"], second["eventName"]) == ("INSERT", "MODIFY")
-        assert second["dynamodb"]["NewImage"] == item(pk="a", n=2)
-        assert second["dynamodb"]["OldImage"] == item(pk="a", n=1)
+        assert (first["event"], second["event"]) == ("INSERT", "MODIFY")
+        assert second["table"] == tailed
+        assert second["keys"] == item(pk="a")
+        assert second["new"] == item(pk="a", n=2)
+        assert second["old"] == item(pk="a", n=1)
+        assert first["lsn"] < second["lsn"]
         connection.call("DeleteItem", {"TableName": tailed, "Key": item(pk="a")})
-        assert json.loads(tail.line())["eventName"] == "REMOVE"
+        assert json.loads(tail.line())["event"] == "REMOVE"
 
 
 def test_latest_shows_only_what_happens_from_now_on(sidecar, connection, tailed):
@@ -92,7 +91,7 @@ def test_latest_shows_only_what_happens_from_now_on(sidecar, connection, tailed)
                 break
             except queue.Empty:
                 continue
-        assert json.loads(line)["dynamodb"]["Keys"] == item(pk="now")
+        assert json.loads(line)["keys"] == item(pk="now")
 
 
 def test_a_table_without_a_stream_can_be_tailed(sidecar, connection):
@@ -106,7 +105,7 @@ def test_a_table_without_a_stream_can_be_tailed(sidecar, connection):
                 break
             except queue.Empty:
                 continue
-        assert json.loads(line)["dynamodb"]["Keys"] == item(pk="now")
+        assert json.loads(line)["keys"] == item(pk="now")
     connection.call("DeleteTable", {"TableName": name})
 
 
