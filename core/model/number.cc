@@ -179,10 +179,10 @@ Result<Number> Number::from_ordered(std::string_view bytes) {
   const uint8_t flip = number.negative_ ? 0xFF : 0;
   number.exponent_ = static_cast<int16_t>((static_cast<uint8_t>(bytes[1]) ^ flip) + kExponentMin);
   std::string_view pairs = bytes.substr(2);
-  if (number.negative_ && pairs.size() != kPairsMax) {
-    if (static_cast<uint8_t>(pairs.back()) != kNegativeEnd) return corrupt();
-    pairs.remove_suffix(1);
-    if (pairs.size() == kPairsMax) return corrupt();
+  if (number.negative_) {
+    const bool ended = static_cast<uint8_t>(pairs.back()) == kNegativeEnd;
+    if (ended) pairs.remove_suffix(1);
+    if (ended == (pairs.size() == kPairsMax)) return corrupt();
   }
   if (pairs.empty() || pairs.size() > kPairsMax) return corrupt();
   for (size_t i = 0; i < pairs.size(); ++i) {
