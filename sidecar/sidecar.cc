@@ -114,6 +114,7 @@ Status Sidecar::open_readers() {
     for (const auto& connector : connectors_) positions.push_back(connector->needs());
     return positions;
   });
+  deleted_tables_ = std::make_unique<streams::DeletedTables>(*node_);
   change_streams_ = std::make_unique<ChangeStreams>(*engine_, catalog_);
   return {};
 }
@@ -196,6 +197,7 @@ bool Sidecar::maintain() {
   }
   Status trimmed = log_keeper_->trim_if_due();
   if (!trimmed) log_event(Severity::kError, "trim", {{"message", trimmed.error().message}});
+  deleted_tables_->forget_due();
   return *more;
 }
 

@@ -22,6 +22,7 @@
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
 #include "sidecar/step_thread.h"
+#include "streams/deleted_tables.h"
 #include "streams/shard_index.h"
 #include "streams/streams.h"
 
@@ -83,6 +84,7 @@ class Sidecar {
   std::unique_ptr<Node> node_;
   std::vector<std::unique_ptr<ConnectorRunner>> connectors_;
   std::unique_ptr<LogKeeper> log_keeper_;
+  std::unique_ptr<streams::DeletedTables> deleted_tables_;
   StepThread maintenance_;
   StepThread indexing_;
   std::unique_ptr<ChangeStreams> change_streams_;

@@ -75,12 +75,12 @@ class Streams {
   std::optional<Lsn> retention_pin(int64_t now_ms,
                                    std::span<const Lsn> reader_positions = {}) const;
 
-  const Clock& clock() const { return clock_; }
-
- private:
-  bool shown(const StreamDefinition& stream, int64_t now_ms) const {
+  /// Whether a stream can still be read.
+  static bool shown(const StreamDefinition& stream, int64_t now_ms) {
     return !stream.disabled_at || now_ms - stream.disabled_time_ms < kShownMs;
   }
+
+ private:
   Lsn horizon(int64_t now_ms) const;
   Status check_not_trimmed(const Stream& stream, uint32_t ordinal, Lsn lsn) const;
 

@@ -54,10 +54,9 @@ struct Table {
 using TablePtr = std::shared_ptr<const Table>;
 
 /// The definitions of all tables, published: an observer of the log. A table's definition is an
-/// item of the catalogue's system table (key: its name; a deleted table with streams still
-/// readable, or whose old images were kept for a subscription, stays as `#deleted/<generation>`),
-/// changed by commands that are evaluated alone, so that what is published is what any other
-/// command must see. Thread-safe.
+/// item of the catalogue's system table (key: its name; a deleted table stays as
+/// `#deleted/<generation>` while the log has its changes), changed by commands that are evaluated
+/// alone, so that what is published is what any other command must see. Thread-safe.
 class Catalog final : public CommitObserver {
  public:
   explicit Catalog(std::string region, std::string account);
@@ -67,7 +66,7 @@ class Catalog final : public CommitObserver {
   TablePtr find(std::string_view name) const;
   /// By name or by ARN; an ARN of another region or account names no table here.
   TablePtr resolve(std::string_view name_or_arn) const;
-  TablePtr find(Generation generation) const;  // also deleted ones whose streams can still be read
+  TablePtr find(Generation generation) const;  // also deleted ones, while the log has their changes
   std::vector<TablePtr> tables() const;        // by name; without deleted ones
   std::vector<TablePtr> all() const;           // with them
 
@@ -92,7 +91,7 @@ class Catalog final : public CommitObserver {
 
   /// The catalogue's store key and item for a table, and back. Persisted.
   static std::string key_of(std::string_view table_name);
-  /// The name under which a deleted table's definition is kept while its streams can be read.
+  /// The name under which a deleted table's definition is kept while the log has its changes.
   /// Persisted.
   static std::string deleted_name(Generation generation);
   static std::string encode(const Table& table);

@@ -31,15 +31,14 @@ class DeleteTableCommand final : public DefinitionCommand {
     }
     Lsn lsn = commit.remove(Catalog::key_of(name_), std::nullopt);
     Table table = *found;
-    // Its streams can be read until their records have gone.
-    if (!table.streams.empty()) {
-      if (table.enabled_stream() != nullptr) {
-        table.streams.back().disabled_at = lsn;
-        table.streams.back().disabled_time_ms = commit.time_ms();
-      }
-      commit.put(Catalog::key_of(Catalog::deleted_name(table.generation)), Catalog::encode(table),
-                 false, std::nullopt);
+    // Its streams can be read until their records have gone, and a subscription that is behind will yet
+    // meet its changes in the log.
+    if (table.enabled_stream() != nullptr) {
+      table.streams.back().disabled_at = lsn;
+      table.streams.back().disabled_time_ms = commit.time_ms();
     }
+    commit.put(Catalog::key_of(Catalog::deleted_name(table.generation)), Catalog::encode(table),
+               false, std::nullopt);
     std::string drop = encode_item({{"TableName", Value::string(name_)}});
     commit.put(drop_key(table.generation), drop, false, std::nullopt);
     answer_description(*found, "DELETING");

@@ -173,7 +173,7 @@ class StreamNode {
       table.streams.back().disabled_time_ms = commit.time_ms();
     });
   }
-  /// As DeleteTable does; its streams stay readable.
+  /// As DeleteTable does.
   void delete_table(const std::string& name) {
     run(
         [&](Commit& commit) {
@@ -185,8 +185,7 @@ class StreamNode {
             table.streams.back().disabled_time_ms = commit.time_ms();
           }
           commit.remove(Catalog::key_of(name), std::nullopt);
-          if (table.streams.empty()) return;
-          commit.put(Catalog::key_of("#deleted/" + std::to_string(table.generation)),
+          commit.put(Catalog::key_of(Catalog::deleted_name(table.generation)),
                      Catalog::encode(table), false, std::nullopt);
         },
         true);

@@ -2,6 +2,7 @@
 
 #include "core/base/random.h"
 #include "stream_node.h"
+#include "streams/deleted_tables.h"
 
 namespace millrace::streams {
 namespace {
@@ -73,6 +74,53 @@ TEST(Subscription, UnderstandsTablesThatCameAndWentWhileItWasBehind) {
   node.delete_table("t");
   ASSERT_EQ(node.catalog().find("t"), nullptr);
   EXPECT_EQ(poll_all(*subscription, true), Texts{"t k=1"});
+}
+
+TEST(Subscription, UnderstandsATableThatWasDeletedWhileItWasClosed) {
+  StreamNode node;
+  node.create_table("t", std::nullopt);
+  open(node, named("s")).reset();
+  node.put("t", "k", "1");
+  node.delete_table("t");
+  node.restart();
+  EXPECT_EQ(poll_all(*open(node, named("s")), true), Texts{"t k=1"});
+}
+
+TEST(DeletedTables, AreForgottenOnceNobodyCanAskForThem) {
+  StreamNode node(32 << 10);
+  node.create_table("plain", std::nullopt);
+  node.create_table("streamed", StreamViewType::kKeysOnly);
+  node.create_table("kept", StreamViewType::kKeysOnly);
+  const Generation plain = node.catalog().find("plain")->generation;
+  const Generation streamed = node.catalog().find("streamed")->generation;
+  node.delete_table("plain");
+  node.delete_table("streamed");
+  DeletedTables deleted(node.node());
+  const auto fill_and_trim = [&] {
+    for (int i = 0; i < 300; ++i) {
+      node.put("kept", "k", std::string(300, 'x') + std::to_string(node.log().durable_lsn()));
+    }
+    node.maintain();
+    ASSERT_TRUE(node.engine().checkpoint());
+    ASSERT_TRUE(node.log().trim(node.log().segments().back().first_lsn));
+  };
+  deleted.forget_due();
+  EXPECT_NE(node.catalog().find(plain), nullptr) << "the log may still have its changes";
+  fill_and_trim();
+  deleted.forget_due();
+  EXPECT_EQ(node.catalog().find(plain), nullptr);
+  EXPECT_NE(node.catalog().find(streamed), nullptr) << "its stream is shown for a day";
+  node.restart();
+  DeletedTables after(node.node());
+  node.clock.advance(24 * kHourMs);
+  after.forget_due();
+  EXPECT_NE(node.catalog().find(streamed), nullptr) << "a restart puts it off";
+  fill_and_trim();
+  after.forget_due();
+  EXPECT_EQ(node.catalog().find(streamed), nullptr);
+  EXPECT_NE(node.catalog().find("kept"), nullptr);
+  node.restart();
+  EXPECT_EQ(node.catalog().all().size(), 1u);
 }
 
 TEST(Subscription, StartsWhereItIsTold) {
