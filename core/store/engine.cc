@@ -62,7 +62,6 @@ struct Engine::State {
   uint64_t bytes_since_wakeup = 0;
   std::vector<std::unique_ptr<Command>> batch;
 
-  std::atomic<Lsn> published{0};
   std::atomic<bool> starved{false};  // commands wait for room in the memory tables
   std::atomic<uint64_t> batches{0}, commands{0}, changes{0}, log_bytes{0};
 
@@ -125,7 +124,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, 
   std::unique_ptr<Engine> engine(new Engine(std::move(options), disk, clock));
   State& state = *engine->state_;
 
-  ASSIGN_OR_RETURN(state.tables, Tables::open(std::move(tables_options), env));
+  ASSIGN_OR_RETURN(state.tables, Tables::open(std::move(tables_options), env, disk));
   const auto& checkpoint = state.tables->recovered_checkpoint();
   Lsn last = checkpoint ? checkpoint->lsn : 0;
   auto replay = [&](const FramePtr& frame) -> Status {
@@ -148,7 +147,6 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, 
   }
   if (last == 0) last = state.log->durable_lsn();
   state.tables->publish(last, nullptr);
-  state.published.store(last, std::memory_order_release);
   return engine;
 }
 
@@ -223,7 +221,6 @@ void Engine::State::commit_batch() {
 void Engine::State::publish(const FramePtr& frame) {
   for (CommitObserver* observer : observers) observer->on_commit(frame);
   bool wake = tables->publish(frame->last_lsn(), frame);
-  published.store(frame->last_lsn(), std::memory_order_release);
   changes.fetch_add(frame->last_lsn() - frame->first_lsn() + 1, std::memory_order_relaxed);
   log_bytes.fetch_add(frame->size(), std::memory_order_relaxed);
   bytes_since_wakeup += frame->size();
@@ -245,9 +242,9 @@ bool Engine::step() {
   if (!state.starved.load(std::memory_order_seq_cst)) {
     state.take_batch();
     committed = !state.batch.empty();
-    Lsn before = state.published.load(std::memory_order_relaxed);
+    Lsn before = state.tables->published_lsn();
     if (committed) state.commit_batch();
-    if (state.published.load(std::memory_order_relaxed) == before) committed = false;
+    if (state.tables->published_lsn() == before) committed = false;
   }
   state.committing.store(false, std::memory_order_release);
   if (committed) {
@@ -262,7 +259,7 @@ bool Engine::step() {
 
 ViewPtr Engine::view() const { return state_->tables->view(); }
 
-Lsn Engine::published_lsn() const { return state_->published.load(std::memory_order_acquire); }
+Lsn Engine::published_lsn() const { return state_->tables->published_lsn(); }
 
 Result<bool> Engine::maintain() {
   State& state = *state_;

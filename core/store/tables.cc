@@ -47,17 +47,17 @@ Result<LogCheckpoint> decode_checkpoint(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<Tables>> Tables::open(TablesOptions options, leveldb::Env* env) {
-  std::unique_ptr<Tables> tables(new Tables(std::move(options)));
-  RETURN_IF_ERROR(tables->open_database(env));
+Result<std::unique_ptr<Tables>> Tables::open(TablesOptions options, leveldb::Env* env, Disk& disk) {
+  std::unique_ptr<Tables> tables(new Tables(std::move(options), env, disk));
+  RETURN_IF_ERROR(tables->open_database());
   return tables;
 }
 
-Status Tables::open_database(leveldb::Env* env) {
+Status Tables::open_database() {
   block_cache_.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
   filter_.reset(leveldb::NewBloomFilterPolicy(10));
   leveldb::Options options;
-  options.env = env;
+  options.env = &env_;
   options.create_if_missing = true;
   options.block_cache = block_cache_.get();
   options.filter_policy = filter_.get();
@@ -91,6 +91,7 @@ void Tables::publish_locked(Lsn lsn) {
   std::vector<std::shared_ptr<const MemoryTable>> newest_first{active_};
   for (auto it = full_.rbegin(); it != full_.rend(); ++it) newest_first.push_back(it->table);
   view_ = std::make_shared<View>(db_.get(), snapshot_, std::move(newest_first), lsn);
+  published_lsn_.store(lsn, std::memory_order_release);
 }
 
 Status Tables::replay(const FramePtr& frame) {

@@ -5,6 +5,7 @@
 #include <leveldb/env.h>
 #include <leveldb/filter_policy.h>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <limits>
@@ -21,6 +22,7 @@
 #include "core/store/frame.h"
 #include "core/store/log.h"
 #include "core/store/memory_table.h"
+#include "core/store/table_env.h"
 #include "core/store/view.h"
 
 namespace millrace {
@@ -43,7 +45,8 @@ struct TablesOptions {
 /// does no harm.
 class Tables {
  public:
-  static Result<std::unique_ptr<Tables>> open(TablesOptions options, leveldb::Env* env);
+  /// `env` and `disk`, which is what `env` stands on, outlive it.
+  static Result<std::unique_ptr<Tables>> open(TablesOptions options, leveldb::Env* env, Disk& disk);
 
   /// Where the log is to be replayed from; none if no checkpoint was ever taken.
   const std::optional<LogCheckpoint>& recovered_checkpoint() const { return recovered_; }
@@ -65,6 +68,9 @@ class Tables {
   bool full() const;
 
   ViewPtr view() const;
+  /// The LSN of view(). It changes within the same critical section, so that a client which was answered from a
+  /// view is never told of a lower LSN afterwards, nor the other way round.
+  Lsn published_lsn() const { return published_lsn_.load(std::memory_order_acquire); }
   size_t memory_bytes() const;
   Lsn checkpoint_lsn() const;
 
@@ -87,8 +93,9 @@ class Tables {
     bool emptied = false;  // all its keys are removed, but no checkpoint has made that durable yet
   };
 
-  explicit Tables(TablesOptions options) : options_(std::move(options)) {}
-  Status open_database(leveldb::Env* env);
+  Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
+      : options_(std::move(options)), env_(env, disk) {}
+  Status open_database();
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
   Status write_some(bool all);
@@ -98,6 +105,7 @@ class Tables {
   Status reclaim_some(Drop& drop);
 
   const TablesOptions options_;
+  TableEnv env_;
   std::unique_ptr<leveldb::Cache> block_cache_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;
   std::unique_ptr<leveldb::DB> db_;
@@ -112,6 +120,7 @@ class Tables {
   ViewPtr view_;
   Lsn checkpoint_lsn_ = 0;
   size_t full_bytes_ = 0;
+  std::atomic<Lsn> published_lsn_{0};  // written under the mutex
 
   // Maintenance's.
   std::string resume_key_;      // where the memory table being written was left

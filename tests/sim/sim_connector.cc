@@ -37,6 +37,7 @@ Result<size_t> SimConnector::deliver(std::span<const connectors::Record> records
         {record.ticket,
          {std::stoull(std::string(key.partition_scalar)), std::stoull(sort.text())},
          record.change->lsn});
+    if (early_) received_.push_back(record.ticket);
   }
   return taken;
 }
@@ -50,7 +51,7 @@ void SimConnector::poll(int, connectors::Progress& progress) {
        --n) {
     const Sent& sent = on_the_way_.front();
     peer_.receive(sent.key, sent.lsn);
-    received_.push_back(sent.ticket);
+    if (!early_) received_.push_back(sent.ticket);
     on_the_way_.pop_front();
   }
   for (size_t n = behaves_ ? received_.size() : random_.below(received_.size() + 1); n > 0; --n) {

@@ -31,7 +31,9 @@ class SimPeer {
 
 class SimConnector final : public connectors::Connector {
  public:
-  SimConnector(SimPeer& peer, Random& random) : peer_(peer), random_(random) {}
+  /// `early`: acknowledges what the peer does not have yet.
+  SimConnector(SimPeer& peer, Random& random, bool early)
+      : peer_(peer), random_(random), early_(early) {}
 
   Result<size_t> deliver(std::span<const connectors::Record> records) override;
   void poll(int wait_ms, connectors::Progress& progress) override;
@@ -49,6 +51,7 @@ class SimConnector final : public connectors::Connector {
   };
   SimPeer& peer_;
   Random& random_;
+  const bool early_;
   std::deque<Sent> on_the_way_;     // taken, not yet with the peer
   std::vector<uint64_t> received_;  // with the peer, not yet acknowledged
   bool failed_ = false;

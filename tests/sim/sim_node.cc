@@ -38,7 +38,7 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
     node->cache_ = std::make_unique<cache::ItemCache>(
         cache::ItemCacheOptions{.bytes_max = options.cache_bytes}, clock);
     node->slow_fills_ = std::make_unique<SlowFills>(*node->cache_, random);
-    node->engine_->add_observer(node->cache_.get());
+    if (options.cache_observes) node->engine_->add_observer(node->cache_.get());
   }
   ASSIGN_OR_RETURN(node->index_, streams::ShardIndex::open(disk, options.engine.folder + "/shards",
                                                            node->engine_->log(), node->catalog_));

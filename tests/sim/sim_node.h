@@ -59,6 +59,7 @@ class SlowFills final : public ReadCache {
 struct NodeOptions {
   EngineOptions engine;
   size_t cache_bytes = 0;  // 0: off
+  bool cache_observes = true;
 };
 
 /// Everything of a node that is below sockets and threads, on one thread. Destroying it is what a

@@ -11,8 +11,9 @@ constexpr const char* kTable = "items";
 
 }  // namespace
 
-Simulation::Simulation(uint64_t seed)
-    : random_(seed),
+Simulation::Simulation(uint64_t seed, Planted planted)
+    : planted_(planted),
+      random_(seed),
       with_stream_(!random_.one_in(5)),
       checker_(model_, kTable),
       follower_(model_, checker_.lsns(), kTable),
@@ -27,6 +28,11 @@ Simulation::Simulation(uint64_t seed)
   options_.engine.log.tail_bytes = random_.one_in(2) ? 4096 : 1 << 20;
   options_.engine.batch_bytes = random_.one_in(2) ? 2048 : 4 << 20;
   options_.cache_bytes = random_.one_in(4) ? 0 : size_t{8192} << random_.below(4);
+  if (planted_ == Planted::kUnsyncedLog) options_.engine.log.sync = false;
+  if (planted_ == Planted::kStaleCache) {
+    options_.cache_bytes = 64 << 10;
+    options_.cache_observes = false;
+  }
   boot();
   create_table();
   open_pump();
@@ -63,7 +69,7 @@ void Simulation::open_pump() {
   auto subscription = streams::Subscription::open(node_->node(), options);
   require(subscription.has_value(), "the subscription cannot be opened");
   subscription_ = *std::move(subscription);
-  connector_ = std::make_unique<SimConnector>(peer_, random_);
+  connector_ = std::make_unique<SimConnector>(peer_, random_, planted_ == Planted::kEarlyAcks);
   connectors::PumpOptions pump_options;
   pump_options.records_in_flight_max = 32;
   pump_options.batch_records = 8;

@@ -19,11 +19,19 @@
 
 namespace millrace::sim {
 
+/// A fault built in on purpose, to show that the checks find it.
+enum class Planted {
+  kNone,
+  kUnsyncedLog,  // answers do not wait for the disk
+  kStaleCache,   // the cache is not told of commits
+  kEarlyAcks,    // the checkpoint runs ahead of delivery
+};
+
 /// A node's life from one seed: random operations, commits, maintenance, slow followers, crashes
 /// and recovery in random order, every answer and every durable change checked. Throws Failure.
 class Simulation {
  public:
-  explicit Simulation(uint64_t seed);
+  explicit Simulation(uint64_t seed, Planted planted = Planted::kNone);
   void run(int steps);
 
   struct Counts {
@@ -73,6 +81,7 @@ class Simulation {
   Item random_item();
   std::optional<Item> submitted(const Key& key) const;
 
+  const Planted planted_;
   Random random_;
   ManualClock clock_;
   SimDisk disk_;

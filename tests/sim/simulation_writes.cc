@@ -31,9 +31,6 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
   require(!pending.answered, "a write is answered twice");
   pending.answered = true;
   if (answer.status == 500 && disk_.power_lost()) return;
-  checker_.catch_up(*node_);
-  require(model_.durable_count() >= pending.changes_through,
-          "a write is answered before it is durable");
   if (pending.expected_error.empty()) {
     require(answer.status == 200, "a write fails: " + answer.body);
     require(pending.expected_body.empty() || answer.body == pending.expected_body,
@@ -42,6 +39,9 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
     require(answer.status == 400 && answer.body.find(pending.expected_error) != std::string::npos,
             "a write answers " + answer.body + ", not " + pending.expected_error);
   }
+  checker_.catch_up(*node_);
+  require(model_.durable_count() >= pending.changes_through,
+          "a write is answered before it is durable");
 }
 
 void Simulation::put() {
@@ -91,8 +91,10 @@ void Simulation::update() {
   if (random_.one_in(4)) after.pad.clear();
   std::string body = "{" + std::string(kTableMember) + ",\"Key\":" + key.json() +
                      ",\"UpdateExpression\":\"SET #v = :v ADD n :one" +
-                     (after.pad.empty() ? " REMOVE pad" : "") +
-                     "\",\"ExpressionAttributeNames\":{\"#v\":\"v\"},"
+                     (after.pad.empty() ? " REMOVE #pad" : "") +
+                     "\",\"ExpressionAttributeNames\":{\"#v\":\"v\"" +
+                     (after.pad.empty() ? ",\"#pad\":\"pad\"" : "") +
+                     "},"
                      "\"ExpressionAttributeValues\":{\":v\":{\"N\":\"" +
                      std::to_string(after.value) + "\"},\":one\":{\"N\":\"1\"}";
   if (conditional) body += ",\":guess\":{\"N\":\"" + std::to_string(guess) + "\"}";

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <leveldb/env.h>
+
+#include "core/base/disk.h"
+
+namespace millrace {
+
+/// LevelDB's environment, with one promise more: once a new file has been synced, its name is durable too.
+/// LevelDB syncs its folder only after it has written a record to the MANIFEST that names a new table file;
+/// if that record reaches the disk by itself before the power fails, and the file's name does not, the
+/// tables cannot be opened again.
+class TableEnv final : public leveldb::EnvWrapper {
+ public:
+  /// Both outlive it.
+  TableEnv(leveldb::Env* target, Disk& disk) : EnvWrapper(target), disk_(disk) {}
+
+  leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
+
+ private:
+  Disk& disk_;
+};
+
+}  // namespace millrace
