@@ -246,6 +246,14 @@ TEST_P(LogCutFrameTest, IsNeverTakenForASuccessor) {
   open();
   expect_same(replayed_, frames_);
   EXPECT_EQ(log_->next_lsn(), b->first_lsn());
+  if (GetParam()) {
+    // Even if B had not been voided.
+    std::string content = disk_.content(path_of(kFirst));
+    content.replace(b->position().offset, b->size(), b->bytes());
+    disk_.set_content(path_of(kFirst), content);
+    open();
+    expect_same(replayed_, frames_);
+  }
   append(100);
   append(100);
   open();

@@ -234,6 +234,36 @@ TEST_F(LogTest, NeverGivesGarbageFromAFileThatIsWrittenAnewUnderTheReader) {
   EXPECT_EQ(cursor.next().error().code, ErrorCode::kTrimmed);
 }
 
+TEST_F(LogTest, ReadersNoticeAFrameThatDoesNotFollowTheOneBefore) {
+  auto append_with = [this](char c) {
+    FrameBuilder builder(log_->next_lsn());
+    builder.begin_entry(1);
+    builder.add_change(ChangeKind::kInsert, "k", std::string(100, c), std::nullopt);
+    builder.end_entry();
+    ASSERT_TRUE(log_->append(std::move(builder)));
+  };
+  open();
+  for (char c : {'a', 'b', 'c'}) append_with(c);
+  const LogPosition second = log_->frame_holding(kFirst + 1).value()->position();
+  const std::string other = disk_.content(path_of(kFirst));
+  log_.reset();
+  ASSERT_TRUE(disk_.remove(path_of(kFirst)));
+  open();
+  for (char c : {'x', 'y', 'z'}) append_with(c);
+  std::string mixed = disk_.content(path_of(kFirst));
+  mixed.replace(second.offset, std::string::npos, other, second.offset);
+  disk_.set_content(path_of(kFirst), mixed);
+  LogCursor cursor(*log_, kFirst);
+  ASSERT_TRUE(cursor.next());
+  auto frame = cursor.next();
+  ASSERT_FALSE(frame);
+  EXPECT_EQ(frame.error().code, ErrorCode::kCorruption);
+  EXPECT_NE(
+      frame.error().message.find(path_of(kFirst) + " at byte " + std::to_string(second.offset)),
+      std::string::npos)
+      << frame.error().message;
+}
+
 TEST_F(LogTest, PreparesSparesInPiecesAndUsesThem) {
   options_.segment_bytes = 9 << 20;
   open();
