@@ -44,8 +44,13 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
   /// Readable whenever run_ready() has something to do; -1 if the system refused one.
   int epoll_fd() const { return epoll_fd_; }
   /// The first call made on the io thread.
-  void bind_to_this_thread() { thread_ = std::this_thread::get_id(); }
-  bool on_this_thread() const { return thread_ == std::this_thread::get_id(); }
+  void bind_to_this_thread() {
+    thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  /// Thread-safe.
+  bool on_this_thread() const {
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
 
   /// Takes a connected, non-blocking socket over, which was counted in HttpShared::connections.
   void add(int socket);
@@ -88,7 +93,7 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
   const std::shared_ptr<HttpShared> shared_;
   const std::function<void()> wake_;
   const int epoll_fd_;
-  std::thread::id thread_;
+  std::atomic<std::thread::id> thread_{};
   std::unique_ptr<char[]> scratch_;
   std::vector<std::string> spare_buffers_;
   std::vector<HttpConnection*> connections_;  // each knows its index; one reference each

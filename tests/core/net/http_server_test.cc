@@ -115,7 +115,9 @@ class HttpServerTest : public testing::Test {
         },
         threads);
   }
-  void TearDown() override {
+  void TearDown() override { stop(); }
+  /// At the end of each test whose locals the handler uses.
+  void stop() {
     server_.reset();
     threads_.reset();
   }
@@ -282,6 +284,7 @@ TEST_F(HttpServerTest, AHalfClosedClientStillGetsItsAnswer) {
   answer_with(reply, "late");
   EXPECT_EQ(client.read().body, "late");
   EXPECT_TRUE(client.closed());
+  stop();
 }
 
 TEST_F(HttpServerTest, ADroppedReplyIsAnInternalError) {
@@ -303,6 +306,7 @@ TEST_F(HttpServerTest, ARepliesLifeMayBeLongerThanItsConnections) {
   client.reset();
   server_.reset();
   answer_with(reply, "to nobody");
+  stop();
 }
 
 TEST_F(HttpServerTest, ALargeAnswerWaitsForASlowReader) {
@@ -312,6 +316,7 @@ TEST_F(HttpServerTest, ALargeAnswerWaitsForASlowReader) {
   client.send(post("x") + post("y"));
   EXPECT_EQ(client.read().body.size(), large.size());
   EXPECT_EQ(client.read().body.size(), large.size());
+  stop();
 }
 
 TEST_F(HttpServerTest, PostedWorkRunsBehindAllThatIsReady) {
@@ -343,6 +348,7 @@ TEST_F(HttpServerTest, PostedWorkRunsBehindAllThatIsReady) {
   for (auto& client : clients) client->send(post("x"));
   go.set_value();
   for (auto& client : clients) EXPECT_EQ(client->read().body, "8");
+  stop();
 }
 
 TEST_F(HttpServerTest, BoundsItsConnections) {
@@ -405,6 +411,7 @@ TEST_F(HttpServerTest, DrainsRequestsUnderWay) {
   EXPECT_EQ(answer.body, "last");
   EXPECT_EQ(answer.header("Connection"), "close");
   finished.wait();
+  stop();
 }
 
 TEST_F(HttpServerTest, DrainingEndsAtItsTimeout) {
@@ -416,6 +423,7 @@ TEST_F(HttpServerTest, DrainingEndsAtItsTimeout) {
   std::promise<void> done;
   server_->drain(10, [&] { done.set_value(); });
   done.get_future().wait();
+  stop();
 }
 
 TEST_F(HttpServerTest, APortInUseIsNamed) {
