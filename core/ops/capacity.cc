@@ -65,7 +65,8 @@ void render_capacity(std::string_view table_name, HalfUnits units, CapacityDetai
 
 void render_capacities(const std::map<std::string_view, HalfUnits>& units, CapacityDetail detail,
                        CapacityKind kind, std::string& out) {
-  out += ",\"ConsumedCapacity\":[";
+  if (out.back() != '{') out += ',';
+  out += "\"ConsumedCapacity\":[";
   for (const auto& [table_name, table_units] : units) {
     if (out.back() != '[') out += ',';
     render_capacity(table_name, table_units, detail, kind, out);

@@ -234,6 +234,7 @@ class CreateTableCommand final : public DefinitionCommand {
     table_.id = table_id(table_.name, table_.generation);
     table_.created_ms = commit.time_ms();
     if (table_.billing_mode == "PAY_PER_REQUEST") table_.pay_per_request_ms = table_.created_ms;
+    table_.keep_old_images = catalog_.keeps_old_images(table_.name);
     if (stream_view_type_) {
       table_.streams.push_back(
           new_stream(table_, *stream_view_type_, table_.generation, table_.created_ms));

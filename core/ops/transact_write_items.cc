@@ -215,9 +215,9 @@ class TransactWriteCommand final : public AnsweredCommand {
     if (capacity_ != CapacityDetail::kNone) {
       std::map<std::string_view, HalfUnits> units(record.read_units.begin(),
                                                   record.read_units.end());
-      std::string body;
+      std::string body = "{";
       render_capacities(units, capacity_, CapacityKind::kTransactionalRead, body);
-      answer("{" + body.substr(1) + "}");
+      answer(body + "}");
     }
     return true;
   }
@@ -266,9 +266,9 @@ class TransactWriteCommand final : public AnsweredCommand {
       units[actions_[i].write.table->name] += transactional_write_units(
           outcomes[i].old_bytes(), outcomes[i].new_bytes(actions_[i].write));
     }
-    std::string body;
+    std::string body = "{";
     render_capacities(units, capacity_, CapacityKind::kTransactionalWrite, body);
-    return "{" + body.substr(1) + "}";
+    return body + "}";
   }
 
   const Catalog& catalog_;

@@ -1,0 +1,128 @@
+#include "core/ops/catalog.h"
+
+#include <gtest/gtest.h>
+
+#include "core/ops/table_description.h"
+#include "core/ops/tokens.h"
+
+namespace millrace {
+namespace {
+
+std::string hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (char c : bytes) {
+    text += kDigits[static_cast<uint8_t>(c) >> 4];
+    text += kDigits[static_cast<uint8_t>(c) & 15];
+  }
+  return text;
+}
+
+Table example() {
+  Table table;
+  table.name = "films";
+  table.id = "0f1e2d3c-0000-4000-8000-000000000000";
+  table.generation = 1'782'000'000'000'000;
+  table.key.partition = {"year", ValueType::kNumber};
+  table.key.sort = KeyAttribute{"title", ValueType::kString};
+  table.billing_mode = "PROVISIONED";
+  table.read_units = 5;
+  table.write_units = 6;
+  table.created_ms = 1'700'000'000'123;
+  table.pay_per_request_ms = 1'700'000'000'456;
+  table.deletion_protection = true;
+  StreamDefinition closed;
+  closed.label = "2023-11-14T22:13:20.123";
+  closed.view_type = StreamViewType::kKeysOnly;
+  closed.enabled_at = 1'782'000'000'000'000;
+  closed.disabled_at = 1'782'000'000'000'009;
+  closed.disabled_time_ms = 1'700'000'001'000;
+  closed.created_ms = 1'700'000'000'123;
+  StreamDefinition open;
+  open.label = "2023-11-14T22:13:22.000";
+  open.enabled_at = 1'782'000'000'000'010;
+  open.created_ms = 1'700'000'002'000;
+  table.streams = {closed, open};
+  return table;
+}
+
+TEST(Catalog, a_definition_comes_back_as_it_was) {
+  Table table = example();
+  std::string encoded = Catalog::encode(table);
+  Table decoded = Catalog::decode(ItemView(encoded)).value();
+  EXPECT_EQ(Catalog::encode(decoded), encoded);
+  EXPECT_EQ(decoded.name, table.name);
+  EXPECT_EQ(decoded.generation, table.generation);
+  EXPECT_EQ(decoded.key.partition.type, ValueType::kNumber);
+  ASSERT_TRUE(decoded.key.sort.has_value());
+  EXPECT_EQ(decoded.key.sort->name, "title");
+  ASSERT_EQ(decoded.streams.size(), 2u);
+  EXPECT_EQ(decoded.streams[0].disabled_at, table.streams[0].disabled_at);
+  EXPECT_EQ(decoded.streams[0].view_type, StreamViewType::kKeysOnly);
+  EXPECT_FALSE(decoded.streams[1].disabled_at.has_value());
+  EXPECT_EQ(decoded.enabled_stream()->label, "2023-11-14T22:13:22.000");
+}
+
+// These bytes are on disk: if this test must change, data folders of the release before no longer
+// open.
+TEST(Catalog, golden_bytes_of_a_definition) {
+  Table table;
+  table.name = "films";
+  table.id = "id";
+  table.generation = 1024;
+  table.key.partition = {"pk", ValueType::kString};
+  table.billing_mode = "PAY_PER_REQUEST";
+  table.created_ms = 1;
+  EXPECT_EQ(hex(Catalog::key_of("films")), "000000000000000198cd268f5cf88a8c000566696c6d73");
+  EXPECT_EQ(hex(Catalog::encode(table)),
+            "0d0b42696c6c696e674d6f6465040f5041595f5045525f5245515545535407437265617465640303"
+            "c0820b1244656c6574696f6e50726f74656374696f6e0106466f726d61740303c0820b0a47656e65"
+            "726174696f6e0304c0850b190d4b6565704f6c64496d61676573010c506172746974696f6e4b6579"
+            "0a1202044e616d650402706b0454797065040153125061795065725265717565737453696e636503"
+            "01800952656164556e6974730301800753747265616d73090100075461626c654964040269640954"
+            "61626c654e616d65040566696c6d730a5772697465556e697473030180");
+}
+
+TEST(Catalog, golden_bytes_of_a_token) {
+  TokenRecord record;
+  record.request_hash = 0x0102030405060708;
+  record.time_ms = 1'700'000'000'000;
+  record.read_units["films"] = HalfUnits{4};
+  EXPECT_EQ(hex(token_key("token")), "0000000000000003ae23c8ed1a12e6190005746f6b656e");
+  std::string encoded = encode_token("token", record);
+  EXPECT_EQ(hex(encoded),
+            "040448617368050808070605040302010d5265616448616c66556e6974730a0c010566696c6d7303"
+            "03c082290454696d650303c08e1205546f6b656e0405746f6b656e");
+  TokenRecord decoded = decode_token(ItemView(encoded)).value();
+  EXPECT_EQ(decoded.request_hash, record.request_hash);
+  EXPECT_EQ(decoded.time_ms, record.time_ms);
+  EXPECT_EQ(decoded.read_units.at("films").count, 4u);
+}
+
+TEST(Catalog, a_definition_that_is_damaged_or_of_a_newer_release_is_refused_by_name) {
+  ItemTree tree = decode_item(ItemView(Catalog::encode(example())));
+  ItemTree missing = tree;
+  missing.erase("TableId");
+  auto decoded = Catalog::decode(ItemView(encode_item(missing)));
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code, ErrorCode::kCorruption);
+  EXPECT_NE(decoded.error().message.find("TableId"), std::string::npos);
+  ItemTree newer = tree;
+  newer["Format"] = Value::number(Number::parse("2").value());
+  decoded = Catalog::decode(ItemView(encode_item(newer)));
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code, ErrorCode::kConfig);
+  ItemTree more = tree;
+  more["Later"] = Value::boolean(true);
+  EXPECT_TRUE(Catalog::decode(ItemView(encode_item(more))));
+}
+
+TEST(Catalog, labels_are_times_and_never_repeat_in_a_table) {
+  EXPECT_EQ(stream_label(0), "1970-01-01T00:00:00.000");
+  EXPECT_EQ(stream_label(1'795'428'000'007), "2026-11-23T10:00:00.007");
+  Table table = example();
+  EXPECT_EQ(new_stream(table, StreamViewType::kNewImage, 7, 0).label, "2023-11-14T22:13:22.001");
+}
+
+}  // namespace
+}  // namespace millrace
