@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <map>
 
 #include "core/base/random.h"
@@ -45,7 +46,9 @@ class Model {
         return scan();
       case 10:
         if (random_.one_in(20)) node_.restart();
-        if (random_.one_in(5)) EXPECT_TRUE(node_.engine().maintain());
+        if (random_.one_in(5)) {
+          EXPECT_TRUE(node_.engine().maintain());
+        }
         return;
       default:
         return get(key);
