@@ -1,5 +1,6 @@
 #include "core/net/request_head.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -7,7 +8,7 @@ namespace millrace {
 namespace {
 
 // Bounds the work for one head beside its size; SDKs send about fifteen.
-constexpr int kHeadersMax = 100;
+constexpr size_t kHeadersMax = 100;
 
 constexpr int kBadRequest = 400;
 constexpr int kUnsupportedMediaType = 415;
@@ -27,13 +28,29 @@ constexpr std::array<bool, 256> kToken = make_token_table();
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
-// Written without branches so that the compiler vectorises it.
-bool has_control(const char* p, size_t size) {
-  bool found = false;
-  for (size_t i = 0; i < size; ++i) {
-    const auto c = static_cast<uint8_t>(p[i]);
-    found |= (c < 0x20) & (c != '\t');
-    found |= c == 0x7f;
+struct Scan {
+  bool has_control = false;  // other than tab, CR and LF
+  size_t line_feeds = 0;
+};
+
+/// Looks at a whole head at once, in blocks without branches whose counts fit a byte, so that the
+/// compiler vectorises it: line by line this was half of all parsing.
+Scan scan(const char* p, size_t size) {
+  Scan found;
+  while (size > 0) {
+    const size_t block = std::min<size_t>(size, 128);
+    uint8_t control = 0, line_feeds = 0;
+    for (size_t i = 0; i < block; ++i) {
+      const auto c = static_cast<uint8_t>(p[i]);
+      const uint8_t feed = c == '\n';
+      line_feeds = static_cast<uint8_t>(line_feeds + feed);
+      control |=
+          static_cast<uint8_t>(((c < 0x20) & (c != '\t') & (c != '\r') & !feed) | (c == 0x7f));
+    }
+    found.has_control |= control != 0;
+    found.line_feeds += line_feeds;
+    p += block;
+    size -= block;
   }
   return found;
 }
@@ -194,9 +211,7 @@ int parse_header_line(std::string_view line, RequestHead& head, Seen& seen) {
   size_t colon = 0;
   while (colon < line.size() && kToken[static_cast<uint8_t>(line[colon])]) ++colon;
   if (colon == 0 || colon == line.size() || line[colon] != ':') return kBadRequest;
-  const std::string_view value = line.substr(colon + 1);
-  if (has_control(value.data(), value.size())) return kBadRequest;
-  return take_header(line.substr(0, colon), trimmed(value), head, seen);
+  return take_header(line.substr(0, colon), trimmed(line.substr(colon + 1)), head, seen);
 }
 
 }  // namespace
@@ -216,8 +231,10 @@ HeadOutcome parse_request_head(std::string_view bytes, RequestHead& head, int& s
   const char* const end = p + bytes.size();
   // A client may leave an empty line behind its last body (RFC 9112, 2.2).
   while (end - p >= 2 && p[0] == '\r' && p[1] == '\n') p += 2;
+  const char* const begin = p;
   const char* headers = nullptr;
-  for (int lines = 0;; ++lines) {
+  size_t lines = 0;
+  for (;; ++lines) {
     const char* cr = static_cast<const char*>(std::memchr(p, '\r', static_cast<size_t>(end - p)));
     if (cr == nullptr || cr + 1 == end) return HeadOutcome::kIncomplete;
     const std::string_view line(p, static_cast<size_t>(cr - p));
@@ -236,6 +253,9 @@ HeadOutcome parse_request_head(std::string_view bytes, RequestHead& head, int& s
   }
   head.size = static_cast<size_t>(p - bytes.data());
   status = kBadRequest;
+  const Scan found = scan(begin, static_cast<size_t>(p - begin));
+  // Every CR was followed by LF; as many LFs as those means that none is bare.
+  if (found.has_control || found.line_feeds != lines + 1) return HeadOutcome::kBad;
   if (seen.length && seen.transfer) return HeadOutcome::kBad;
   if (head.http_1_0 ? head.chunked : !seen.host) return HeadOutcome::kBad;
   status = 0;
