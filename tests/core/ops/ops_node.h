@@ -45,6 +45,9 @@ class OpsNode {
     options_.log.segment_bytes = 1u << 20;
     options_.log.first_segment_bytes = 256u << 10;
     options_.log.sync = false;
+    // Small, so that reads meet LevelDB and the tables above it.
+    options_.memory_table_bytes = 64u << 10;
+    options_.checkpoint_bytes = 256u << 10;
     add_dynamodb_operations(operations_);
     open();
   }
