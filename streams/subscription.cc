@@ -210,6 +210,8 @@ Result<ChangeBatch> Subscription::poll(size_t records_max, size_t bytes_max) {
     std::lock_guard reading(reading_);
     ASSIGN_OR_RETURN(batch, read(records_max, bytes_max));
     std::lock_guard lock(mutex_);
+    // What was passed while nothing was handed out stays done with: the position never falls.
+    if (handed_out_.empty()) acknowledged_ = std::max(acknowledged_, read_through_);
     read_through_ = batch.through;
     log_bytes_since_save_ += batch.log_bytes;
     if (!batch.changes.empty()) {
