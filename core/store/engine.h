@@ -69,9 +69,9 @@ struct EngineOptions {
   std::string folder;  // holds `log/` and `tables/`
   LogOptions log;      // its folder is set by the engine
   /// A memory table this full is put behind a new one and written to LevelDB.
-  size_t memory_table_bytes = 8u << 20;
+  size_t memory_table_bytes = 32u << 20;
   /// All memory tables together: beyond this commands wait.
-  size_t memory_tables_bytes_max = 64u << 20;
+  size_t memory_tables_bytes_max = 128u << 20;
   /// Log bytes between checkpoints: bounds recovery.
   uint64_t checkpoint_bytes = 64u << 20;
   /// Bytes of commands waiting: beyond this submit() refuses.

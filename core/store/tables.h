@@ -29,8 +29,8 @@ namespace millrace {
 
 struct TablesOptions {
   std::string folder;
-  size_t memory_table_bytes = 8u << 20;
-  size_t memory_tables_bytes_max = 64u << 20;
+  size_t memory_table_bytes = 32u << 20;
+  size_t memory_tables_bytes_max = 128u << 20;
   uint64_t checkpoint_bytes = 64u << 20;
   size_t block_cache_bytes = 8u << 20;
 };
@@ -39,10 +39,10 @@ struct TablesOptions {
 /// the other. Two threads work on it: the committer (insert, publish) and maintenance (maintain);
 /// views are read from any.
 ///
-/// LevelDB is written without sync, and a checkpoint is what makes it durable: LevelDB's own
-/// memtable is forced into table files, then the log's position is recorded with sync (key:
-/// generation 0, "checkpoint"). Recovery replays the log from there; what is in LevelDB already
-/// does no harm.
+/// LevelDB is written without a log of its own, and a checkpoint is what makes it durable: the
+/// log's position is recorded (key: generation 0, "checkpoint"), and LevelDB's own memtable, with
+/// that record as its last, is forced into a synced table file. Recovery replays the log from
+/// there; what is in LevelDB already does no harm.
 class Tables {
  public:
   /// `env` and `disk`, which is what `env` stands on, outlive it.
@@ -68,8 +68,8 @@ class Tables {
   bool full() const;
 
   ViewPtr view() const;
-  /// The LSN of view(). It changes within the same critical section, so that a client which was answered from a
-  /// view is never told of a lower LSN afterwards, nor the other way round.
+  /// The LSN of view(). It changes within the same critical section, so that a client which was
+  /// answered from a view is never told of a lower LSN afterwards, nor the other way round.
   Lsn published_lsn() const { return published_lsn_.load(std::memory_order_acquire); }
   size_t memory_bytes() const;
   Lsn checkpoint_lsn() const;
