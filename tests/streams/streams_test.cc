@@ -1,7 +1,5 @@
 #include "streams/streams.h"
 
-#include <regex>
-
 #include "stream_node.h"
 
 namespace millrace::streams {
