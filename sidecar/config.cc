@@ -41,6 +41,8 @@ class Reader {
       auto field = std::find_if(fields.begin(), fields.end(),
                                 [&](const auto& known) { return known.first == key; });
       if (field == fields.end()) return unknown_key(entry.first, key, path, fields);
+      if (entry.second.IsNull())
+        return wrong(entry.first.Mark(), "'" + full + "' has no value; give it one or remove it");
       RETURN_IF_ERROR(field->second(entry.second, full));
     }
     return {};

@@ -80,14 +80,14 @@ struct Mistake {
 
 // The whole message of each kind of mistake: place, what is wrong, how to mend it.
 const Mistake kMistakes[] = {
-    {"listen: [a", "m.yaml:1:11: this is not YAML: end of sequence flow not found"},
+    {"listen: [a", "m.yaml:1:1: this is not YAML: end of sequence flow not found"},
     {"- a\n", "m.yaml:1:1: the file holds a list; it must be a mapping of keys to values"},
     {"data: x\nlisen: 127.0.0.1:1\n", "m.yaml:2:1: unknown key 'lisen'; did you mean 'listen'?"},
     {"frobnicate: 1\n",
      "m.yaml:1:1: unknown key 'frobnicate'; known are listen, admin, data, threads, durability, "
      "insecure_no_auth, log_format, cache, connectors"},
     {"data: a\ndata: b\n", "m.yaml:2:1: 'data' is there twice; keep one of the two"},
-    {"data:\n", "m.yaml:1:6: 'data' holds nothing; it must be a folder"},
+    {"data:\n", "m.yaml:1:1: 'data' has no value; give it one or remove it"},
     {"data: [a]\n", "m.yaml:1:7: 'data' holds a list; it must be a folder"},
     {"listen: here\n",
      "m.yaml:1:9: 'listen': 'here' is not an address of the form HOST:PORT; write for example "
@@ -159,8 +159,8 @@ const Mistake kMistakes[] = {
      "is "
      "always all, so that nothing acknowledged is lost)"},
     {"connectors:\n  - properties: {linger.ms: soon}\n",
-     "m.yaml:2:18: 'connectors[0].properties.linger.ms': Invalid value for configuration property "
-     "\"linger.ms\""},
+     "m.yaml:2:18: 'connectors[0].properties.linger.ms': Invalid value for configuration "
+     "property \"queue.buffering.max.ms\""},
 };
 
 TEST(Config, SaysWhereTheMistakeIsAndHowToMendIt) {
