@@ -1,7 +1,5 @@
 #include "core/net/admin_server.h"
 
-#include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -15,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/net/admin_exchange.h"
 #include "core/net/percent_coding.h"
 
 namespace millrace {
@@ -51,13 +50,6 @@ struct Core {
   asio::io_context context{1};
 };
 
-AdminResponse error_response(int status, const std::string& message) {
-  AdminResponse response;
-  response.status = status;
-  response.body = R"({"error":")" + message + "\"}\n";
-  return response;
-}
-
 AdminRequest from_beast(http::request<http::string_body>& message) {
   AdminRequest request;
   request.method = std::string(message.method_string());
@@ -70,74 +62,20 @@ AdminRequest from_beast(http::request<http::string_body>& message) {
   return request;
 }
 
-}  // namespace
-
-/// What a reply and its connection share.
-class AdminReply::Exchange {
- public:
-  Exchange(std::shared_ptr<Core> core, std::weak_ptr<Session> session)
-      : core_(std::move(core)), session_(std::move(session)) {}
-  ~Exchange() = default;
-
-  void send(AdminResponse response);
-  void open(std::string content_type);
-  bool write(std::string_view bytes);
-  bool full() const {
-    std::lock_guard lock(mutex_);
-    return !gone_ && queued_.size() + in_flight_ >= core_->options.stream_bytes_max;
-  }
-  void when_writable(std::function<void()> resume);
-  void when_gone(std::function<void()> left);
-  bool gone() const {
-    std::lock_guard lock(mutex_);
-    return gone_;
-  }
-  void finish();
-  /// The reply was dropped.
-  void drop();
-
-  // The session's, on the server thread.
-  std::string take_queued();
-  void written();
-  bool finished() const {
-    std::lock_guard lock(mutex_);
-    return finished_;
-  }
-  void connection_gone();
-
- private:
-  enum class Stage : uint8_t { kUnanswered, kStreaming, kDone };
-  void wake_session();
-
-  const std::shared_ptr<Core> core_;
-  const std::weak_ptr<Session> session_;
-  Stage stage_ = Stage::kUnanswered;  // the replier's
-  mutable std::mutex mutex_;
-  std::string queued_;    // guarded by mutex_, as is all below
-  size_t in_flight_ = 0;  // bytes being written
-  bool gone_ = false;
-  bool finished_ = false;
-  bool wake_pending_ = false;
-  std::function<void()> resume_;
-  std::function<void()> left_;
-};
-
-namespace {
-
-class Session : public std::enable_shared_from_this<Session> {
+class Session : public AdminConnection, public std::enable_shared_from_this<Session> {
  public:
   Session(std::shared_ptr<Core> core, tcp::socket socket)
       : core_(std::move(core)), stream_(std::move(socket)) {
     core_->sessions.insert(this);
   }
-  ~Session() { core_->sessions.erase(this); }
+  ~Session() override { core_->sessions.erase(this); }
 
   void read();
   void close();
-  void answer(AdminResponse response);
-  void open_stream(const std::string& content_type);
-  void pump();
-  void cut() { close(); }
+  void answer(AdminResponse response) override;
+  void open_stream(const std::string& content_type) override;
+  void pump() override;
+  void cut() override { close(); }
 
  private:
   using Parser = http::request_parser<http::string_body>;
@@ -178,10 +116,10 @@ void Session::on_read(error_code error) {
   if (closed_ || error == http::error::end_of_stream) return close();
   if (error) {
     keep_alive_ = false;
-    if (error == http::error::body_limit) return answer(error_response(413, "body too large"));
-    if (error == http::error::header_limit) return answer(error_response(431, "head too large"));
+    if (error == http::error::body_limit) return answer(admin_error(413, "body too large"));
+    if (error == http::error::header_limit) return answer(admin_error(431, "head too large"));
     if (error.category() == make_error_code(http::error::bad_method).category()) {
-      return answer(error_response(400, "not a valid request"));
+      return answer(admin_error(400, "not a valid request"));
     }
     return close();
   }
@@ -195,12 +133,14 @@ void Session::on_read(error_code error) {
 
 void Session::route(AdminRequest request) {
   const auto found = core_->routes.find(request.path);
-  if (found == core_->routes.end()) return answer(error_response(404, "no such path"));
+  if (found == core_->routes.end()) return answer(admin_error(404, "no such path"));
   auto& by_method = found->second.by_method;
   auto handler = by_method.find(request.method);
   if (handler == by_method.end() && head_only_) handler = by_method.find("GET");
-  if (handler == by_method.end()) return answer(error_response(405, "method not allowed"));
-  exchange_ = std::make_shared<AdminReply::Exchange>(core_, weak_from_this());
+  if (handler == by_method.end()) return answer(admin_error(405, "method not allowed"));
+  exchange_ = std::make_shared<AdminReply::Exchange>(
+      [core = core_](std::function<void()> work) { core->post(std::move(work)); },
+      core_->options.stream_bytes_max, weak_from_this());
   watch_for_leaving();
   handler->second(request, AdminReply(exchange_));
 }
@@ -294,140 +234,6 @@ void Session::close() {
 }
 
 }  // namespace
-
-void AdminReply::Exchange::send(AdminResponse response) {
-  if (std::exchange(stage_, Stage::kDone) != Stage::kUnanswered) return;
-  core_->post([session = session_, response = std::move(response)]() mutable {
-    if (auto found = session.lock()) found->answer(std::move(response));
-  });
-}
-
-void AdminReply::Exchange::open(std::string content_type) {
-  if (stage_ != Stage::kUnanswered) return;
-  stage_ = Stage::kStreaming;
-  core_->post([session = session_, type = std::move(content_type)] {
-    if (auto found = session.lock()) found->open_stream(type);
-  });
-}
-
-bool AdminReply::Exchange::write(std::string_view bytes) {
-  if (stage_ != Stage::kStreaming) return false;
-  {
-    std::lock_guard lock(mutex_);
-    if (gone_) return false;
-    queued_.append(bytes);
-    if (std::exchange(wake_pending_, true)) return true;
-  }
-  wake_session();
-  return true;
-}
-
-void AdminReply::Exchange::wake_session() {
-  core_->post([session = session_] {
-    if (auto found = session.lock()) found->pump();
-  });
-}
-
-std::string AdminReply::Exchange::take_queued() {
-  std::lock_guard lock(mutex_);
-  wake_pending_ = false;
-  in_flight_ = queued_.size();
-  return std::exchange(queued_, {});
-}
-
-void AdminReply::Exchange::written() {
-  std::function<void()> resume;
-  {
-    std::lock_guard lock(mutex_);
-    in_flight_ = 0;
-    if (queued_.size() < core_->options.stream_bytes_max) resume = std::exchange(resume_, nullptr);
-  }
-  if (resume) resume();
-}
-
-void AdminReply::Exchange::when_writable(std::function<void()> resume) {
-  const bool now = !full();
-  if (now) {
-    core_->post(std::move(resume));
-    return;
-  }
-  std::lock_guard lock(mutex_);
-  // It may have emptied meanwhile: then the next pump finds it and resumes.
-  resume_ = std::move(resume);
-  if (gone_ || queued_.size() + in_flight_ < core_->options.stream_bytes_max) {
-    core_->post(std::exchange(resume_, nullptr));
-  }
-}
-
-void AdminReply::Exchange::when_gone(std::function<void()> left) {
-  std::lock_guard lock(mutex_);
-  if (gone_) {
-    core_->post(std::move(left));
-  } else {
-    left_ = std::move(left);
-  }
-}
-
-void AdminReply::Exchange::finish() {
-  if (std::exchange(stage_, Stage::kDone) != Stage::kStreaming) return;
-  {
-    std::lock_guard lock(mutex_);
-    finished_ = true;
-  }
-  wake_session();
-}
-
-void AdminReply::Exchange::drop() {
-  if (stage_ == Stage::kUnanswered) send(error_response(500, "internal error"));
-  {
-    // Whoever dropped the reply may be gone with it.
-    std::lock_guard lock(mutex_);
-    resume_ = nullptr;
-    left_ = nullptr;
-  }
-  if (stage_ != Stage::kStreaming) return;
-  stage_ = Stage::kDone;
-  core_->post([session = session_] {
-    if (auto found = session.lock()) found->cut();
-  });
-}
-
-void AdminReply::Exchange::connection_gone() {
-  std::function<void()> resume, left;
-  {
-    std::lock_guard lock(mutex_);
-    gone_ = true;
-    queued_.clear();
-    in_flight_ = 0;
-    resume = std::exchange(resume_, nullptr);
-    left = std::exchange(left_, nullptr);
-  }
-  if (resume) resume();
-  if (left) left();
-}
-
-AdminReply::AdminReply(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
-AdminReply::AdminReply(AdminReply&&) noexcept = default;
-AdminReply& AdminReply::operator=(AdminReply&& other) noexcept {
-  if (this != &other) {
-    if (exchange_) exchange_->drop();
-    exchange_ = std::move(other.exchange_);
-  }
-  return *this;
-}
-AdminReply::~AdminReply() {
-  if (exchange_) exchange_->drop();
-}
-void AdminReply::send(AdminResponse response) { exchange_->send(std::move(response)); }
-void AdminReply::open(std::string content_type) { exchange_->open(std::move(content_type)); }
-bool AdminReply::write(std::string_view bytes) { return exchange_->write(bytes); }
-bool AdminReply::full() const { return exchange_->full(); }
-void AdminReply::when_writable(std::function<void()> resume) {
-  exchange_->when_writable(std::move(resume));
-}
-void AdminReply::when_gone(std::function<void()> left) { exchange_->when_gone(std::move(left)); }
-bool AdminReply::gone() const { return exchange_->gone(); }
-void AdminReply::finish() { exchange_->finish(); }
 
 struct AdminServer::State : std::enable_shared_from_this<AdminServer::State> {
   explicit State(AdminServerOptions options) : core(std::make_shared<Core>(std::move(options))) {}
