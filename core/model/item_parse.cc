@@ -21,39 +21,30 @@ constexpr std::string_view kWrongParameter = "One or more parameter values were 
 constexpr std::string_view kStructureFound = "Start of structure or map found where not expected";
 constexpr std::string_view kUnexpectedField = "Unexpected field type";
 
-// The JSON token that a value begins with: a whole string, number or literal, or '{' or '['.
-Result<std::string_view> token_of(ondemand::value& json) {
+// The JSON token that a value begins with: a whole string, number or literal, or '{' or '['. Never
+// empty: where there is none, a token that nothing accepts.
+std::string_view token_of(ondemand::value& json) {
   std::string_view token = json.raw_json_token();
-  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' ||
-                            token.back() == '\t')) {
-    token.remove_suffix(1);
-  }
-  if (token.empty()) return bad_json();
-  return token;
+  while (!token.empty() && static_cast<uint8_t>(token.back()) <= ' ') token.remove_suffix(1);
+  return token.empty() ? "?" : token;
 }
 
 bool is_string_token(std::string_view token) { return token.size() >= 2 && token[0] == '"'; }
 
-// The text of a string. A token without a backslash is its own text; its UTF-8 and control
-// characters were checked when the document was indexed.
-Result<std::string_view> string_text(ondemand::value& json, std::string_view token) {
-  if (token.back() == '"') {
-    std::string_view text = token.substr(1, token.size() - 2);
-    if (std::memchr(text.data(), '\\', text.size()) == nullptr) return text;
-  }
-  std::string_view text;
-  if (json.get_string().get(text)) return bad_json();
-  return text;
+// The text of a string; false if it is no JSON. A token without a backslash is its own text; its
+// UTF-8 and control characters were checked when the document was indexed.
+bool string_text(ondemand::value& json, std::string_view token, std::string_view& text) {
+  text = token.substr(1, token.size() - 2);
+  if (token.back() == '"' && std::memchr(text.data(), '\\', text.size()) == nullptr) return true;
+  return !json.get_string().get(text);
 }
 
-Result<std::string_view> key_text(ondemand::field& field) {
+bool key_text(ondemand::field& field, std::string_view& text) {
   const char* raw = field.key().raw();
   const char* quote = raw;
   while (*quote != '"' && *quote != '\\') ++quote;  // ends: indexing found the closing quote
-  if (*quote == '"') return std::string_view(raw, static_cast<size_t>(quote - raw));
-  std::string_view text;
-  if (field.unescaped_key().get(text)) return bad_json();
-  return text;
+  text = {raw, static_cast<size_t>(quote - raw)};
+  return *quote == '"' || !field.unescaped_key().get(text);
 }
 
 // How a token that is not what a member needs is named in DynamoDB's message.
@@ -155,7 +146,8 @@ class AttributeReader {
     for (auto result : object) {
       ondemand::field field;
       if (std::move(result).get(field)) return bad_json();
-      ASSIGN_OR_RETURN(std::string_view name, key_text(field));
+      std::string_view name;
+      if (!key_text(field, name)) return bad_json();
       const size_t start = out.size();
       put_varint(out, name.size());
       const size_t name_at = out.size();
@@ -215,7 +207,7 @@ class AttributeReader {
 
   // One attribute value, `{"S": ...}`; `present` is false for JSON's null.
   Status attribute(ondemand::value json, int level, std::string& out, bool& present) {
-    ASSIGN_OR_RETURN(const std::string_view token, token_of(json));
+    const std::string_view token = token_of(json);
     if (token == "null") return {};
     if (token[0] == '[') {
       return serialization_error(
@@ -237,10 +229,11 @@ class AttributeReader {
     for (auto result : object) {
       ondemand::field field;
       if (std::move(result).get(field)) return bad_json();
-      ASSIGN_OR_RETURN(const std::string_view name, key_text(field));
+      std::string_view name;
+      if (!key_text(field, name)) return bad_json();
       const std::optional<ValueType> type = type_of_name(name);
       if (!type) continue;
-      ASSIGN_OR_RETURN(const std::string_view member, token_of(field.value()));
+      const std::string_view member = token_of(field.value());
       if (member == "null") continue;
       const size_t end = out.size();
       RETURN_IF_ERROR(payload(*type, field.value(), member, level, out));
@@ -286,7 +279,8 @@ class AttributeReader {
   Status boolean(ValueType type, ondemand::value json, std::string_view token, std::string& out) {
     bool value = false;
     if (is_string_token(token)) {
-      ASSIGN_OR_RETURN(std::string_view text, string_text(json, token));
+      std::string_view text;
+      if (!string_text(json, token, text)) return bad_json();
       std::string upper(text.substr(0, 8));
       for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
       value = upper == "TRUE" || upper == "YES" || upper == "1";
@@ -318,7 +312,8 @@ class AttributeReader {
       return type == ValueType::kBinary ? not_a_scalar(token, "java.nio.ByteBuffer", "B")
                                         : not_a_scalar(token, "java.lang.String", "S");
     }
-    ASSIGN_OR_RETURN(const std::string_view text, string_text(json, token));
+    std::string_view text;
+    if (!string_text(json, token, text)) return bad_json();
     if (type == ValueType::kString) {
       put_length_prefixed(out, text);
       return {};
@@ -357,7 +352,7 @@ class AttributeReader {
     for (auto result : array) {
       ondemand::value element;
       if (std::move(result).get(element)) return bad_json();
-      ASSIGN_OR_RETURN(const std::string_view element_token, token_of(element));
+      const std::string_view element_token = token_of(element);
       if (element_token == "null") {
         refuse(validation_error(std::string(kWrongParameter) +
                                 "A set may not have a null value as a member"));

@@ -1,35 +1,44 @@
+#include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "core/model/item_json.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace millrace {
 namespace {
 
-constexpr uint64_t kOnes = 0x0101010101010101u;
-constexpr uint64_t kHighs = 0x8080808080808080u;
+bool must_escape(char c) { return (static_cast<uint8_t>(c) < 0x20) | (c == '"') | (c == '\\'); }
 
-// A high bit set in (at least) the lowest byte of `word` that JSON must escape: below 0x20, '"' or
-// '\'.
-uint64_t bytes_to_escape(uint64_t word) {
-  auto zero_bytes = [](uint64_t x) { return (x - kOnes) & ~x; };
-  const uint64_t control = (word - kOnes * 0x20) & ~word;
-  return (control | zero_bytes(word ^ kOnes * '"') | zero_bytes(word ^ kOnes * '\\')) & kHighs;
+#ifdef __SSE2__
+// A bit for each of sixteen bytes that must be escaped.
+unsigned escape_mask(const char* bytes) {
+  const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+  const __m128i control =
+      _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);  // at most 0x1f
+  const __m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+  const __m128i backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, backslash))));
 }
-
-bool must_escape(char c) { return static_cast<uint8_t>(c) < 0x20 || c == '"' || c == '\\'; }
+#endif
 
 // How many bytes at the front of `text` need no escape.
 size_t plain_prefix(std::string_view text) {
-  static_assert(std::endian::native == std::endian::little);
   size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + i, 8);
-    if (const uint64_t found = bytes_to_escape(word); found != 0) {
-      return i + static_cast<size_t>(std::countr_zero(found)) / 8;
+#ifdef __SSE2__
+  constexpr size_t kBlock = 16;
+  if (text.size() >= kBlock) {
+    for (;;) {
+      const unsigned mask = escape_mask(text.data() + i);
+      if (mask != 0) return i + static_cast<size_t>(std::countr_zero(mask));
+      if (i == text.size() - kBlock) return text.size();
+      i = std::min(i + kBlock, text.size() - kBlock);  // the last block may overlap
     }
   }
+#endif
   while (i < text.size() && !must_escape(text[i])) ++i;
   return i;
 }
