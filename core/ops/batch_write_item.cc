@@ -44,10 +44,7 @@ Status read_write(JsonValue value, TableWrites& table) {
       if (inner != (put ? "Item" : "Key")) return {};
       has_image = true;
       write.image.clear();
-      Status status = read_item(image, write.image);
-      if (status || status.error().code == ErrorCode::kSerialization) return status;
-      refused = std::move(status);
-      return {};
+      return hold_refusal(read_item(image, write.image), refused);
     });
   }));
   if (requests != 1) {

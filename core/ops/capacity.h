@@ -39,7 +39,8 @@ enum class CapacityKind : uint8_t { kPlain, kTransactionalRead, kTransactionalWr
 void render_capacity(std::string_view table_name, HalfUnits units, CapacityDetail detail,
                      CapacityKind kind, std::string& out);
 
-/// Appends the member `"ConsumedCapacity":[...]` to an object, with one element a table. `detail` is not kNone.
+/// Appends the member `"ConsumedCapacity":[...]` to an object, with one element a table. `detail`
+/// is not kNone.
 void render_capacities(const std::map<std::string_view, HalfUnits>& units, CapacityDetail detail,
                        CapacityKind kind, std::string& out);
 

@@ -36,11 +36,12 @@ Status Catalog::load(const View& view) {
   std::string begin;
   append_generation_prefix(kCatalogGeneration, begin);
   auto range = view.range(begin, prefix_successor(begin), false);
-  for (; range->valid(); range->next()) RETURN_IF_ERROR(apply(range->key(), range->image()));
+  std::lock_guard lock(mutex_);
+  for (; range->valid(); range->next()) RETURN_IF_ERROR(apply_locked(range->key(), range->image()));
   return range->status();
 }
 
-Status Catalog::apply(std::string_view key, std::optional<std::string_view> image) {
+Status Catalog::apply_locked(std::string_view key, std::optional<std::string_view> image) {
   ASSIGN_OR_RETURN(StoreKeyView parts, split_store_key(key));
   std::string_view name = parts.partition_scalar;
   std::shared_ptr<const Table> table;
@@ -48,7 +49,6 @@ Status Catalog::apply(std::string_view key, std::optional<std::string_view> imag
     ASSIGN_OR_RETURN(Table decoded, decode(ItemView(*image)));
     table = std::make_shared<const Table>(std::move(decoded));
   }
-  std::lock_guard lock(mutex_);
   if (is_deleted_name(name)) {
     if (table) {
       by_generation_[table->generation] = table;
@@ -69,12 +69,16 @@ Status Catalog::apply(std::string_view key, std::optional<std::string_view> imag
 }
 
 void Catalog::on_commit(const FramePtr& frame) {
+  // Under one lock: between the removal of a table's name and the change that keeps its generation,
+  // nobody may find the generation unknown (the shard index would pass over its changes for good).
+  std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   for (const EntryView& entry : *frame) {
     for (const ChangeView& change : entry) {
       if (!is_definition_key(change.key)) continue;
+      if (!lock.owns_lock()) lock.lock();
       // Encoded by this process in this very commit, so that it cannot be read back is our own
       // mistake.
-      CHECK(apply(change.key, change.new_image).has_value());
+      CHECK(apply_locked(change.key, change.new_image).has_value());
     }
   }
 }

@@ -98,7 +98,7 @@ class Catalog final : public CommitObserver {
   static Result<Table> decode(ItemView item);
 
  private:
-  Status apply(std::string_view key, std::optional<std::string_view> image);
+  Status apply_locked(std::string_view key, std::optional<std::string_view> image);
 
   const std::string region_;
   const std::string account_;

@@ -31,8 +31,8 @@ class DeleteTableCommand final : public DefinitionCommand {
     }
     Lsn lsn = commit.remove(Catalog::key_of(name_), std::nullopt);
     Table table = *found;
-    // Its streams can be read until their records have gone, and a subscription that is behind will yet
-    // meet its changes in the log.
+    // Its streams can be read until their records have gone, and a subscription that is behind will
+    // yet meet its changes in the log.
     if (table.enabled_stream() != nullptr) {
       table.streams.back().disabled_at = lsn;
       table.streams.back().disabled_time_ms = commit.time_ms();

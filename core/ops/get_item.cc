@@ -142,9 +142,7 @@ Status read_request(RequestJson& json, ReadMembers& members, std::string& key, b
     if (name == "Key") {
       has_key = true;
       key.clear();
-      key_status = read_item(value, key);
-      if (!key_status && key_status.error().code == ErrorCode::kSerialization) return key_status;
-      return {};
+      return hold_refusal(read_item(value, key), key_status);
     }
     return members.read(name, value);
   }));

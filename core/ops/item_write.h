@@ -26,7 +26,7 @@ struct ItemWrite {
   bool return_old_on_failure = false;
   Bindings bindings;  // what the expressions refer to
 
-  size_t bytes() const { return key.size() + image.size() + sizeof *this; }
+  size_t bytes() const { return key.size() + image.size() + bindings.bytes() + sizeof *this; }
 };
 
 /// What a write found and would leave behind.

@@ -65,10 +65,7 @@ Status PageMembers::read_member(std::string_view name, JsonValue value) {
   if (name == "Select") return read_string(value, select);
   if (name == "Limit") return read_integer(value, "Integer", limit);
   if (name == "ExclusiveStartKey") {
-    start_key_status = read_item(value, start_key.emplace());
-    if (!start_key_status && start_key_status.error().code == ErrorCode::kSerialization)
-      return start_key_status;
-    return {};
+    return hold_refusal(read_item(value, start_key.emplace()), start_key_status);
   }
   for (std::string_view member :
        {"QueryFilter", "ScanFilter", "KeyConditions", "ConditionalOperator"}) {

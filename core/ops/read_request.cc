@@ -5,18 +5,6 @@
 
 namespace millrace {
 
-namespace {
-
-Status hold(Status status, Status& held) {
-  if (!status && status.error().code != ErrorCode::kSerialization) {
-    held = std::move(status);
-    return {};
-  }
-  return status;
-}
-
-}  // namespace
-
 Status ReadMembers::read(std::string_view name, JsonValue value) {
   if (name == "TableName") return read_string(value, table_name);
   if (name == "ConsistentRead") return read_bool(value, consistent_read);
@@ -27,12 +15,12 @@ Status ReadMembers::read(std::string_view name, JsonValue value) {
     ASSIGN_OR_RETURN(JsonObject object, read_map(value, kStringType));
     bool empty = false;
     if (object.raw_json().get(raw_names) || object.reset().get(empty)) return malformed_json();
-    return hold(used_bindings().parse_names(object), names_status);
+    return hold_refusal(used_bindings().parse_names(object), names_status);
   }
   if (name == "ExpressionAttributeValues") {
     has_values = true;
     ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
-    return hold(used_bindings().parse_values(object), values_status);
+    return hold_refusal(used_bindings().parse_values(object), values_status);
   }
   if (name == "AttributesToGet") legacy.push_back("AttributesToGet");
   return {};

@@ -202,6 +202,14 @@ Status read_string_list(JsonValue value, std::vector<std::string_view>& out) {
   });
 }
 
+Status hold_refusal(Status status, Status& held) {
+  if (!status && status.error().code != ErrorCode::kSerialization) {
+    held = std::move(status);
+    return {};
+  }
+  return status;
+}
+
 Status read_item(JsonValue value, std::string& out) {
   ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
   return parse_item(object, out);

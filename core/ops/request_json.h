@@ -101,6 +101,10 @@ inline constexpr std::string_view kAttributeValueType =
     "com.amazonaws.dynamodb.v20120810.AttributeValue";
 inline constexpr std::string_view kStringType = "java.lang.String";
 
+/// Keeps what the model refuses of a value (a ValidationException) in `held`, to be reported after
+/// the request's shape, and gives success; what breaks the shape is given back at once.
+Status hold_refusal(Status status, Status& held);
+
 /// An item or a key: a map of attribute values, appended to `out` in its encoding.
 Status read_item(JsonValue value, std::string& out);
 

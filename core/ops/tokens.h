@@ -1,13 +1,14 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/model/value.h"
 #include "core/ops/capacity.h"
@@ -36,19 +37,25 @@ std::string token_key(std::string_view token);
 std::string encode_token(std::string_view token, const TokenRecord& record);
 Result<TokenRecord> decode_token(ItemView item);
 
-/// The command that removes up to `count_max` tokens that have expired by `now_ms`, each looked at
-/// again when it runs; null if there are none. `count_max` bounds the walk as well as the command.
+/// Looks at up to `count_max` tokens from the store key `from` on (empty: from the first) and sets
+/// it to where to go on (empty: the end was reached). The command that removes those that have
+/// expired by `now_ms`, each looked at again when it runs; null if there are none.
 Result<std::unique_ptr<Command>> expired_tokens_command(const View& view, int64_t now_ms,
-                                                        size_t count_max);
+                                                        size_t count_max, std::string& from);
 
-/// Looks for expired tokens now and then, while new ones come. One for each node; thread-safe.
+/// Walks round and round over the tokens while new ones come, several for each new one, so that the
+/// expired ones are a bounded part of all at any rate, and no request waits for a long walk. One
+/// for each node; thread-safe.
 class TokenPurge {
  public:
-  /// Whether it is time to look, at most once for each interval.
-  bool due(int64_t monotonic_ns);
+  /// To be called once for each transaction with a token: the command to be submitted, or null.
+  std::unique_ptr<Command> next(const Engine& engine, const Clock& clock);
 
  private:
-  std::atomic<int64_t> next_ns_{0};
+  std::mutex mutex_;
+  std::string from_;
+  size_t since_look_ = 0;
+  int64_t look_at_ns_ = 0;
 };
 
 }  // namespace millrace

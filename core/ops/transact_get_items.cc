@@ -41,10 +41,7 @@ Status read_get(JsonValue value, Get& get) {
     ASSIGN_OR_RETURN(JsonObject request, read_structure(inner, "Get"));
     return each_member(request, [&](std::string_view member, JsonValue member_value) -> Status {
       if (member != "Key") return get.members.read(member, member_value);
-      get.key_status = read_item(member_value, get.key.emplace());
-      if (!get.key_status && get.key_status.error().code == ErrorCode::kSerialization)
-        return get.key_status;
-      return {};
+      return hold_refusal(read_item(member_value, get.key.emplace()), get.key_status);
     });
   });
 }

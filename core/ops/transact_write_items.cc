@@ -14,8 +14,6 @@ namespace {
 constexpr size_t kActionsMax = 100;
 constexpr size_t kBytesMax = 4u << 20;
 constexpr size_t kTokenBytesMax = 36;
-// Bounds one purge: its walk, its command and its log entry.
-constexpr size_t kPurgedMax = 500;
 
 struct Action {
   WriteKind kind = WriteKind::kPut;
@@ -280,11 +278,6 @@ class TransactWriteCommand final : public AnsweredCommand {
   size_t bytes_ = sizeof *this;
 };
 
-void purge_tokens(Node& node) {
-  auto command = expired_tokens_command(*node.engine.view(), node.clock.wall_ms(), kPurgedMax);
-  if (command && *command) node.submit(std::move(*command));
-}
-
 }  // namespace
 
 void transact_write_items(Node& node, TokenPurge& purge, const Request& request, Reply reply) {
@@ -294,7 +287,9 @@ void transact_write_items(Node& node, TokenPurge& purge, const Request& request,
   if (status) status = check_shape(transaction);
   if (status) status = prepare(node.catalog, transaction);
   if (!status) return reply.error(status.error());
-  if (transaction.token && purge.due(node.clock.monotonic_ns())) purge_tokens(node);
+  if (transaction.token) {
+    if (auto command = purge.next(node.engine, node.clock)) node.submit(std::move(command));
+  }
   node.submit(
       std::make_unique<TransactWriteCommand>(node, std::move(reply), std::move(transaction)));
 }

@@ -4,24 +4,15 @@ namespace millrace {
 
 namespace {
 
-// Keeps a ValidationException in `held` for later; a SerializationException is the answer at once.
-Status hold(Status status, Status& held) {
-  if (!status && status.error().code != ErrorCode::kSerialization) {
-    held = std::move(status);
-    return {};
-  }
-  return status;
-}
-
 Status read_bindings(std::string_view name, JsonValue value, WriteMembers& members) {
   if (name == "ExpressionAttributeNames") {
     members.has_names = true;
     ASSIGN_OR_RETURN(JsonObject object, read_map(value, kStringType));
-    return hold(members.bindings.parse_names(object), members.names_status);
+    return hold_refusal(members.bindings.parse_names(object), members.names_status);
   }
   members.has_values = true;
   ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
-  return hold(members.bindings.parse_values(object), members.values_status);
+  return hold_refusal(members.bindings.parse_values(object), members.values_status);
 }
 
 std::string joined(const std::vector<std::string_view>& names) {
@@ -70,7 +61,7 @@ Status WriteMembers::read(std::string_view name, JsonValue value, std::string_vi
   if (name == image_member) {
     std::string encoded;
     image_status = Status{};
-    RETURN_IF_ERROR(hold(read_item(value, encoded), image_status));
+    RETURN_IF_ERROR(hold_refusal(read_item(value, encoded), image_status));
     image = std::move(encoded);
     return {};
   }
