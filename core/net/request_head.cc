@@ -235,6 +235,7 @@ HeadOutcome parse_request_head(std::string_view bytes, RequestHead& head, int& s
   const char* headers = nullptr;
   size_t lines = 0;
   for (;; ++lines) {
+    if (p == end) return HeadOutcome::kIncomplete;
     const char* cr = static_cast<const char*>(std::memchr(p, '\r', static_cast<size_t>(end - p)));
     if (cr == nullptr || cr + 1 == end) return HeadOutcome::kIncomplete;
     const std::string_view line(p, static_cast<size_t>(cr - p));

@@ -149,7 +149,7 @@ def run_peer(options, board, ours, name, folder):
 
 def main():
     options = parse()
-    folder = options.work / time.strftime("%Y%m%d-%H%M%S")
+    folder = options.work.resolve() / time.strftime("%Y%m%d-%H%M%S")
     folder.mkdir(parents=True)
     board = Board(options)
     ours = Ours(options, folder)
@@ -159,6 +159,8 @@ def main():
                 run_peer(options, board, ours, name, folder)
             except Skipped as reason:
                 board.note(f"{name} skipped: {reason}", failure=False)
+            except AssertionError as error:  # a server did not get ready
+                board.note(f"{name} failed: {error}")
     finally:
         ours.stop()
     for name in options.bench:
