@@ -210,7 +210,7 @@ Status KafkaConnector::produce(const Record& record, bool& taken) {
   key_.clear();
   value_.clear();
   append_kafka_key(record, key_);
-  append_kafka_value(record, options_.region, value_);
+  append_kafka_value(record, options_.region, options_.account, value_);
   char lsn[20];
   char* lsn_end = std::to_chars(lsn, lsn + sizeof lsn, record.change->lsn).ptr;
 

@@ -14,6 +14,7 @@ struct KafkaOptions {
   std::string brokers;  // as bootstrap.servers
   std::string topic;    // empty: each table's name
   std::string region;   // awsRegion of the records
+  std::string account;  // in their eventSourceARN
   /// librdkafka's properties, checked by check_kafka_property.
   std::map<std::string, std::string> properties;
 };

@@ -23,6 +23,7 @@ Result<std::unique_ptr<connectors::Connector>> make_connector(const ConnectorCon
   options.brokers = config.brokers;
   options.topic = config.topic;
   options.region = node.catalog.region();
+  options.account = node.catalog.account();
   options.properties = config.properties;
   Result<std::unique_ptr<connectors::KafkaConnector>> connector =
       connectors::KafkaConnector::open(std::move(options));
@@ -80,10 +81,13 @@ void ConnectorRunner::stop(int64_t deadline_ns) {
     if (pump_.step(kAcknowledgementWaitMs) == connectors::Pump::Outcome::kIdle) break;
   }
   Lsn position = subscription_->position();
-  subscription_->flush();
-  // The position is written by the network threads' next commit.
-  while (subscription_->persisted() < position && node_.clock.monotonic_ns() < deadline_ns)
+  // The position is written by the network threads' next commit. A flush does nothing while an
+  // earlier position is on its way, so it is asked for again.
+  for (subscription_->flush();
+       subscription_->persisted() < position && node_.clock.monotonic_ns() < deadline_ns;
+       subscription_->flush()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   if (!pump_.drained()) {
     log_event(Severity::kWarning, "connector",
               {{"name", name_},

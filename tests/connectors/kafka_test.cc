@@ -141,7 +141,7 @@ std::unique_ptr<KafkaConnector> connect(const std::string& brokers,
                                         std::map<std::string, std::string> properties = {}) {
   properties.emplace("retry.backoff.ms", "1");
   Result<std::unique_ptr<KafkaConnector>> connector =
-      KafkaConnector::open({brokers, "", "us-east-1", std::move(properties)});
+      KafkaConnector::open({brokers, "", "us-east-1", "000000000000", std::move(properties)});
   CHECK(connector);
   return std::move(connector).value();
 }
@@ -160,11 +160,12 @@ TEST(KafkaRecord, KeyIsTheItemsKeyAndValueAStreamsRecord) {
   Record record = changes.records()[0];
   std::string key, value;
   append_kafka_key(record, key);
-  append_kafka_value(record, "us-east-1", value);
+  append_kafka_value(record, "us-east-1", "000000000000", value);
   EXPECT_EQ(key, R"({"title":{"S":"Film 0"},"year":{"N":"2013"}})");
   for (const char* part :
        {R"("eventName":"INSERT")", R"("awsRegion":"us-east-1")",
         R"("StreamViewType":"NEW_AND_OLD_IMAGES")",
+        R"("eventSourceARN":"arn:aws:dynamodb:us-east-1:000000000000:table/films")",
         R"("NewImage":{"n":{"N":"0"},"title":{"S":"Film 0"},"year":{"N":"2013"}})"})
     EXPECT_NE(value.find(part), std::string::npos) << part << " in " << value;
 }
@@ -302,8 +303,12 @@ TEST(KafkaConnector, ARecordLargerThanThePropertyAllowsIsAFailure) {
 }
 
 TEST(KafkaConnector, PropertiesThatDoNotGoTogetherAreRefusedAtTheStart) {
-  Result<std::unique_ptr<KafkaConnector>> connector = KafkaConnector::open(
-      {"127.0.0.1:1", "", "us-east-1", {{"max.in.flight.requests.per.connection", "100"}}});
+  Result<std::unique_ptr<KafkaConnector>> connector =
+      KafkaConnector::open({"127.0.0.1:1",
+                            "",
+                            "us-east-1",
+                            "000000000000",
+                            {{"max.in.flight.requests.per.connection", "100"}}});
   ASSERT_FALSE(connector);
   EXPECT_EQ(connector.error().code, ErrorCode::kConfig);
   EXPECT_NE(connector.error().message.find("max.in.flight"), std::string::npos)
