@@ -50,9 +50,10 @@ struct Engine::State {
   std::function<void()> maintenance_wakeup = [] {};
   std::function<void()> step_wakeup = [] {};
 
-  std::mutex queue_mutex;  // guards queue and stopped
+  std::mutex queue_mutex;  // guards queue, stopped and tables_error
   std::deque<std::unique_ptr<Command>> queue;
-  Status stopped;  // why nothing is written any more
+  Status stopped;       // why nothing is written any more
+  Status tables_error;  // why the last maintain() failed
   std::atomic<size_t> queue_bytes{0};
 
   /// The commit token: whoever turns it to true is the committer until it turns it back.
@@ -66,6 +67,8 @@ struct Engine::State {
   std::atomic<uint64_t> batches{0}, commands{0}, changes{0}, log_bytes{0};
 
   void take_batch();
+  void give_back(size_t from);
+  void refuse_all(const Status& status);
   void commit_batch();
   void publish(const FramePtr& frame);
 };
@@ -183,6 +186,27 @@ void Engine::State::take_batch() {
                     std::memory_order_relaxed);
 }
 
+// Puts the batch's commands from `from` on back to the queue's front.
+void Engine::State::give_back(size_t from) {
+  std::lock_guard lock(queue_mutex);
+  size_t bytes = queue_bytes.load(std::memory_order_relaxed);
+  for (; batch.size() > from; batch.pop_back()) {
+    bytes += batch.back()->bytes();
+    queue.push_front(std::move(batch.back()));
+  }
+  queue_bytes.store(bytes, std::memory_order_relaxed);
+}
+
+void Engine::State::refuse_all(const Status& status) {
+  std::deque<std::unique_ptr<Command>> refused;
+  {
+    std::lock_guard lock(queue_mutex);
+    refused.swap(queue);
+    queue_bytes.store(0, std::memory_order_relaxed);
+  }
+  for (auto& command : refused) command->done(status);
+}
+
 void Engine::State::commit_batch() {
   Status status;
   {
@@ -194,11 +218,14 @@ void Engine::State::commit_batch() {
     last_time_ms = std::max(last_time_ms, clock.wall_ms());
     FrameBuilder builder(log->next_lsn());
     BatchCommit commit(*base, *tables, builder, last_time_ms);
-    for (auto& command : batch) {
+    size_t evaluated = 0;
+    // What commands stage may be far more than what they held: the frame must stay a frame.
+    while (evaluated < batch.size() && builder.payload_bytes() < options.batch_bytes) {
       builder.begin_entry(last_time_ms);
-      command->evaluate(commit);
+      batch[evaluated++]->evaluate(commit);
       builder.end_entry();
     }
+    if (evaluated < batch.size()) give_back(evaluated);
     if (!builder.empty()) {
       // Every answer of the batch waits for this flush, also a failed condition's: what it saw may
       // have been staged by a command before it.
@@ -245,6 +272,14 @@ bool Engine::step() {
     Lsn before = state.tables->published_lsn();
     if (committed) state.commit_batch();
     if (state.tables->published_lsn() == before) committed = false;
+  } else {
+    // Nobody makes room while the tables cannot be written: whoever waits is told.
+    Status error;
+    {
+      std::lock_guard lock(state.queue_mutex);
+      error = state.tables_error;
+    }
+    if (!error) state.refuse_all(error);
   }
   state.committing.store(false, std::memory_order_release);
   if (committed) {
@@ -263,17 +298,34 @@ Lsn Engine::published_lsn() const { return state_->tables->published_lsn(); }
 
 Result<bool> Engine::maintain() {
   State& state = *state_;
-  ASSIGN_OR_RETURN(bool more, state.tables->maintain(*state.log, [&](Generation generation) {
+  Result<bool> more = state.tables->maintain(*state.log, [&](Generation generation) {
     if (submit(std::make_unique<DropDone>(generation))) state.step_wakeup();
-  }));
+  });
+  {
+    std::lock_guard lock(state.queue_mutex);
+    state.tables_error =
+        more ? Status{}
+             : make_error(ErrorCode::kIo, "the tables cannot be written: " + more.error().message);
+  }
+  if (!more) {
+    if (state.starved.load(std::memory_order_seq_cst)) state.step_wakeup();
+    return more.error();
+  }
   if (!state.tables->full() && state.starved.exchange(false, std::memory_order_seq_cst)) {
     state.step_wakeup();
   }
-  if (more) return true;
+  if (*more) return true;
   return state.log->prepare_spare();
 }
 
-Status Engine::checkpoint() { return state_->tables->checkpoint(*state_->log); }
+Status Engine::checkpoint() {
+  {
+    // After a failed flush the memory table holds what is in no view and perhaps not in the log.
+    std::lock_guard lock(state_->queue_mutex);
+    RETURN_IF_ERROR(state_->stopped);
+  }
+  return state_->tables->checkpoint(*state_->log);
+}
 
 Log& Engine::log() { return *state_->log; }
 

@@ -76,7 +76,9 @@ struct EngineOptions {
   uint64_t checkpoint_bytes = 64u << 20;
   /// Bytes of commands waiting: beyond this submit() refuses.
   size_t queue_bytes_max = 64u << 20;
-  /// Bytes after which a batch takes no further command.
+  /// Bytes, held by commands or staged by them, after which a batch takes no further command. With
+  /// the most that one command stages (a transaction over a hundred items: some 48 MB) it must stay
+  /// below Frame::kPayloadBytesMax.
   size_t batch_bytes = 4u << 20;
   size_t block_cache_bytes = 8u << 20;
 };
@@ -108,10 +110,11 @@ class Engine {
 
   /// One unit of background work: writes part of a memory table to LevelDB, takes a checkpoint,
   /// prepares a spare segment, reclaims space of a dropped generation. One thread at a time. True
-  /// if more waits.
+  /// if more waits. While it fails and the memory tables are full, commands are refused (kIo)
+  /// rather than kept waiting.
   Result<bool> maintain();
   /// Writes all memory tables and takes a checkpoint, so that the next start replays nothing. No
-  /// step() may run beside it.
+  /// step() may run beside it. Refused once the engine has stopped after a failed flush.
   Status checkpoint();
 
   Log& log();

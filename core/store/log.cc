@@ -226,19 +226,23 @@ Result<LogCheckpoint> Log::checkpoint_at(const FramePtr& last_applied) const {
 }
 
 Status Log::trim(Lsn lsn) {
-  std::vector<std::pair<std::string, uint64_t>> given_back;
-  {
-    std::lock_guard lock(mutex_);
-    while (segments_.size() > 1) {
-      auto first = segments_.begin();
-      if (first->second.last_lsn >= lsn) break;
-      given_back.emplace_back(path_of(first->first), first->second.file_bytes);
-      segments_.erase(first);
+  bool any = false;
+  for (;; any = true) {
+    decltype(segments_)::node_type first;
+    {
+      std::lock_guard lock(mutex_);
+      if (segments_.size() < 2 || segments_.begin()->second.last_lsn >= lsn) break;
+      first = segments_.extract(segments_.begin());
+    }
+    if (Status given = spares_.give_back(path_of(first.key()), first.mapped().file_bytes); !given) {
+      // Its file is still there: forgetting it while later ones go would leave a gap in the chain,
+      // which the next start takes for damage.
+      std::lock_guard lock(mutex_);
+      segments_.insert(std::move(first));
+      return given;
     }
   }
-  if (given_back.empty()) return {};
-  for (const auto& [path, bytes] : given_back) RETURN_IF_ERROR(spares_.give_back(path, bytes));
-  return disk_.sync_folder(options_.folder);
+  return any ? disk_.sync_folder(options_.folder) : Status{};
 }
 
 Result<bool> Log::prepare_spare() { return spares_.prepare(); }
