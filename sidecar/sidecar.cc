@@ -191,12 +191,13 @@ void Sidecar::wake_readers() {
 
 bool Sidecar::maintain() {
   Result<bool> more = engine_->maintain();
+  // Also when that failed: what fails for want of space gets it back by trimming.
+  Status trimmed = log_keeper_->trim_if_due();
+  if (!trimmed) log_event(Severity::kError, "trim", {{"message", trimmed.error().message}});
   if (!more) {
     log_event(Severity::kError, "maintenance", {{"message", more.error().message}});
     return false;  // again in a second
   }
-  Status trimmed = log_keeper_->trim_if_due();
-  if (!trimmed) log_event(Severity::kError, "trim", {{"message", trimmed.error().message}});
   deleted_tables_->forget_due();
   return *more;
 }

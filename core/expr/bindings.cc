@@ -145,6 +145,14 @@ Result<ValueView> Bindings::value(std::string_view alias, std::string_view kind)
   return ValueView(found->second);
 }
 
+size_t Bindings::bytes() const {
+  size_t bytes = 0;
+  for (const auto* bound : {&names_, &values_}) {
+    for (const auto& [alias, meaning] : *bound) bytes += alias.size() + meaning.size();
+  }
+  return bytes;
+}
+
 Status Bindings::check_all_used() const {
   RETURN_IF_ERROR(check_used("ExpressionAttributeNames", names_, used_));
   return check_used("ExpressionAttributeValues", values_, used_);

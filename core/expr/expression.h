@@ -33,6 +33,8 @@ class Bindings {
   Status check_all_used() const;
   bool has_names() const { return has_names_; }
   bool has_values() const { return has_values_; }
+  /// Of the names and encoded values, for bounds.
+  size_t bytes() const;
 
  private:
   bool has_names_ = false;

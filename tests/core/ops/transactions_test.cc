@@ -166,7 +166,8 @@ TEST_F(Transactions, expired_tokens_are_purged_in_bounded_commands) {
             items(add("count", "1"), ",'ClientRequestToken':'t" + std::to_string(i) + "'"));
   }
   auto expired = [&](size_t most) {
-    return expired_tokens_command(*node.engine().view(), node.clock.wall_ms(), most).value();
+    std::string from;
+    return expired_tokens_command(*node.engine().view(), node.clock.wall_ms(), most, from).value();
   };
   EXPECT_EQ(expired(8), nullptr);
   node.clock.advance(kTokenLifetimeMs);
@@ -178,6 +179,26 @@ TEST_F(Transactions, expired_tokens_are_purged_in_bounded_commands) {
   node.ok("TransactWriteItems", items(add("count", "1"), ",'ClientRequestToken':'last'"));
   node.commit();
   EXPECT_EQ(expired(100), nullptr);
+}
+
+TEST_F(Transactions, expired_tokens_go_faster_than_new_ones_come) {
+  auto transact = [&](int count, const std::string& prefix) {
+    for (int i = 0; i < count; ++i) {
+      node.ok("TransactWriteItems",
+              items(put("one", "a"), ",'ClientRequestToken':'" + prefix + std::to_string(i) + "'"));
+      node.clock.advance(1);
+    }
+    node.commit();
+  };
+  transact(3000, "old");
+  node.clock.advance(kTokenLifetimeMs);
+  transact(600, "new");
+  std::string begin;
+  append_generation_prefix(kTokenGeneration, begin);
+  auto range = node.engine().view()->range(begin, prefix_successor(begin), false);
+  size_t tokens = 0;
+  for (; range->valid(); range->next()) ++tokens;
+  EXPECT_EQ(tokens, 600u);
 }
 
 TEST_F(Transactions, a_token_is_at_most_36_characters) {
