@@ -6,6 +6,7 @@ import pytest
 
 from conftest import definition, unused_name
 from expecting import invalid, item, refused
+from raw import Connection
 
 
 def test_create_describes_the_table(ddb, make_table):
@@ -35,7 +36,15 @@ def test_create_describes_the_table(ddb, make_table):
 def test_the_arn_names_region_and_account(ddb, table):
     description = ddb.describe_table(TableName=table)["Table"]
     assert description["TableArn"] == f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}"
+
+
+@pytest.mark.service
+def test_what_debians_boto3_does_not_know_is_described_too(endpoint, table):
+    with Connection(endpoint) as connection:
+        description = connection.call("DescribeTable", {"TableName": table}).json()["Table"]
     assert description["DeletionProtectionEnabled"] is False
+    assert description["WarmThroughput"] == {
+        "ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000, "Status": "ACTIVE"}
 
 
 def test_attribute_definitions_are_sorted_by_name(ddb, make_table):
