@@ -1,6 +1,7 @@
 #include "streams/streams.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/base/bytes.h"
 #include "streams/record.h"
@@ -12,6 +13,11 @@ namespace {
 constexpr size_t kFrameCacheBytes = 8u << 20;
 // Postings looked up at once.
 constexpr size_t kPostingsPerFind = 64;
+constexpr int64_t kClockToleranceMs = 10 * 60 * 1000;
+
+int64_t clock_offset_ms(const Clock& clock) {
+  return clock.wall_ms() - clock.monotonic_ns() / 1'000'000;
+}
 
 Error trimmed() {
   return make_error(ErrorCode::kTrimmedDataAccess,
@@ -126,11 +132,18 @@ Streams::Streams(Log& log, const Catalog& catalog, ShardIndex& index, const Cloc
       catalog_(catalog),
       index_(index),
       clock_(clock),
+      first_offset_ms_(clock_offset_ms(clock)),
       signer_(std::move(iterator_key)),
       frames_(log, kFrameCacheBytes) {}
 
+int64_t Streams::retention_now_ms() const {
+  const int64_t wall = clock_.wall_ms();
+  const int64_t expected = clock_.monotonic_ns() / 1'000'000 + first_offset_ms_;
+  return std::abs(wall - expected) > kClockToleranceMs ? expected : wall;
+}
+
 std::vector<Stream> Streams::list(std::optional<std::string_view> table_name) const {
-  const int64_t now = clock_.wall_ms();
+  const int64_t now = retention_now_ms();
   std::vector<Stream> streams;
   for (const TablePtr& table : catalog_.all()) {
     if (table_name && table->name != *table_name) continue;
@@ -167,7 +180,7 @@ Status Streams::check_not_trimmed(const Stream& stream, uint32_t ordinal, Lsn ls
   std::vector<LocatedPosting> found;
   auto next = index_.find(stream.table->generation, query, through, found);
   if (!next) return as_api_error(std::move(next).error());
-  if (!found.empty() && found[0].posting.time_ms < clock_.wall_ms() - kShownMs) return trimmed();
+  if (!found.empty() && found[0].posting.time_ms < retention_now_ms() - kShownMs) return trimmed();
   return {};
 }
 
@@ -208,8 +221,8 @@ Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, It
 }
 
 Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::string& out) {
-  const int64_t now = clock_.wall_ms();
-  ASSIGN_OR_RETURN(ShardIterator iterator, signer_.open(text, now));
+  const int64_t now = retention_now_ms();
+  ASSIGN_OR_RETURN(ShardIterator iterator, signer_.open(text, clock_.wall_ms()));
   TablePtr table = catalog_.find(iterator.generation);
   if (table == nullptr) return shard_not_found();
   auto stream = std::find_if(table->streams.begin(), table->streams.end(),
@@ -247,7 +260,7 @@ Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::stri
   iterator.kind = ShardIterator::Kind::kPosition;
   iterator.from = reader.position();
   iterator.not_before_ms = 0;
-  iterator.issued_ms = now;
+  iterator.issued_ms = clock_.wall_ms();
   page.next = signer_.seal(iterator);
   return page;
 }

@@ -81,6 +81,10 @@ class Streams {
   }
 
  private:
+  /// The time by which records age. The wall clock's, unless it has left the monotonic one by over
+  /// ten minutes since the start: then what the monotonic one makes of it, so that a clock that
+  /// jumps hides no record before its time (invariant 6).
+  int64_t retention_now_ms() const;
   Lsn horizon(int64_t now_ms) const;
   Status check_not_trimmed(const Stream& stream, uint32_t ordinal, Lsn lsn) const;
 
@@ -88,6 +92,7 @@ class Streams {
   const Catalog& catalog_;
   ShardIndex& index_;
   const Clock& clock_;
+  const int64_t first_offset_ms_;  // of the wall clock from the monotonic one
   const IteratorSigner signer_;
   mutable FrameCache frames_;
 };

@@ -24,12 +24,15 @@ namespace millrace::streams {
 
 class ManualClock final : public Clock {
  public:
-  int64_t wall_ms() const override { return ms_; }
+  int64_t wall_ms() const override { return ms_ + wall_ahead_ms_; }
   int64_t monotonic_ns() const override { return ms_ * 1'000'000; }
   void advance(int64_t ms) { ms_ += ms; }
+  /// Sets the wall clock off from the monotonic one.
+  void set_wall_ahead(int64_t ms) { wall_ahead_ms_ = ms; }
 
  private:
   std::atomic<int64_t> ms_{1'790'000'000'123};
+  std::atomic<int64_t> wall_ahead_ms_{0};
 };
 
 inline constexpr int64_t kHourMs = 60 * 60 * 1000;

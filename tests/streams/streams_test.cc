@@ -215,6 +215,18 @@ TEST(Streams, ADisabledStreamIsGoneAfterADay) {
   EXPECT_EQ(node.streams().read(iterator, 10, page).error().code, ErrorCode::kResourceNotFound);
 }
 
+TEST(Streams, AWallClockThatJumpsHidesNoRecord) {
+  StreamNode node;
+  node.create_table("t", StreamViewType::kNewImage);
+  node.put("t", "k", "value");
+  for (int64_t ahead : {30 * kHourMs, -30 * kHourMs, int64_t{0}}) {
+    node.clock.set_wall_ahead(ahead);
+    EXPECT_EQ(values(read_all(node, node.stream_of("t"))), (std::vector<std::string>{"value"}));
+  }
+  node.clock.advance(25 * kHourMs);
+  EXPECT_TRUE(read_all(node, node.stream_of("t")).empty());
+}
+
 TEST(Streams, TheLogMayBeTrimmedUpToThePin) {
   StreamNode node(32 << 10);
   EXPECT_FALSE(node.streams().retention_pin(node.clock.wall_ms()));
