@@ -41,7 +41,7 @@ def test_the_arn_names_region_and_account(ddb, table):
 @pytest.mark.service
 def test_what_debians_boto3_does_not_know_is_described_too(endpoint, table):
     with Connection(endpoint) as connection:
-        description = connection.call("DescribeTable", {"TableName": table}).json()["Table"]
+        description = connection.call("DescribeTable", {"TableName": table})["Table"]
     assert description["DeletionProtectionEnabled"] is False
     assert description["WarmThroughput"] == {
         "ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000, "Status": "ACTIVE"}
