@@ -251,6 +251,8 @@ HttpServer::~HttpServer() {
     });
     closed.get_future().wait();
   }
+  // It refers to the loops, which refer to what is shared. All are closed: nobody calls it any more.
+  state_->shared->drained = nullptr;
 }
 
 Status HttpServer::start() {
