@@ -1,11 +1,20 @@
 #include "sidecar/step_thread.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <utility>
 
 namespace millrace::sidecar {
+namespace {
+
+// A tenth of a network thread's share: work behind the answers is bounded in memory, so it gets its
+// turn at the latest when writers have to wait for it.
+constexpr int kBackgroundNice = 10;
+
+}  // namespace
 
 StepThread::StepThread(Options options, std::function<bool()> step)
     : options_(options), step_(std::move(step)) {}
@@ -15,6 +24,10 @@ StepThread::~StepThread() { stop(); }
 void StepThread::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), options_.name);
+    // Behind whoever answers clients when they share a core: without this a compaction keeps a
+    // network thread waiting for a whole time slice. On Linux the nice value is a thread's own;
+    // LevelDB's thread inherits it.
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNice);
     run();
   });
 }
@@ -47,8 +60,7 @@ void StepThread::run() {
       changed_.wait_for(lock, milliseconds(options_.gather_ms), [&] { return stopping_.load(); });
     woken_ = false;
     lock.unlock();
-    while (!stopping_ && step_()) {
-    }
+    while (!stopping_ && step_()) std::this_thread::yield();
     lock.lock();
   }
 }

@@ -1,8 +1,11 @@
 #include "core/store/memory_table.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
+
+#include "core/base/hash.h"
 
 namespace millrace {
 namespace {
@@ -16,6 +19,9 @@ constexpr size_t kBlockBytes = 64 * 1024;
 // whole.
 struct MemoryTable::Node {
   Lsn lsn;
+  uint64_t hash;
+  Node* older;  // the version of the same key before this one; set before the node is linked
+  std::atomic<Node*> next_in_bucket;
   uint32_t key_size;
   uint32_t image_size;  // kRemoved for a removal
   const char* bytes;    // key, then image
@@ -33,7 +39,10 @@ struct MemoryTable::Node {
   }
 };
 
-MemoryTable::MemoryTable() : head_(new_node({}, 0, std::nullopt, kHeightMax)) {
+MemoryTable::MemoryTable()
+    : buckets_(static_cast<std::atomic<Node*>*>(std::calloc(kBuckets, sizeof(std::atomic<Node*>))),
+               std::free),
+      head_(new_node({}, 0, std::nullopt, kHeightMax)) {
   bytes_.store(0, std::memory_order_relaxed);
 }
 
@@ -62,6 +71,9 @@ MemoryTable::Node* MemoryTable::new_node(std::string_view key, Lsn lsn,
   size_t size = links + key.size() + (image ? image->size() : 0);
   char* memory = allocate(size);
   Node* node = new (memory) Node{lsn,
+                                 xxh3_64(key),
+                                 nullptr,
+                                 {},
                                  static_cast<uint32_t>(key.size()),
                                  image ? static_cast<uint32_t>(image->size()) : kRemoved,
                                  memory + links,
@@ -133,11 +145,31 @@ void MemoryTable::insert(std::string_view key, Lsn lsn, std::optional<std::strin
     node->next[level].store(previous[level]->after(level), std::memory_order_relaxed);
     previous[level]->next[level].store(node, std::memory_order_release);
   }
+  link_newest(node);
+}
+
+void MemoryTable::link_newest(Node* node) {
+  std::atomic<Node*>* link = &buckets_[node->hash % kBuckets];
+  Node* other = link->load(std::memory_order_relaxed);
+  while (other != nullptr && (other->hash != node->hash || other->key() != node->key())) {
+    link = &other->next_in_bucket;
+    other = link->load(std::memory_order_relaxed);
+  }
+  // A reader that stands at the version replaced goes on from it as before.
+  node->older = other;
+  Node* next = other == nullptr ? nullptr : other->next_in_bucket.load(std::memory_order_relaxed);
+  node->next_in_bucket.store(next, std::memory_order_relaxed);
+  link->store(node, std::memory_order_release);
 }
 
 std::optional<MemoryTable::Version> MemoryTable::get(std::string_view key, Lsn lsn) const {
-  const Node* node = seek(key, lsn, nullptr);
-  if (node == nullptr || node->key() != key) return std::nullopt;
+  uint64_t hash = xxh3_64(key);
+  const Node* node = buckets_[hash % kBuckets].load(std::memory_order_acquire);
+  while (node != nullptr && (node->hash != hash || node->key() != key)) {
+    node = node->next_in_bucket.load(std::memory_order_acquire);
+  }
+  while (node != nullptr && node->lsn > lsn) node = node->older;
+  if (node == nullptr) return std::nullopt;
   return node->version();
 }
 

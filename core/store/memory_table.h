@@ -54,9 +54,14 @@ class MemoryTable {
   bool empty() const { return bytes() == 0; }
 
  private:
-  // A skip list ordered by key, then by falling LSN: the newest version of a key comes first.
+  // A skip list ordered by key, then by falling LSN, for walks; a hash table from each key to its
+  // newest version, which leads to the older ones, for single reads.
   struct Node;
   static constexpr int kHeightMax = 12;
+  static constexpr size_t kBuckets = 1u << 16;
+
+  /// Puts the node in its bucket, in place of the version before it if there is one.
+  void link_newest(Node* node);
 
   char* allocate(size_t size);
   Node* new_node(std::string_view key, Lsn lsn, std::optional<std::string_view> image, int height);
@@ -67,6 +72,8 @@ class MemoryTable {
   const Node* seek_before(std::string_view key, Lsn lsn) const;
   const Node* last() const;
 
+  // Zeroed memory of the system: only what is touched becomes resident.
+  std::unique_ptr<std::atomic<Node*>[], void (*)(void*)> buckets_;
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* free_ = nullptr;
   size_t free_bytes_ = 0;

@@ -2,17 +2,30 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace millrace {
 namespace {
+
+// A compaction lets others have its core this often. Where it shares one with a network thread, the
+// scheduler would else let it finish its time slice, some milliseconds, before a thread that has
+// just been woken.
+constexpr size_t kYieldBytes = 32 * 1024;
 
 class NamedFile final : public leveldb::WritableFile {
  public:
   NamedFile(leveldb::WritableFile* target, Disk& disk, std::string folder)
       : target_(target), disk_(disk), folder_(std::move(folder)) {}
 
-  leveldb::Status Append(const leveldb::Slice& data) override { return target_->Append(data); }
+  leveldb::Status Append(const leveldb::Slice& data) override {
+    bytes_since_yield_ += data.size();
+    if (bytes_since_yield_ >= kYieldBytes) {
+      bytes_since_yield_ = 0;
+      std::this_thread::yield();
+    }
+    return target_->Append(data);
+  }
   leveldb::Status Close() override { return target_->Close(); }
   leveldb::Status Flush() override { return target_->Flush(); }
   leveldb::Status Sync() override {
@@ -30,6 +43,7 @@ class NamedFile final : public leveldb::WritableFile {
   Disk& disk_;
   const std::string folder_;
   bool name_is_durable_ = false;
+  size_t bytes_since_yield_ = 0;
 };
 
 class NoFile final : public leveldb::WritableFile {

@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 // Bytes that one maintain() writes at most: bounds how long it holds up what runs beside it.
-constexpr size_t kWriteBytes = 1u << 20;
+constexpr size_t kWriteBytes = 128u << 10;
 constexpr int kReclaimKeys = 1000;
 constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
 
@@ -63,6 +63,11 @@ Status Tables::open_database() {
   options.filter_policy = filter_.get();
   // Uncompressed blocks are served from the page cache by mmap, without a copy.
   options.compression = leveldb::kNoCompression;
+  // A read checks the checksum of a whole block, which costs more than finding the item in it:
+  // small blocks.
+  options.block_size = 1024;
+  // Every file costs three syncs.
+  options.max_file_size = 16u << 20;
   // One memory table becomes one file of level 0: the fewer and larger, the less is rewritten by
   // compaction.
   options.write_buffer_size = options_.memory_table_bytes + options_.memory_table_bytes / 4;
