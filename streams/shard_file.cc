@@ -36,7 +36,8 @@ std::string ShardFile::encode(Lsn segment, Lsn last_lsn, const SegmentPostings& 
   return bytes;
 }
 
-Result<std::shared_ptr<const ShardFile>> ShardFile::parse(std::string bytes, Lsn segment) {
+Result<std::shared_ptr<const ShardFile>> ShardFile::parse(std::string bytes, Lsn segment,
+                                                          Lsn last_lsn) {
   const auto damaged = [&](const char* what) {
     return make_error(ErrorCode::kCorruption, "shard index " + name_of(segment) + ": " + what);
   };
@@ -49,6 +50,7 @@ Result<std::shared_ptr<const ShardFile>> ShardFile::parse(std::string bytes, Lsn
   }
   if (get_fixed32(bytes.data() + 8) != kVersion) return damaged("its version is not known");
   if (get_fixed64(bytes.data() + 16) != segment) return damaged("it belongs to another segment");
+  if (get_fixed64(bytes.data() + 24) != last_lsn) return damaged("its segment ends elsewhere");
   uint64_t generations = get_fixed32(bytes.data() + 12);
   uint64_t lists = get_fixed64(bytes.data() + 32);
   if (kHeaderBytes + generations * kDirectoryEntryBytes + lists != checked) {

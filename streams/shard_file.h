@@ -22,8 +22,10 @@ class ShardFile {
   static constexpr size_t kHeaderBytes = 40;
 
   static std::string encode(Lsn segment, Lsn last_lsn, const SegmentPostings& postings);
-  /// kCorruption if `bytes` are not the index of `segment`.
-  static Result<std::shared_ptr<const ShardFile>> parse(std::string bytes, Lsn segment);
+  /// kCorruption if `bytes` are not the index of `segment` up to `last_lsn`: a segment that was
+  /// sealed, lost its successor in a crash and grew on has an index that says too little.
+  static Result<std::shared_ptr<const ShardFile>> parse(std::string bytes, Lsn segment,
+                                                        Lsn last_lsn);
 
   /// `SSSSSSSSSSSSSSSSSSSS.idx`.
   static std::string name_of(Lsn segment);

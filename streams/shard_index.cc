@@ -213,7 +213,7 @@ Result<ShardFilePtr> ShardIndex::load(const SegmentInfo& segment) {
       RETURN_IF_ERROR((*file)->read(0, size, bytes));
     }
   }
-  auto parsed = ShardFile::parse(std::move(bytes), segment.first_lsn);
+  auto parsed = ShardFile::parse(std::move(bytes), segment.first_lsn, segment.last_lsn);
   if (!parsed) return rebuild(segment);
   cache(segment.first_lsn, *parsed);
   return parsed;
@@ -235,7 +235,8 @@ Result<ShardFilePtr> ShardIndex::rebuild(const SegmentInfo& segment) {
   std::string bytes = ShardFile::encode(segment.first_lsn, last_lsn, postings);
   // A disk that refuses the file costs the next reader the same work; it does not fail this one.
   Status written = write_file(segment.first_lsn, bytes);
-  ASSIGN_OR_RETURN(ShardFilePtr file, ShardFile::parse(std::move(bytes), segment.first_lsn));
+  ASSIGN_OR_RETURN(ShardFilePtr file,
+                   ShardFile::parse(std::move(bytes), segment.first_lsn, last_lsn));
   cache(segment.first_lsn, file);
   std::lock_guard lock(files_mutex_);
   ++files_rebuilt_;

@@ -229,7 +229,7 @@ void Engine::State::commit_batch() {
     if (!builder.empty()) {
       // Every answer of the batch waits for this flush, also a failed condition's: what it saw may
       // have been staged by a command before it.
-      Result<FramePtr> frame = log->append(std::move(builder));
+      Result<FramePtr> frame = log->append_unread(std::move(builder));
       if (frame) {
         publish(*frame);
       } else {
@@ -248,6 +248,7 @@ void Engine::State::commit_batch() {
 void Engine::State::publish(const FramePtr& frame) {
   for (CommitObserver* observer : observers) observer->on_commit(frame);
   bool wake = tables->publish(frame->last_lsn(), frame);
+  log->make_readable(*frame);
   changes.fetch_add(frame->last_lsn() - frame->first_lsn() + 1, std::memory_order_relaxed);
   log_bytes.fetch_add(frame->size(), std::memory_order_relaxed);
   bytes_since_wakeup += frame->size();

@@ -77,6 +77,12 @@ std::string Log::path_of(Lsn segment) const {
 Lsn Log::next_lsn() const { return next_lsn_; }
 
 Result<FramePtr> Log::append(FrameBuilder&& builder) {
+  ASSIGN_OR_RETURN(FramePtr frame, append_unread(std::move(builder)));
+  make_readable(*frame);
+  return frame;
+}
+
+Result<FramePtr> Log::append_unread(FrameBuilder&& builder) {
   if (failed_) {
     return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
   }
@@ -171,7 +177,6 @@ void Log::publish(const FramePtr& frame, std::optional<LogSegment> begun) {
   } else if (unsynced_.empty() || unsynced_.back() != file_) {
     unsynced_.push_back(file_);
   }
-  readable_lsn_.store(frame->last_lsn(), std::memory_order_release);
 }
 
 Status Log::sync() {

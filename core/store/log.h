@@ -75,6 +75,12 @@ class Log {
   /// Completes `builder` to a frame, writes it, syncs it, and makes it readable. After an error
   /// every further append fails (a failed flush proves nothing about what is on disk).
   Result<FramePtr> append(FrameBuilder&& builder);
+  /// The same, but readers find the frame only after make_readable(): once its changes are in the
+  /// published view, so that who has read a change from the log never reads an older item.
+  Result<FramePtr> append_unread(FrameBuilder&& builder);
+  void make_readable(const Frame& frame) {
+    readable_lsn_.store(frame.last_lsn(), std::memory_order_release);
+  }
 
   Lsn next_lsn() const;  // of the next change to be appended; writer only
   /// The last LSN that is durable (with `sync` off: written) and readable; of an empty log, the one

@@ -87,6 +87,10 @@ void LogCursor::passed(const Frame& frame) {
 }
 
 Result<FramePtr> LogCursor::next() {
+  if (next_ > log_.durable_lsn()) {
+    reader_.reset();
+    return FramePtr();
+  }
   {
     std::lock_guard lock(log_.mutex_);
     if (FramePtr frame = log_.tail_.holding(next_)) {
@@ -94,10 +98,6 @@ Result<FramePtr> LogCursor::next() {
       passed(*frame);
       return frame;
     }
-  }
-  if (next_ > log_.durable_lsn()) {
-    reader_.reset();
-    return FramePtr();
   }
   Log::Place place;
   RETURN_IF_ERROR(log_.locate(next_, place));

@@ -147,6 +147,8 @@ Result<LogRecovery::Cut> LogRecovery::read_from(size_t index) {
     ASSIGN_OR_RETURN(const bool any_frame, read_segment(segment));
     if (!any_frame) {
       segments.pop_back();
+      // The segment before it is the open one again.
+      if (!segments.empty()) segments.back().sealed = false;
       return Cut{index, SegmentHeader::kBytes};
     }
     open_file = segment.file;

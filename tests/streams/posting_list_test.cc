@@ -39,7 +39,7 @@ TEST(ShardFile, GoldenBytes) {
 
 TEST(ShardFile, ListsComeBack) {
   SegmentPostings lists = two_lists();
-  auto file = ShardFile::parse(ShardFile::encode(1000, 1005, lists), 1000);
+  auto file = ShardFile::parse(ShardFile::encode(1000, 1005, lists), 1000, 1005);
   ASSERT_TRUE(file);
   EXPECT_EQ((*file)->list(1024), lists[1024].bytes());
   EXPECT_EQ((*file)->list(2048), lists[2048].bytes());
@@ -57,11 +57,13 @@ TEST(ShardFile, AnyDamageIsSeen) {
   for (size_t i = 0; i < bytes.size(); ++i) {
     std::string damaged = bytes;
     damaged[i] ^= 0x10;
-    EXPECT_EQ(ShardFile::parse(damaged, 1000).error().code, ErrorCode::kCorruption);
-    EXPECT_EQ(ShardFile::parse(bytes.substr(0, i), 1000).error().code, ErrorCode::kCorruption);
+    EXPECT_EQ(ShardFile::parse(damaged, 1000, 1005).error().code, ErrorCode::kCorruption);
+    EXPECT_EQ(ShardFile::parse(bytes.substr(0, i), 1000, 1005).error().code,
+              ErrorCode::kCorruption);
   }
-  EXPECT_FALSE(ShardFile::parse(bytes, 1001)) << "of another segment";
-  EXPECT_FALSE(ShardFile::parse(bytes + "x", 1000));
+  EXPECT_FALSE(ShardFile::parse(bytes, 1001, 1005)) << "of another segment";
+  EXPECT_FALSE(ShardFile::parse(bytes + "x", 1000, 1005));
+  EXPECT_FALSE(ShardFile::parse(bytes, 1000, 1006)) << "its segment grew on";
 }
 
 TEST(PostingList, SelectsWhatAModelDoes) {
