@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "core/model/item_json.h"
+#include "core/ops/table_description.h"
 #include "streams/stream_ids.h"
 
 namespace millrace::streams {
@@ -55,20 +56,6 @@ size_t charged_keys_size(const Table& table, std::string_view store_key) {
 }
 
 }  // namespace
-
-std::string_view wire_name(StreamViewType type) {
-  switch (type) {
-    case StreamViewType::kKeysOnly:
-      return "KEYS_ONLY";
-    case StreamViewType::kNewImage:
-      return "NEW_IMAGE";
-    case StreamViewType::kOldImage:
-      return "OLD_IMAGE";
-    case StreamViewType::kNewAndOldImages:
-      break;
-  }
-  return "NEW_AND_OLD_IMAGES";
-}
 
 std::string_view event_name(ChangeKind kind) {
   switch (kind) {
@@ -127,7 +114,7 @@ void render_record(const Table& table, std::string_view region, StreamViewType v
   out += "\",\"SizeBytes\":";
   append_integer(static_cast<int64_t>(size), out);
   out += ",\"StreamViewType\":\"";
-  out += wire_name(view);
+  out += view_type_name(view);
   out += "\"}";
   if (auto identity = entry.field(EntryField::kIdentity)) {
     const bool api = form == RecordForm::kApi;

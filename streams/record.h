@@ -8,8 +8,6 @@
 
 namespace millrace::streams {
 
-/// "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES".
-std::string_view wire_name(StreamViewType type);
 /// "INSERT", "MODIFY", "REMOVE".
 std::string_view event_name(ChangeKind kind);
 

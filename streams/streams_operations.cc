@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/model/item_json.h"
+#include "core/ops/table_description.h"
 #include "streams/record.h"
 #include "streams/stream_requests.h"
 
@@ -123,7 +124,7 @@ Status describe_stream(const Streams& streams, std::string_view body, std::strin
   out += ',';
   append_member("StreamStatus", definition.disabled_at ? "DISABLED" : "ENABLED", out);
   out += ',';
-  append_member("StreamViewType", wire_name(definition.view_type), out);
+  append_member("StreamViewType", view_type_name(definition.view_type), out);
   out += ",\"CreationRequestDateTime\":";
   append_seconds(definition.created_ms, out);
   out += ',';
