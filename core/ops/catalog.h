@@ -12,6 +12,7 @@
 
 #include "core/base/result.h"
 #include "core/model/schema.h"
+#include "core/ops/index.h"
 #include "core/store/engine.h"
 #include "core/store/frame.h"
 
@@ -45,7 +46,14 @@ struct Table {
   std::vector<StreamDefinition> streams;
   /// A subscription or connector asked for old images (see Catalog, keeps_old_images).
   bool keep_old_images = false;
+  std::vector<Index> indexes;  // in the order in which they were given
 
+  const Index* find_index(std::string_view index_name) const {
+    for (const Index& index : indexes) {
+      if (index.name == index_name) return &index;
+    }
+    return nullptr;
+  }
   const StreamDefinition* enabled_stream() const {
     return !streams.empty() && !streams.back().disabled_at ? &streams.back() : nullptr;
   }
