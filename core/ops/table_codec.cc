@@ -1,6 +1,5 @@
-#include <charconv>
-
 #include "core/ops/catalog.h"
+#include "core/ops/definition_values.h"
 #include "core/ops/table_description.h"
 
 namespace millrace {
@@ -10,12 +9,6 @@ namespace {
 // The attributes of a definition's item. Persisted; unknown ones are ignored, so a release may add
 // some. kFormat rises only when an older release would misread the rest.
 constexpr uint64_t kFormat = 1;
-
-Value text_value(std::string_view text) { return Value::string(std::string(text)); }
-
-Value integer_value(uint64_t number) {
-  return Value::number(Number::parse(std::to_string(number)).value());
-}
 
 Value key_attribute_value(const KeyAttribute& attribute) {
   return Value::map(
@@ -36,67 +29,50 @@ Value stream_value(const StreamDefinition& stream) {
   return Value::map(std::move(entries));
 }
 
-Error damaged(std::string_view what) {
-  return make_error(ErrorCode::kCorruption,
-                    "catalogue: a table's definition has no good " + std::string(what));
+Value key_attributes_value(const std::vector<KeyAttribute>& attributes) {
+  Value::List values;
+  for (const KeyAttribute& attribute : attributes) values.push_back(key_attribute_value(attribute));
+  return Value::list(std::move(values));
 }
 
-// Reads the attributes of one map, with the first that is missing or wrong kept as the error.
-class Reader {
- public:
-  explicit Reader(MapView map) : map_(map) {}
+// Persisted.
+constexpr std::pair<IndexKind, std::string_view> kKinds[] = {{IndexKind::kGlobal, "GLOBAL"},
+                                                             {IndexKind::kLocal, "LOCAL"}};
+constexpr std::pair<IndexProjection, std::string_view> kProjections[] = {
+    {IndexProjection::kAll, "ALL"},
+    {IndexProjection::kKeysOnly, "KEYS_ONLY"},
+    {IndexProjection::kInclude, "INCLUDE"}};
+constexpr std::pair<IndexStatus, std::string_view> kStatuses[] = {
+    {IndexStatus::kCreating, "CREATING"}, {IndexStatus::kActive, "ACTIVE"}};
 
-  std::string text(std::string_view name) {
-    auto value = map_.get(name);
-    if (!value || value->type() != ValueType::kString) return fail(name), std::string();
-    return std::string(value->scalar());
+template <typename Enum, size_t kSize>
+std::string_view name_of(Enum value, const std::pair<Enum, std::string_view> (&names)[kSize]) {
+  for (const auto& [known, name] : names) {
+    if (known == value) return name;
   }
-  uint64_t integer(std::string_view name) {
-    auto value = map_.get(name);
-    if (!value || value->type() != ValueType::kNumber) return fail(name), 0;
-    std::string digits = value->number().text();
-    uint64_t number = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error != std::errc() || end != digits.data() + digits.size()) return fail(name), 0;
-    return number;
-  }
-  bool truth(std::string_view name) {
-    auto value = map_.get(name);
-    if (!value || !value->is_bool()) return fail(name), false;
-    return value->type() == ValueType::kTrue;
-  }
-  KeyAttribute key_attribute(std::string_view name) {
-    auto value = map_.get(name);
-    if (!value || value->type() != ValueType::kMap) return fail(name), KeyAttribute{};
-    Reader entries(value->map());
-    KeyAttribute attribute{entries.text("Name"), ValueType::kString};
-    std::string type = entries.text("Type");
-    if (type == "N") {
-      attribute.type = ValueType::kNumber;
-    } else if (type == "B") {
-      attribute.type = ValueType::kBinary;
-    } else if (type != "S") {
-      fail(name);
-    }
-    if (!entries.status()) fail(name);
-    return attribute;
-  }
-  bool has(std::string_view name) const { return map_.get(name).has_value(); }
-  std::optional<ValueView> get(std::string_view name) const { return map_.get(name); }
+  return {};
+}
 
-  void fail(std::string_view name) {
-    if (status_) status_ = damaged(name);
-  }
-  const Status& status() const { return status_; }
-
- private:
-  MapView map_;
-  Status status_;
-};
+Value index_value(const Index& index) {
+  Value::Map entries;
+  entries.emplace("Name", text_value(index.name));
+  entries.emplace("Kind", text_value(name_of(index.kind, kKinds)));
+  entries.emplace("Generation", integer_value(index.generation));
+  entries.emplace("PartitionKey", key_attributes_value(index.key.partition));
+  entries.emplace("SortKey", key_attributes_value(index.key.sort));
+  entries.emplace("Projection", text_value(name_of(index.projection, kProjections)));
+  Value::List names;
+  for (const std::string& name : index.non_key_attributes) names.push_back(text_value(name));
+  entries.emplace("NonKeyAttributes", Value::list(std::move(names)));
+  entries.emplace("Status", text_value(name_of(index.status, kStatuses)));
+  entries.emplace("ReadUnits", integer_value(static_cast<uint64_t>(index.read_units)));
+  entries.emplace("WriteUnits", integer_value(static_cast<uint64_t>(index.write_units)));
+  return Value::map(std::move(entries));
+}
 
 Result<StreamDefinition> stream_of(ValueView value) {
   if (value.type() != ValueType::kMap) return damaged("Streams");
-  Reader reader(value.map());
+  DefinitionReader reader(value.map());
   StreamDefinition stream;
   stream.label = reader.text("Label");
   auto type = view_type_of(reader.text("ViewType"));
@@ -111,6 +87,25 @@ Result<StreamDefinition> stream_of(ValueView value) {
   stream.created_ms = static_cast<int64_t>(reader.integer("Created"));
   RETURN_IF_ERROR(reader.status());
   return stream;
+}
+
+Result<Index> index_of(ValueView value) {
+  if (value.type() != ValueType::kMap) return damaged("Indexes");
+  DefinitionReader reader(value.map());
+  Index index;
+  index.name = reader.text("Name");
+  index.kind = reader.one_of("Kind", kKinds);
+  index.generation = reader.integer("Generation");
+  index.key.partition = reader.key_attributes("PartitionKey");
+  index.key.sort = reader.key_attributes("SortKey");
+  index.projection = reader.one_of("Projection", kProjections);
+  index.non_key_attributes = reader.texts("NonKeyAttributes");
+  index.status = reader.one_of("Status", kStatuses);
+  index.read_units = static_cast<int64_t>(reader.integer("ReadUnits"));
+  index.write_units = static_cast<int64_t>(reader.integer("WriteUnits"));
+  RETURN_IF_ERROR(reader.status());
+  if (index.key.partition.empty()) return damaged("PartitionKey");
+  return index;
 }
 
 }  // namespace
@@ -134,11 +129,16 @@ std::string Catalog::encode(const Table& table) {
   Value::List streams;
   for (const StreamDefinition& stream : table.streams) streams.push_back(stream_value(stream));
   item.emplace("Streams", Value::list(std::move(streams)));
+  if (!table.indexes.empty()) {
+    Value::List indexes;
+    for (const Index& index : table.indexes) indexes.push_back(index_value(index));
+    item.emplace("Indexes", Value::list(std::move(indexes)));
+  }
   return encode_item(item);
 }
 
 Result<Table> Catalog::decode(ItemView item) {
-  Reader reader(item.attributes());
+  DefinitionReader reader(item.attributes());
   if (reader.integer("Format") > kFormat) {
     return make_error(
         ErrorCode::kConfig,
@@ -163,6 +163,14 @@ Result<Table> Catalog::decode(ItemView item) {
   for (ValueView value : streams->list()) {
     ASSIGN_OR_RETURN(StreamDefinition stream, stream_of(value));
     table.streams.push_back(std::move(stream));
+  }
+  // Absent from a definition without indexes, and from those of releases that knew none.
+  if (auto indexes = reader.get("Indexes")) {
+    if (indexes->type() != ValueType::kList) return damaged("Indexes");
+    for (ValueView value : indexes->list()) {
+      ASSIGN_OR_RETURN(Index index, index_of(value));
+      table.indexes.push_back(std::move(index));
+    }
   }
   return table;
 }
