@@ -14,13 +14,17 @@ constexpr const char* kVersion = "millrace " MILLRACE_VERSION;
 /// What was given on the command line, as text: it is read after the file, so that it wins.
 struct ServeFlags {
   std::string config, data, listen, admin, cache_bytes, threads, durability, log_format;
-  bool insecure_no_auth = false;
+  bool insecure_no_auth = false, in_memory = false, allow_reset = false;
 };
 
 void add_serve_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--config", flags.config, "YAML configuration; flags win over it")
       ->type_name("FILE");
   app.add_option("--data", flags.data, "folder of the data (./millrace-data)")->type_name("DIR");
+  app.add_flag("--in-memory", flags.in_memory,
+               "write no file: everything is gone with the process; for test suites");
+  app.add_flag("--allow-reset", flags.allow_reset,
+               "POST /reset on the administrative port removes all tables; for test suites");
   app.add_option("--listen", flags.listen, "where to serve the DynamoDB API (127.0.0.1:8000)")
       ->type_name("HOST:PORT");
   app.add_option("--admin", flags.admin,
@@ -66,6 +70,8 @@ Result<Config> effective_config(const ServeFlags& flags) {
   RETURN_IF_ERROR(apply(flags.log_format, "--log-format", parse_log_format, config.log_format));
   if (!flags.data.empty()) config.data = flags.data;
   if (flags.insecure_no_auth) config.insecure_no_auth = true;
+  if (flags.in_memory) config.in_memory = true;
+  if (flags.allow_reset) config.allow_reset = true;
   RETURN_IF_ERROR(check_config(config));
   return config;
 }

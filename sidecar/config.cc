@@ -207,14 +207,31 @@ Status read_connector(const Reader& reader, const YAML::Node& node, const std::s
   return {};
 }
 
+/// An address alone, or a mapping with it and what the port allows.
+Status read_admin(const Reader& reader, const YAML::Node& node, const std::string& path,
+                  Config& config) {
+  const std::string what = "an address, HOST:PORT";
+  if (!node.IsMap()) {
+    return reader.parsed<Address>(config.admin, parse_address, what)(node, path);
+  }
+  return reader.mapping(
+      node, path,
+      {{"listen", reader.parsed<Address>(config.admin, parse_address, what)},
+       {"allow_reset", reader.parsed<bool>(config.allow_reset, parse_bool, "true or false")}});
+}
+
 Status read_document(const Reader& reader, const YAML::Node& document, Config& config) {
   if (document.IsNull()) return {};  // an empty file: all defaults
   return reader.mapping(
       document, "",
       {
           {"listen", reader.parsed<Address>(config.listen, parse_address, "an address, HOST:PORT")},
-          {"admin", reader.parsed<Address>(config.admin, parse_address, "an address, HOST:PORT")},
+          {"admin",
+           [&](const YAML::Node& node, const std::string& path) {
+             return read_admin(reader, node, path, config);
+           }},
           {"data", reader.string(config.data, "a folder")},
+          {"in_memory", reader.parsed<bool>(config.in_memory, parse_bool, "true or false")},
           {"threads", reader.parsed<size_t>(config.threads, parse_threads, "a number, 1 to 64")},
           {"durability",
            reader.parsed<Durability>(config.durability, parse_durability, "flush or none")},

@@ -46,10 +46,12 @@ struct Config {
   Address listen{"127.0.0.1", 8000};
   Address admin{"127.0.0.1", 8001};
   std::string data = "./millrace-data";
-  size_t threads = 0;  // 0: the CPUs available to the process, at most 4
+  bool in_memory = false;  // no file is written; `data` is not used
+  size_t threads = 0;      // 0: the CPUs available to the process, at most 4
   Durability durability = Durability::kFlush;
   size_t cache_bytes = 64u << 20;  // 0: no item cache
   bool insecure_no_auth = false;
+  bool allow_reset = false;  // POST /reset on the administrative port removes all tables
   LogFormat log_format = LogFormat::kText;
   std::vector<ConnectorConfig> connectors;
 };

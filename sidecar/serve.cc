@@ -2,12 +2,14 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <memory>
 
 #include "core/base/clock.h"
 #include "core/base/disk.h"
+#include "core/base/memory_disk.h"
 #include "sidecar/event_log.h"
 #include "sidecar/sidecar.h"
 
@@ -22,6 +24,12 @@ sigset_t ending_signals() {
   return signals;
 }
 
+/// Of the machine.
+uint64_t physical_bytes() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace
 
 Status serve(const Config& config) {
@@ -34,13 +42,15 @@ Status serve(const Config& config) {
   start_event_log(config.log_format);
 
   SystemClock clock;
-  PosixDisk disk;
+  PosixDisk posix_disk;
+  MemoryDisk memory_disk(physical_bytes() / 2);
+  Disk& disk = config.in_memory ? static_cast<Disk&>(memory_disk) : posix_disk;
   int64_t began_ns = clock.monotonic_ns();
   ASSIGN_OR_RETURN(std::unique_ptr<Sidecar> sidecar, Sidecar::start(config, clock, disk));
   log_event(Severity::kInfo, "serving",
             {{"listen", sidecar->listen_address().text()},
              {"admin", sidecar->admin_address().text()},
-             {"data", sidecar->folder().path()},
+             {"data", config.in_memory ? "in memory" : sidecar->folder().path()},
              {"durability", config.durability == Durability::kFlush ? "flush" : "none"},
              {"connectors", std::to_string(config.connectors.size())},
              {"start_ms", std::to_string((clock.monotonic_ns() - began_ns) / 1000000)}});

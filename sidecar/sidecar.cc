@@ -18,6 +18,9 @@ namespace {
 constexpr int kDrainRequestsMs = 5000;
 constexpr int64_t kDrainConnectorsNs = int64_t{5} * 1000 * 1000 * 1000;
 
+// What trimming gives back at once of a log in memory.
+constexpr uint64_t kMemorySegmentBytes = 4u << 20;
+
 /// The CPUs available to the process, at most four: beyond that one committer is the limit.
 size_t default_threads() {
   cpu_set_t cpus;
@@ -36,15 +39,19 @@ AdminResponse plain_text(int status, std::string body) {
 }  // namespace
 
 Result<std::unique_ptr<Sidecar>> Sidecar::start(const Config& config, Clock& clock, Disk& disk) {
-  Result<FolderLock> lock = FolderLock::acquire(config.data);
-  if (!lock) return not_started(lock.error());
+  std::optional<FolderLock> lock;
+  if (!config.in_memory) {
+    Result<FolderLock> acquired = FolderLock::acquire(config.data);
+    if (!acquired) return not_started(acquired.error());
+    lock = std::move(acquired).value();
+  }
   DataFolderIdentity identity;
   ASSIGN_OR_RETURN(identity.iterator_key, new_iterator_key());
   Result<DataFolder> folder = DataFolder::open(config.data, disk, identity);
   if (!folder) return not_started(folder.error());
 
   std::unique_ptr<Sidecar> sidecar(
-      new Sidecar(config, clock, disk, std::move(lock).value(), std::move(folder).value()));
+      new Sidecar(config, clock, disk, std::move(lock), std::move(folder).value()));
   // The administrative port first: a long recovery is seen there as alive and not ready.
   RETURN_IF_ERROR(sidecar->open_admin());
   RETURN_IF_ERROR(sidecar->open_store());
@@ -56,7 +63,8 @@ Result<std::unique_ptr<Sidecar>> Sidecar::start(const Config& config, Clock& clo
   return sidecar;
 }
 
-Sidecar::Sidecar(const Config& config, Clock& clock, Disk& disk, FolderLock lock, DataFolder folder)
+Sidecar::Sidecar(const Config& config, Clock& clock, Disk& disk, std::optional<FolderLock> lock,
+                 DataFolder folder)
     : config_(config),
       clock_(clock),
       disk_(disk),
@@ -77,7 +85,15 @@ Status Sidecar::open_store() {
   EngineOptions options;
   options.folder = folder_.path();
   options.log.sync = config_.durability == Durability::kFlush;
-  ASSIGN_OR_RETURN(engine_, Engine::open(options, disk_, leveldb::Env::Default(), clock_));
+  leveldb::Env* env = leveldb::Env::Default();
+  if (config_.in_memory) {
+    memory_env_ = std::make_unique<DiskEnv>(disk_);
+    env = memory_env_.get();
+    // A recycled segment would keep its memory; a new one's zeros take none.
+    options.log.spare_segments = 0;
+    options.log.segment_bytes = kMemorySegmentBytes;
+  }
+  ASSIGN_OR_RETURN(engine_, Engine::open(options, disk_, env, clock_));
   RETURN_IF_ERROR(catalog_.load(*engine_->view()));
   std::vector<SegmentInfo> segments = engine_->log().segments();
   newest_.begin(engine_->log().durable_lsn(), segments.empty() ? 0 : segments.back().last_time_ms);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cache/item_cache.h"
@@ -14,6 +15,7 @@
 #include "core/ops/catalog.h"
 #include "core/ops/operation.h"
 #include "core/store/data_folder.h"
+#include "core/store/disk_env.h"
 #include "core/store/engine.h"
 #include "sidecar/change_streams.h"
 #include "sidecar/commit_scheduler.h"
@@ -32,7 +34,8 @@ namespace millrace::sidecar {
 /// This is the one place that knows how they are put together.
 class Sidecar {
  public:
-  /// Opens the data folder, recovers, and serves. `clock` and `disk` outlive it. kConfig for
+  /// Opens the data folder, recovers, and serves. `clock` and `disk` outlive it; `disk` is a
+  /// MemoryDisk if the configuration says so. kConfig for
   /// settings that do not go together, other errors for what the machine refused; each says what to
   /// do.
   static Result<std::unique_ptr<Sidecar>> start(const Config& config, Clock& clock, Disk& disk);
@@ -47,7 +50,8 @@ class Sidecar {
   const DataFolder& folder() const { return folder_; }
 
  private:
-  Sidecar(const Config& config, Clock& clock, Disk& disk, FolderLock lock, DataFolder folder);
+  Sidecar(const Config& config, Clock& clock, Disk& disk, std::optional<FolderLock> lock,
+          DataFolder folder);
   Status open_admin();
   Status open_store();
   Status open_readers();
@@ -65,10 +69,12 @@ class Sidecar {
   const Config config_;
   Clock& clock_;
   Disk& disk_;
-  FolderLock lock_;
+  const std::optional<FolderLock> lock_;  // none: in memory
   DataFolder folder_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> log_failed_{false};
+
+  std::unique_ptr<DiskEnv> memory_env_;  // LevelDB's disk, if in memory
 
   // In the order of who needs whom: each outlives those below it.
   Catalog catalog_;

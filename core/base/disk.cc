@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,7 +13,9 @@ namespace millrace {
 namespace {
 
 Error io_error(const std::string& what, const std::string& path) {
-  return make_error(ErrorCode::kIo, what + " " + path + ": " + std::strerror(errno));
+  const bool full = errno == ENOSPC || errno == EDQUOT;
+  return make_error(full ? ErrorCode::kDiskFull : ErrorCode::kIo,
+                    what + " " + path + ": " + std::strerror(errno));
 }
 
 class PosixFile final : public File {
@@ -107,6 +110,32 @@ Status PosixDisk::sync_folder(const std::string& folder) {
   ::close(fd);
   if (result != 0) return io_error("cannot sync", folder);
   return {};
+}
+
+Result<uint64_t> PosixDisk::free_bytes(const std::string& folder) {
+  struct statvfs info;
+  if (::statvfs(folder.c_str(), &info) != 0) return io_error("cannot stat", folder);
+  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+Result<uint64_t> PosixDisk::used_bytes(const std::string& path) {
+  struct stat info;
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return uint64_t{0};
+    return io_error("cannot stat", path);
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    // The blocks, not the length: LevelDB's files that are being written are longer than they say,
+    // and a sparse file is shorter.
+    return static_cast<uint64_t>(info.st_blocks) * 512;
+  }
+  ASSIGN_OR_RETURN(const auto names, list(path));
+  uint64_t bytes = 0;
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const uint64_t entry, used_bytes(path + "/" + name));
+    bytes += entry;
+  }
+  return bytes;
 }
 
 }  // namespace millrace

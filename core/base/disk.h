@@ -14,19 +14,21 @@ namespace millrace {
 class File {
  public:
   virtual ~File() = default;
-  /// Reads up to `size` bytes at `offset` into `out`, replacing its content; shorter only at the end
-  /// of the file.
+  /// Reads up to `size` bytes at `offset` into `out`, replacing its content; shorter only at the
+  /// end of the file.
   virtual Status read(uint64_t offset, size_t size, std::string& out) const = 0;
   /// Writes all of `bytes` at `offset`, extending the file if needed. Not durable before sync().
+  /// kDiskFull if there is no room: then any part of `bytes` may have been written.
   virtual Status write(uint64_t offset, std::string_view bytes) = 0;
-  /// When this returns success, everything written before is durable. After a failure nothing may be
-  /// assumed about any of it, and trying again proves nothing (the kernel may have dropped the pages).
+  /// When this returns success, everything written before is durable. After a failure nothing may
+  /// be assumed about any of it, and trying again proves nothing (the kernel may have dropped the
+  /// pages).
   virtual Status sync() = 0;
   virtual Result<uint64_t> size() const = 0;
 };
 
-/// The disk under the log, the seam at which tests inject faults and the simulator loses what was not
-/// synced. LevelDB's seam is leveldb::Env. Thread-safe.
+/// The disk under the log, the seam at which tests inject faults and the simulator loses what was
+/// not synced. LevelDB's seam is leveldb::Env. Thread-safe.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -40,6 +42,11 @@ class Disk {
   virtual bool exists(const std::string& path) = 0;
   /// Makes creations, renames and removals in `folder` durable.
   virtual Status sync_folder(const std::string& folder) = 0;
+  /// Bytes that new files in `folder` could take now.
+  virtual Result<uint64_t> free_bytes(const std::string& folder) = 0;
+  /// Bytes that the entry at `path` takes, or if it is a folder its entries together. What
+  /// disappears meanwhile counts as nothing.
+  virtual Result<uint64_t> used_bytes(const std::string& path) = 0;
 };
 
 /// The operating system's disk.
@@ -52,6 +59,8 @@ class PosixDisk final : public Disk {
   Status create_folder(const std::string& path) override;
   bool exists(const std::string& path) override;
   Status sync_folder(const std::string& folder) override;
+  Result<uint64_t> free_bytes(const std::string& folder) override;
+  Result<uint64_t> used_bytes(const std::string& path) override;
 };
 
 }  // namespace millrace

@@ -39,6 +39,7 @@ enum class ErrorCode : uint8_t {
   kInternal,
 
   kIo,          // the disk or a socket failed
+  kDiskFull,    // the disk has no room; nothing is wrong with what it holds
   kCorruption,  // bytes that are not what was written
   kTrimmed,     // the log no longer holds what was asked for
   kConfig,      // the operator's mistake

@@ -61,6 +61,7 @@ WireError wire_error(ErrorCode code) {
       return {CORAL("ServiceUnavailableException"), 503};
     case ErrorCode::kInternal:
     case ErrorCode::kIo:
+    case ErrorCode::kDiskFull:
     case ErrorCode::kCorruption:
     case ErrorCode::kTrimmed:
     case ErrorCode::kConfig:

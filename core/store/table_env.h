@@ -22,6 +22,8 @@ class TableEnv final : public leveldb::EnvWrapper {
   TableEnv(leveldb::Env* target, Disk& disk) : EnvWrapper(target), disk_(disk) {}
 
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
+  leveldb::Status LockFile(const std::string& path, leveldb::FileLock** lock) override;
+  leveldb::Status UnlockFile(leveldb::FileLock* lock) override;
 
  private:
   Disk& disk_;

@@ -72,14 +72,20 @@ Status SimDisk::write(Inode& inode, const std::string& path, uint64_t epoch, uin
   if (epoch != epoch_) return io_error("write", path, "the power has failed");
   RETURN_IF_ERROR(begin_operation("write", path));
   if (std::exchange(fail_write_, false)) return io_error("write", path, "input/output error");
-  const uint64_t end = offset + bytes.size();
+  uint64_t end = offset + bytes.size();
+  bool full = false;
   if (end > inode.current.size()) {
     const uint64_t more = end - inode.current.size();
-    if (capacity_ && bytes_ + more > *capacity_) {
-      return io_error("write", path, "no space left on device");
+    const uint64_t room = capacity_ ? *capacity_ - std::min(*capacity_, bytes_) : more;
+    if (more > room) {
+      full = true;
+      end = inode.current.size() + room;
+      bytes = bytes.substr(0, end - std::min(end, offset));
     }
-    bytes_ += more;
-    inode.current.resize(end);
+    if (end > inode.current.size()) {
+      bytes_ += end - inode.current.size();
+      inode.current.resize(end);
+    }
   }
   if (!bytes.empty()) {
     inode.current.replace(offset, bytes.size(), bytes);
@@ -88,7 +94,30 @@ Status SimDisk::write(Inode& inode, const std::string& path, uint64_t epoch, uin
     }
   }
   if (power_lost_) return io_error("write", path, "the power has failed");
+  if (full) return make_error(ErrorCode::kDiskFull, "cannot write " + path + ": the disk is full");
   return {};
+}
+
+uint64_t SimDisk::used_by(const std::string& path) const {
+  uint64_t bytes = 0;
+  for (auto it = names_.lower_bound(path); it != names_.end() && it->first.starts_with(path);
+       ++it) {
+    const bool inside =
+        path.empty() || it->first.size() == path.size() || it->first[path.size()] == '/';
+    if (inside && it->second != nullptr) bytes += it->second->current.size();
+  }
+  return bytes;
+}
+
+Result<uint64_t> SimDisk::free_bytes(const std::string&) {
+  std::lock_guard lock(mutex_);
+  if (!capacity_) return uint64_t{1} << 40;
+  return *capacity_ - std::min(*capacity_, bytes_);
+}
+
+Result<uint64_t> SimDisk::used_bytes(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  return used_by(path);
 }
 
 Status SimDisk::sync(Inode& inode, const std::string& path, uint64_t epoch) {

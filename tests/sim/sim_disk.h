@@ -43,6 +43,8 @@ class SimDisk final : public Disk {
   Status create_folder(const std::string& path) override;
   bool exists(const std::string& path) override;
   Status sync_folder(const std::string& folder) override;
+  Result<uint64_t> free_bytes(const std::string& folder) override;
+  Result<uint64_t> used_bytes(const std::string& path) override;
 
   /// Power fails and comes back.
   void crash(Random& random);
@@ -57,7 +59,7 @@ class SimDisk final : public Disk {
   void fail_next_read() {
     with_lock([this] { fail_read_ = true; });
   }
-  /// Bytes that all files together may have; further ones are refused as by a full disk.
+  /// Bytes that all files together may have; a write beyond writes what fits and is kDiskFull.
   void set_capacity(std::optional<uint64_t> bytes) {
     with_lock([this, bytes] { capacity_ = bytes; });
   }
@@ -98,6 +100,7 @@ class SimDisk final : public Disk {
   }
   // Called with the mutex held.
   Status begin_operation(const char* what, const std::string& path);
+  uint64_t used_by(const std::string& path) const;
   static void apply(const Change& change, Names& names);
   void make_durable(size_t changes);
   static void settle(Inode& inode, Random& random);

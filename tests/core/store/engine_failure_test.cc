@@ -58,6 +58,10 @@ class FailingDisk final : public Disk {
   Status create_folder(const std::string& path) override { return disk_.create_folder(path); }
   bool exists(const std::string& path) override { return disk_.exists(path); }
   Status sync_folder(const std::string& folder) override { return disk_.sync_folder(folder); }
+  Result<uint64_t> free_bytes(const std::string& folder) override {
+    return disk_.free_bytes(folder);
+  }
+  Result<uint64_t> used_bytes(const std::string& path) override { return disk_.used_bytes(path); }
 
  private:
   class FailingFile final : public File {
