@@ -2,14 +2,16 @@
 # Installs, builds and runs every test, or the parts that are named. Made for Debian 12.
 set -euo pipefail
 
-parts=(unit sim wire kafka kill lossy bench sanitize)
+parts=(unit sim wire clients kafka kill lossy bench sanitize)
 
 # What the tests need beside the sidecar's build packages, which sidecar/run.sh knows.
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev clang util-linux
   redis-server nginx-light kcat curl awscli python3-boto3 python3-pytest
-  openjdk-17-jre-headless maven
+  openjdk-17-jdk-headless maven nodejs
 )
+# Other builds of nodejs bring npm along, and conflict with Debian's.
+type -P npm >/dev/null || test_packages+=(npm)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -24,6 +26,7 @@ Runs all parts, or those named. --long runs them in full instead of a sample.
   sim       the whole node on one thread, from seeds (100; --long 1000)
             one seed again: build/release/tests/millrace_sim --seed S
   wire      the release binary over the wire: boto3, raw HTTP, the aws command
+  clients   the AWS SDKs for JavaScript and for Java, over a path that fails them once in a while
   kafka     the connector against a real Kafka broker
   kill      kill -9 under load, with Kafka (10 rounds; --long 200)
   lossy     the same over a layer that loses what was not flushed (10; --long 200)
@@ -129,6 +132,10 @@ part_sim() {
 
 part_wire() {
   build $release millrace && run_pytest wire tests/wire --ignore tests/wire/test_kafka.py
+}
+
+part_clients() {
+  build $release millrace && run_pytest clients tests/clients
 }
 
 part_kafka() {

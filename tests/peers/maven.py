@@ -24,9 +24,9 @@ def cache_folder():
     return pathlib.Path(base) / "millrace-tests"
 
 
-def jars(name):
-    """The folder with the jars of maven/`name`/pom.xml; fetched when it is not there yet."""
-    pom = HERE / "maven" / name / "pom.xml"
+def jars(name, pom=None):
+    """The folder with the jars of `pom`, else maven/`name`/pom.xml; fetched when it is not there yet."""
+    pom = pom or HERE / "maven" / name / "pom.xml"
     digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     folder = cache_folder() / f"{name}-{digest}"
     cache_folder().mkdir(parents=True, exist_ok=True)
