@@ -13,6 +13,7 @@
 #include "core/base/result.h"
 #include "core/model/schema.h"
 #include "core/ops/index.h"
+#include "core/ops/table_settings.h"
 #include "core/store/engine.h"
 #include "core/store/frame.h"
 
@@ -31,6 +32,14 @@ struct StreamDefinition {
   int64_t created_ms = 0;  // names the shards
 };
 
+/// Items expire by a number attribute, their time in seconds since the epoch. Found by an index of
+/// its own, see ttl.h.
+struct TtlDefinition {
+  std::string attribute;
+  Generation generation = 0;  // of the index
+  bool backfilling = true;    // the items from before it was enabled are not all in the index
+};
+
 /// A table's definition as of one entry of the log. Immutable; a change makes a new one.
 struct Table {
   std::string name;
@@ -47,6 +56,8 @@ struct Table {
   /// A subscription or connector asked for old images (see Catalog, keeps_old_images).
   bool keep_old_images = false;
   std::vector<Index> indexes;  // in the order in which they were given
+  TableSettings settings;
+  std::optional<TtlDefinition> ttl;  // none: off
 
   const Index* find_index(std::string_view index_name) const {
     for (const Index& index : indexes) {

@@ -16,16 +16,17 @@ class DefinitionCommand : public AnsweredCommand {
 
  protected:
   DefinitionCommand(Node& node, Reply reply)
-      : AnsweredCommand(std::move(reply)), catalog_(node.catalog) {}
+      : AnsweredCommand(std::move(reply)), catalog_(node.catalog), clock_(node.clock) {}
 
   /// Answers {"TableDescription":{...}}.
   void answer_description(const Table& table, std::string_view status) {
     std::string body = "{\"TableDescription\":";
-    render_table(catalog_, table, status, body);
+    render_table(catalog_, table, status, clock_.wall_ms(), body);
     answer(body + "}");
   }
 
   const Catalog& catalog_;
+  const Clock& clock_;
 };
 
 }  // namespace millrace

@@ -5,6 +5,7 @@
 
 #include "core/model/index_key.h"
 #include "core/model/schema.h"
+#include "core/ops/table_settings.h"
 
 namespace millrace {
 
@@ -28,7 +29,9 @@ struct Index {
   IndexProjection projection = IndexProjection::kAll;
   std::vector<std::string> non_key_attributes;  // of kInclude
   IndexStatus status = IndexStatus::kActive;
+  bool backfilling = false;                 // kCreating: its backfill has begun
   int64_t read_units = 0, write_units = 0;  // kGlobal
+  ThroughputSettings throughput;            // kGlobal
 };
 
 }  // namespace millrace

@@ -67,7 +67,24 @@ Value index_value(const Index& index) {
   entries.emplace("Status", text_value(name_of(index.status, kStatuses)));
   entries.emplace("ReadUnits", integer_value(static_cast<uint64_t>(index.read_units)));
   entries.emplace("WriteUnits", integer_value(static_cast<uint64_t>(index.write_units)));
+  if (index.backfilling) entries.emplace("Backfilling", Value::boolean(true));
+  put_settings(index.throughput, entries);
   return Value::map(std::move(entries));
+}
+
+Value ttl_value(const TtlDefinition& ttl) {
+  return Value::map({{"Attribute", text_value(ttl.attribute)},
+                     {"Generation", integer_value(ttl.generation)},
+                     {"Backfilling", Value::boolean(ttl.backfilling)}});
+}
+
+Result<TtlDefinition> ttl_of(ValueView value) {
+  if (value.type() != ValueType::kMap) return damaged("TimeToLive");
+  DefinitionReader reader(value.map());
+  TtlDefinition ttl{reader.text("Attribute"), reader.integer("Generation"),
+                    reader.truth("Backfilling")};
+  RETURN_IF_ERROR(reader.status());
+  return ttl;
 }
 
 Result<StreamDefinition> stream_of(ValueView value) {
@@ -103,6 +120,8 @@ Result<Index> index_of(ValueView value) {
   index.status = reader.one_of("Status", kStatuses);
   index.read_units = static_cast<int64_t>(reader.integer("ReadUnits"));
   index.write_units = static_cast<int64_t>(reader.integer("WriteUnits"));
+  if (reader.has("Backfilling")) index.backfilling = reader.truth("Backfilling");
+  RETURN_IF_ERROR(read_settings(value.map(), index.throughput));
   RETURN_IF_ERROR(reader.status());
   if (index.key.partition.empty()) return damaged("PartitionKey");
   return index;
@@ -134,6 +153,8 @@ std::string Catalog::encode(const Table& table) {
     for (const Index& index : table.indexes) indexes.push_back(index_value(index));
     item.emplace("Indexes", Value::list(std::move(indexes)));
   }
+  put_settings(table.settings, item);
+  if (table.ttl) item.emplace("TimeToLive", ttl_value(*table.ttl));
   return encode_item(item);
 }
 
@@ -171,6 +192,10 @@ Result<Table> Catalog::decode(ItemView item) {
       ASSIGN_OR_RETURN(Index index, index_of(value));
       table.indexes.push_back(std::move(index));
     }
+  }
+  RETURN_IF_ERROR(read_settings(item.attributes(), table.settings));
+  if (auto ttl = reader.get("TimeToLive")) {
+    ASSIGN_OR_RETURN(table.ttl, ttl_of(*ttl));
   }
   return table;
 }

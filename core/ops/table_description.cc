@@ -11,46 +11,11 @@ namespace millrace {
 
 namespace {
 
-// What an on-demand table can take at once when it is new.
-// Source: developer guide, "Understanding DynamoDB warm throughput".
-constexpr int64_t kOnDemandReads = 12000;
-constexpr int64_t kOnDemandWrites = 4000;
-
-class Fields {
- public:
-  explicit Fields(std::string& out) : out_(out) { out_ += '{'; }
-  void text(std::string_view name, std::string_view value) {
-    begin(name);
-    render_json_string(value, out_);
-  }
-  void raw(std::string_view name, std::string_view value) {
-    begin(name);
-    out_ += value;
-  }
-  void integer(std::string_view name, int64_t value) { raw(name, std::to_string(value)); }
-  void truth(std::string_view name, bool value) { raw(name, value ? "true" : "false"); }
-  void time(std::string_view name, int64_t time_ms) {
-    std::array<char, 32> digits;
-    int size = std::snprintf(digits.data(), digits.size(), "%lld.%03lld",
-                             static_cast<long long>(time_ms / 1000),
-                             static_cast<long long>(time_ms % 1000));
-    raw(name, std::string_view(digits.data(), static_cast<size_t>(size)));
-  }
-  void end() { out_ += '}'; }
-
- private:
-  void begin(std::string_view name) {
-    if (out_.back() != '{') out_ += ',';
-    out_.append("\"").append(name).append("\":");
-  }
-  std::string& out_;
-};
-
 std::string key_schema_json(const KeySchema& key) {
   std::string json = "[";
   auto add = [&](const KeyAttribute& attribute, std::string_view role) {
     if (json.size() > 1) json += ',';
-    Fields fields(json);
+    JsonFields fields(json);
     fields.text("AttributeName", attribute.name);
     fields.text("KeyType", role);
     fields.end();
@@ -69,7 +34,7 @@ std::string attribute_definitions_json(const KeySchema& key) {
   std::string json = "[";
   for (const KeyAttribute* attribute : attributes) {
     if (json.size() > 1) json += ',';
-    Fields fields(json);
+    JsonFields fields(json);
     fields.text("AttributeName", attribute->name);
     fields.text("AttributeType", wire_name(attribute->type));
     fields.end();
@@ -77,42 +42,46 @@ std::string attribute_definitions_json(const KeySchema& key) {
   return json + "]";
 }
 
-void render_throughput(const Table& table, bool creating, Fields& fields) {
-  bool on_demand = table.billing_mode == "PAY_PER_REQUEST";
-  std::string throughput;
-  Fields units(throughput);
-  units.integer("NumberOfDecreasesToday", 0);
-  units.integer("ReadCapacityUnits", table.read_units);
-  units.integer("WriteCapacityUnits", table.write_units);
-  units.end();
-  fields.raw("ProvisionedThroughput", throughput);
-  if (on_demand || table.pay_per_request_ms > 0) {
-    std::string billing;
-    Fields members(billing);
-    members.text("BillingMode", table.billing_mode);
-    if (table.pay_per_request_ms > 0)
-      members.time("LastUpdateToPayPerRequestDateTime", table.pay_per_request_ms);
+void render_settings(const Table& table, std::string_view status, JsonFields& fields) {
+  if (!table.settings.table_class.empty()) {
+    std::string table_class;
+    JsonFields members(table_class);
+    members.text("TableClass", table.settings.table_class);
+    if (table.settings.table_class_ms > 0)
+      members.time("LastUpdateDateTime", table.settings.table_class_ms);
     members.end();
-    fields.raw("BillingModeSummary", billing);
+    fields.raw("TableClassSummary", table_class);
   }
-  if (creating) return;
-  std::string warm;
-  Fields members(warm);
-  members.integer("ReadUnitsPerSecond", on_demand ? kOnDemandReads : table.read_units);
-  members.text("Status", "ACTIVE");
-  members.integer("WriteUnitsPerSecond", on_demand ? kOnDemandWrites : table.write_units);
-  members.end();
-  fields.raw("WarmThroughput", warm);
+  if (!table.settings.kms_key_arn.empty()) {
+    std::string encryption;
+    JsonFields members(encryption);
+    members.text("Status", status == "CREATING" ? "ENABLING" : "ENABLED");
+    members.text("SSEType", "KMS");
+    members.text("KMSMasterKeyArn", table.settings.kms_key_arn);
+    members.end();
+    fields.raw("SSEDescription", encryption);
+  }
 }
 
-void render_stream(const Catalog& catalog, const Table& table, Fields& fields) {
+void render_billing(const Table& table, JsonFields& fields) {
+  if (table.billing_mode != kPayPerRequest && table.pay_per_request_ms == 0) return;
+  std::string billing;
+  JsonFields members(billing);
+  members.text("BillingMode", table.billing_mode);
+  if (table.pay_per_request_ms > 0)
+    members.time("LastUpdateToPayPerRequestDateTime", table.pay_per_request_ms);
+  members.end();
+  fields.raw("BillingModeSummary", billing);
+}
+
+void render_stream(const Catalog& catalog, const Table& table, JsonFields& fields) {
   if (table.streams.empty()) return;
   const StreamDefinition& latest = table.streams.back();
   fields.text("LatestStreamArn", catalog.stream_arn(table, latest));
   fields.text("LatestStreamLabel", latest.label);
   if (table.enabled_stream() == nullptr) return;
   std::string specification;
-  Fields members(specification);
+  JsonFields members(specification);
   members.truth("StreamEnabled", true);
   members.text("StreamViewType", view_type_name(latest.view_type));
   members.end();
@@ -121,21 +90,62 @@ void render_stream(const Catalog& catalog, const Table& table, Fields& fields) {
 
 }  // namespace
 
+void render_provisioned(const ThroughputSettings& settings, CapacityUnits units, int64_t now_ms,
+                        JsonFields& fields) {
+  std::string throughput;
+  JsonFields members(throughput);
+  if (settings.increased_ms > 0) members.time("LastIncreaseDateTime", settings.increased_ms);
+  if (settings.decreased_ms > 0) members.time("LastDecreaseDateTime", settings.decreased_ms);
+  members.integer("NumberOfDecreasesToday", settings.decreases_today(now_ms));
+  members.integer("ReadCapacityUnits", units.read);
+  members.integer("WriteCapacityUnits", units.write);
+  members.end();
+  fields.raw("ProvisionedThroughput", throughput);
+}
+
+void render_warm(const ThroughputSettings& settings, std::string_view billing_mode,
+                 CapacityUnits units, JsonFields& fields) {
+  const CapacityUnits warm = settings.warm_units(billing_mode, units);
+  std::string throughput;
+  JsonFields members(throughput);
+  members.integer("ReadUnitsPerSecond", warm.read);
+  members.text("Status", "ACTIVE");
+  members.integer("WriteUnitsPerSecond", warm.write);
+  members.end();
+  fields.raw("WarmThroughput", throughput);
+}
+
+void render_on_demand(const ThroughputSettings& settings, JsonFields& fields) {
+  if (!settings.on_demand.any()) return;
+  std::string throughput;
+  JsonFields members(throughput);
+  if (settings.on_demand.read) members.integer("MaxReadRequestUnits", *settings.on_demand.read);
+  if (settings.on_demand.write) members.integer("MaxWriteRequestUnits", *settings.on_demand.write);
+  members.end();
+  fields.raw("OnDemandThroughput", throughput);
+}
+
 void render_table(const Catalog& catalog, const Table& table, std::string_view status,
-                  std::string& out) {
-  Fields fields(out);
+                  int64_t now_ms, std::string& out) {
+  JsonFields fields(out);
   fields.raw("AttributeDefinitions", attribute_definitions_json(table.key));
   fields.text("TableName", table.name);
   fields.raw("KeySchema", key_schema_json(table.key));
   fields.text("TableStatus", status);
   fields.time("CreationDateTime", table.created_ms);
-  render_throughput(table, status == "CREATING", fields);
+  const CapacityUnits units{table.read_units, table.write_units};
+  const ThroughputSettings& throughput = table.settings.throughput;
+  render_provisioned(throughput, units, now_ms, fields);
+  render_billing(table, fields);
+  if (status != "CREATING") render_warm(throughput, table.billing_mode, units, fields);
+  render_on_demand(throughput, fields);
   // The service brings these two up to date every six hours or so; a new table has zero.
   fields.integer("TableSizeBytes", 0);
   fields.integer("ItemCount", 0);
   fields.text("TableArn", catalog.table_arn(table.name));
   fields.text("TableId", table.id);
   render_stream(catalog, table, fields);
+  render_settings(table, status, fields);
   fields.truth("DeletionProtectionEnabled", table.deletion_protection);
   fields.end();
 }

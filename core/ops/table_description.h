@@ -4,12 +4,22 @@
 #include <string_view>
 
 #include "core/ops/catalog.h"
+#include "core/ops/json_fields.h"
 
 namespace millrace {
 
 /// Appends a TableDescription. `status`: CREATING, ACTIVE, UPDATING or DELETING.
 void render_table(const Catalog& catalog, const Table& table, std::string_view status,
-                  std::string& out);
+                  int64_t now_ms, std::string& out);
+
+// What the descriptions of a table and of a global index have in common.
+
+void render_provisioned(const ThroughputSettings& settings, CapacityUnits units, int64_t now_ms,
+                        JsonFields& fields);
+void render_warm(const ThroughputSettings& settings, std::string_view billing_mode,
+                 CapacityUnits units, JsonFields& fields);
+/// Nothing if none is set.
+void render_on_demand(const ThroughputSettings& settings, JsonFields& fields);
 
 /// DynamoDB's name of a view type.
 std::string_view view_type_name(StreamViewType type);
