@@ -88,6 +88,9 @@ class Update {
   std::vector<std::string> attribute_names() const;
   /// The paths that it writes, for ReturnValues UPDATED_OLD and UPDATED_NEW.
   const std::vector<Path>& paths() const;
+  /// The value that a top-level attribute is plainly SET to, whatever the item is. The view lives
+  /// as long as the Update.
+  std::optional<ValueView> assigned_value(std::string_view attribute_name) const;
 
  private:
   struct Actions;

@@ -270,4 +270,16 @@ std::vector<std::string> Update::attribute_names() const {
 
 const std::vector<Path>& Update::paths() const { return actions_->paths; }
 
+std::optional<ValueView> Update::assigned_value(std::string_view attribute_name) const {
+  for (const UpdateAction& action : actions_->actions) {
+    const Path& path = action.target.path;
+    if (path.size() == 1 && path[0].name == attribute_name &&
+        action.section == UpdateAction::Section::kSet &&
+        action.value->kind == Operand::Kind::kValue) {
+      return action.value->value_view();
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace millrace

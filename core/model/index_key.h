@@ -38,12 +38,19 @@ void append_escaped(std::string_view scalar, std::string& out);
 void append_index_partition_prefix(Generation generation, std::string_view partition,
                                    std::string& out);
 
-/// The key of `item`'s entry in an index; none if the item lacks one of its key attributes (the
-/// index is sparse). An attribute of a wrong type, empty or too long is an error, DynamoDB's: the
-/// write is refused. `table` is the key of the item's table.
-Result<std::optional<std::string>> index_entry_key(const IndexKeySchema& schema,
-                                                   std::string_view index_name,
-                                                   Generation generation, const KeySchema& table,
-                                                   MapView item);
+/// The key of `item`'s entry in an index; none if the index has no entry of it: it is sparse, so an
+/// item that lacks one of its key attributes is left out, and so is one from before the index with
+/// a value that can be no key (wrong type, empty, too long). `table` is the key of the item's
+/// table, which the item has.
+std::optional<std::string> index_entry_key(const IndexKeySchema& schema, Generation generation,
+                                           const KeySchema& table, MapView item);
+
+/// Whether a value can be an index's key attribute. Writes of others are refused, each in the words
+/// of its operation.
+enum class IndexKeyFault : uint8_t { kNone, kWrongType, kEmpty };
+IndexKeyFault index_key_fault(const KeyAttribute& attribute, ValueView value);
+/// Whether the values that `item` has of these attributes are too long together for a partition or
+/// sort key: kPartitionKeyBytesMax, kSortKeyBytesMax.
+bool too_long(const std::vector<KeyAttribute>& attributes, size_t bytes_max, MapView item);
 
 }  // namespace millrace

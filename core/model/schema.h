@@ -11,9 +11,16 @@
 
 namespace millrace {
 
-/// A table's or index's generation: the LSN of the entry that created it, so never used twice.
-/// Values below kFirstUserGeneration are hidden system tables. Persisted in every key.
+/// What tells the keys of one table or index from all others, never used twice. A table's is the
+/// LSN of the change that created it, an index's its number within that change above the LSN's 53
+/// bits, see index_generation. Values below kFirstUserGeneration are hidden system tables.
+/// Persisted in every key.
 using Generation = uint64_t;
+
+/// The generation of the `number`th index (1 to 2,047) that the change of a definition with this
+/// LSN creates. LSNs stay below 2^53 and a change has one of its own, so no other table or index
+/// ever gets it.
+constexpr Generation index_generation(uint64_t lsn, uint64_t number) { return number << 53 | lsn; }
 
 /// Hidden system tables; their keys are (generation, S partition key). Persisted.
 inline constexpr Generation kCatalogGeneration = 1;     // table definitions by name

@@ -1,6 +1,7 @@
 #include "core/ops/item_write.h"
 
 #include "core/model/item_json.h"
+#include "core/ops/index_changes.h"
 
 namespace millrace {
 
@@ -31,7 +32,16 @@ Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
   if (!outcome.changed) outcome.exists = outcome.existed;
   if (is_too_large(outcome.updated_image))
     return validation_error("Item size to update has exceeded the maximum allowed size");
-  return {};
+  return outcome.exists ? check_updated_index_keys(*outcome.table, ItemView(outcome.updated_image))
+                        : Status{};
+}
+
+// The keys of indexes were checked against the table as it was when the request was parsed. An
+// index may be younger than that.
+Status check_younger_indexes(const ItemWrite& write, const Table& table) {
+  if (write.table.get() == &table) return {};
+  if (write.kind == WriteKind::kPut) return check_put_index_keys(table, MapView(write.image));
+  return write.update ? check_update_index_keys(table, *write.update) : Status{};
 }
 
 }  // namespace
@@ -48,7 +58,9 @@ Status evaluate_write(const ItemWrite& write, const Catalog& catalog, Commit& co
   TablePtr table = catalog.find(write.table->name);
   if (table == nullptr || table->generation != write.table->generation)
     return make_error(ErrorCode::kResourceNotFound, "Requested resource not found");
+  RETURN_IF_ERROR(check_younger_indexes(write, *table));
   outcome.logs_old_image = table->logs_old_images();
+  outcome.table = std::move(table);
   ASSIGN_OR_RETURN(outcome.existed, commit.get(write.key, outcome.old_image));
   if (!outcome.existed) outcome.old_image.clear();
 
@@ -79,10 +91,15 @@ void stage_write(const ItemWrite& write, const ItemOutcome& outcome, Commit& com
   if (!outcome.changed) return;
   std::optional<std::string_view> old_image;
   if (outcome.logs_old_image && outcome.existed) old_image = outcome.old_image;
+  const std::string_view new_image = outcome.new_image(write);
+  IndexChanges index_changes;
+  append_index_changes(
+      *outcome.table, outcome.existed ? std::optional(ItemView(outcome.old_image)) : std::nullopt,
+      outcome.exists ? std::optional(ItemView(new_image)) : std::nullopt, index_changes);
   if (outcome.exists) {
-    commit.put(write.key, outcome.new_image(write), outcome.existed, old_image);
+    commit.put(write.key, new_image, outcome.existed, old_image, index_changes);
   } else {
-    commit.remove(write.key, old_image);
+    commit.remove(write.key, old_image, index_changes);
   }
 }
 

@@ -35,6 +35,7 @@ struct ItemOutcome {
   bool exists = false;
   bool changed = false;
   bool logs_old_image = false;
+  TablePtr table;             // as of this write
   std::string old_image;      // if existed
   std::string updated_image;  // of an update that changed something
 

@@ -1,5 +1,7 @@
 #include "core/ops/write_request.h"
 
+#include "core/ops/index_changes.h"
+
 namespace millrace {
 
 namespace {
@@ -159,6 +161,10 @@ Status bind_table(ItemWrite& write, TablePtr table) {
           "One or more parameter values were invalid: Cannot update attribute " + name +
           ". This attribute is part of the key");
     }
+    RETURN_IF_ERROR(check_update_index_keys(*table, *write.update));
+  }
+  if (write.kind == WriteKind::kPut) {
+    RETURN_IF_ERROR(check_put_index_keys(*table, MapView(write.image)));
   }
   write.table = std::move(table);
   return {};

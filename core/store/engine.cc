@@ -85,15 +85,18 @@ class BatchCommit final : public Commit {
     return base_.get_at(key, kNewest, image);
   }
   Lsn put(std::string_view key, std::string_view image, bool existed,
-          std::optional<std::string_view> old_image) override {
+          std::optional<std::string_view> old_image, IndexChangesView index_changes) override {
     Lsn lsn = builder_.add_change(existed ? ChangeKind::kModify : ChangeKind::kInsert, key, image,
-                                  old_image);
+                                  old_image, index_changes);
     tables_.insert(key, lsn, image);
+    tables_.insert_index_changes(index_changes, lsn, image);
     return lsn;
   }
-  Lsn remove(std::string_view key, std::optional<std::string_view> old_image) override {
-    Lsn lsn = builder_.add_change(ChangeKind::kRemove, key, {}, old_image);
+  Lsn remove(std::string_view key, std::optional<std::string_view> old_image,
+             IndexChangesView index_changes) override {
+    Lsn lsn = builder_.add_change(ChangeKind::kRemove, key, {}, old_image, index_changes);
     tables_.insert(key, lsn, std::nullopt);
+    tables_.insert_index_changes(index_changes, lsn, std::nullopt);
     return lsn;
   }
   void set_field(EntryField tag, std::string_view value) override {

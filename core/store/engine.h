@@ -27,10 +27,13 @@ class Commit {
   virtual Result<bool> get(std::string_view key, std::string& image) = 0;
   /// Stages changes; they share one log entry, and their LSNs are consecutive. Stage only after the
   /// last check that can fail: staged changes are not undone. `old_image` goes into the log if
-  /// given.
+  /// given. `index_changes` take effect with the change and have no LSN of their own; each key in
+  /// them may come once in a change.
   virtual Lsn put(std::string_view key, std::string_view image, bool existed,
-                  std::optional<std::string_view> old_image) = 0;
-  virtual Lsn remove(std::string_view key, std::optional<std::string_view> old_image) = 0;
+                  std::optional<std::string_view> old_image,
+                  IndexChangesView index_changes = {}) = 0;
+  virtual Lsn remove(std::string_view key, std::optional<std::string_view> old_image,
+                     IndexChangesView index_changes = {}) = 0;
   /// Before the first put or remove.
   virtual void set_field(EntryField tag, std::string_view value) = 0;
   /// The LSN that the next put or remove will get.
@@ -77,8 +80,7 @@ struct EngineOptions {
   /// Bytes of commands waiting: beyond this submit() refuses.
   size_t queue_bytes_max = 64u << 20;
   /// Bytes, held by commands or staged by them, after which a batch takes no further command. With
-  /// the most that one command stages (a transaction over a hundred items: some 48 MB) it must stay
-  /// below Frame::kPayloadBytesMax.
+  /// the most that one command stages (see Frame::kPayloadBytesMax) it must stay below that.
   size_t batch_bytes = 4u << 20;
   size_t block_cache_bytes = 8u << 20;
 };

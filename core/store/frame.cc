@@ -64,6 +64,21 @@ bool skip_fields(ByteReader& reader) {
   return true;
 }
 
+bool read_change_fields(ByteReader& reader, ChangeView& change) {
+  change.index_changes = {};
+  uint64_t count;
+  if (!reader.varint(count)) return false;
+  for (; count > 0; --count) {
+    uint64_t tag;
+    std::string_view value;
+    if (!reader.varint(tag) || !reader.length_prefixed(value)) return false;
+    if (tag == static_cast<uint64_t>(ChangeField::kIndexChanges)) {
+      change.index_changes = IndexChangesView(value);
+    }
+  }
+  return true;
+}
+
 bool read_change(ByteReader& reader, ChangeView& change) {
   uint8_t kind;
   if (!reader.u8(kind)) return false;
@@ -73,7 +88,7 @@ bool read_change(ByteReader& reader, ChangeView& change) {
     return false;
   }
   change.kind = static_cast<ChangeKind>(plain);
-  if (!skip_fields(reader) || !reader.length_prefixed(change.key)) return false;
+  if (!read_change_fields(reader, change) || !reader.length_prefixed(change.key)) return false;
   change.new_image.reset();
   change.old_image.reset();
   std::string_view image;
@@ -173,6 +188,10 @@ Status Frame::check_entries() {
     for (uint64_t n = entry.change_count; n > 0; --n) {
       ChangeView change;
       if (!read_change(changes, change)) return damaged("broken change");
+      if (!IndexChangesView::well_formed(change.index_changes.encoded(),
+                                         change.new_image.has_value())) {
+        return damaged("broken index changes");
+      }
     }
     if (!changes.empty()) return damaged("bytes after an entry's last change");
     last_time_ms_ = static_cast<int64_t>(entry.time_ms);
@@ -268,10 +287,17 @@ void FrameBuilder::add_field(EntryField tag, std::string_view value) {
 }
 
 Lsn FrameBuilder::add_change(ChangeKind kind, std::string_view key, std::string_view new_image,
-                             std::optional<std::string_view> old_image) {
+                             std::optional<std::string_view> old_image,
+                             IndexChangesView index_changes) {
   const uint8_t flags = old_image ? kOldImageFlag : 0;
   changes_.push_back(static_cast<char>(static_cast<uint8_t>(kind) | flags));
-  put_varint(changes_, 0);
+  if (index_changes.empty()) {
+    put_varint(changes_, 0);
+  } else {
+    put_varint(changes_, 1);
+    put_varint(changes_, static_cast<uint64_t>(ChangeField::kIndexChanges));
+    put_length_prefixed(changes_, index_changes.encoded());
+  }
   put_length_prefixed(changes_, key);
   if (kind != ChangeKind::kRemove) put_length_prefixed(changes_, new_image);
   if (old_image) put_length_prefixed(changes_, *old_image);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/base/result.h"
+#include "core/store/index_change.h"
 #include "core/store/lsn.h"
 
 namespace millrace {
@@ -20,9 +21,10 @@ namespace millrace {
 //            checksum:u64, xxh3_64 of the 44 bytes before it, xxh3_64 of the payload:u64, and the
 //            frame's place (segment:u64, offset:u64), which the file does not hold; payload
 //   payload := entries
-//   entry  := size of the rest:varint; time in ms since the epoch:varint; fields; changes:varint;
-//   change* fields := count:varint; (tag:varint; length:varint; bytes)*      unknown tags are
-//   skipped change := kind:u8; fields; key length:varint, key;
+//   entry  := size of the rest:varint; time in ms since the epoch:varint; fields;
+//             changes:varint; change*
+//   fields := count:varint; (tag:varint; length:varint; bytes)*      unknown tags are skipped
+//   change := kind:u8; fields; key length:varint, key;
 //             [new image length:varint, bytes]  unless kRemove
 //             [old image length:varint, bytes]  if kind has kOldImageFlag
 //
@@ -43,6 +45,11 @@ enum class EntryField : uint8_t {
   kUpstreamPosition = 4,  // shard and sequence number of a remote store's stream
 };
 
+/// Tags of a change's optional fields. Persisted.
+enum class ChangeField : uint8_t {
+  kIndexChanges = 1,  // see index_change.h
+};
+
 /// One change within a frame that outlives the view.
 struct ChangeView {
   Lsn lsn = 0;
@@ -50,6 +57,7 @@ struct ChangeView {
   std::string_view key;                       // a store key, see schema.h
   std::optional<std::string_view> new_image;  // encoded item; none for kRemove
   std::optional<std::string_view> old_image;  // if the table kept old images then
+  IndexChangesView index_changes;             // of the secondary indexes
 };
 
 /// One entry: one or several changes that took effect together.
@@ -113,9 +121,10 @@ class Frame {
  public:
   static constexpr size_t kHeaderBytes = 52;
   static constexpr std::string_view kMagic = "MLF1";
-  /// A frame holds at most one batch: 4 MB of entries, or one command (a transaction's 4 MB of
-  /// items with old images and keys). Recovery refuses larger sizes as damage.
-  static constexpr size_t kPayloadBytesMax = 64u << 20;
+  /// A frame holds at most one batch: 4 MB of entries, or one command. The most that one stages is
+  /// a transaction over a hundred items with 25 indexes: 4 MB of items, 40 MB of old images, 4 MB
+  /// projected 25 times, and some 60 MB of index keys. Recovery refuses larger sizes as damage.
+  static constexpr size_t kPayloadBytesMax = 256u << 20;
 
   /// Takes `bytes` (header and payload) and checks all of it: checksum, counts, the shape of every
   /// entry. kCorruption otherwise.
@@ -181,7 +190,7 @@ class FrameBuilder {
   void add_field(EntryField tag, std::string_view value);  // before the entry's first change
   /// Returns the change's LSN. `new_image` is ignored for kRemove.
   Lsn add_change(ChangeKind kind, std::string_view key, std::string_view new_image,
-                 std::optional<std::string_view> old_image);
+                 std::optional<std::string_view> old_image, IndexChangesView index_changes = {});
   /// An entry without changes is dropped.
   void end_entry();
 

@@ -104,11 +104,31 @@ void Tables::publish_locked(Lsn lsn) {
 
 Status Tables::replay(const FramePtr& frame) {
   for (const EntryView& entry : *frame) {
-    for (const ChangeView& change : entry) insert(change.key, change.lsn, change.new_image);
+    for (const ChangeView& change : entry) {
+      insert(change.key, change.lsn, change.new_image);
+      insert_index_changes(change.index_changes, change.lsn, change.new_image);
+    }
   }
   publish(frame->last_lsn(), frame);
   while (full()) RETURN_IF_ERROR(write_some(true));
   return {};
+}
+
+void Tables::insert_index_changes(IndexChangesView changes, Lsn lsn,
+                                  std::optional<std::string_view> item_image) {
+  for (const IndexChange& change : changes) {
+    switch (change.kind) {
+      case IndexChangeKind::kPut:
+        insert(change.key, lsn, change.image);
+        break;
+      case IndexChangeKind::kPutItem:
+        insert(change.key, lsn, item_image);
+        break;
+      case IndexChangeKind::kRemove:
+        insert(change.key, lsn, std::nullopt);
+        break;
+    }
+  }
 }
 
 bool Tables::publish(Lsn lsn, const FramePtr& frame) {

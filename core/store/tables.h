@@ -59,6 +59,9 @@ class Tables {
   void insert(std::string_view key, Lsn lsn, std::optional<std::string_view> image) {
     active_->insert(key, lsn, image);
   }
+  /// Stages the index changes of a change; `item_image` is its new image, if it has one.
+  void insert_index_changes(IndexChangesView changes, Lsn lsn,
+                            std::optional<std::string_view> item_image);
   /// Publishes everything up to `lsn`; `frame` is the last frame of it (none: nothing new was
   /// logged). True if a memory table became full, so that maintain() has work.
   bool publish(Lsn lsn, const FramePtr& frame);
