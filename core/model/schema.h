@@ -27,6 +27,7 @@ inline constexpr Generation kCatalogGeneration = 1;     // table definitions by 
 inline constexpr Generation kCheckpointGeneration = 2;  // positions of subscriptions by name
 inline constexpr Generation kTokenGeneration = 3;       // idempotency tokens of transactions
 inline constexpr Generation kDropGeneration = 4;        // generations whose space is to come back
+inline constexpr Generation kBackfillGeneration = 5;    // progress of backfills by index
 inline constexpr Generation kFirstUserGeneration = 1024;
 
 struct KeyAttribute {

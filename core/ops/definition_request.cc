@@ -7,14 +7,9 @@ namespace {
 constexpr int64_t kUnitsMax = 1'000'000'000'000;
 
 // Members that change what a table is or does, so that ignoring them would mislead.
-constexpr std::string_view kUnsupported[] = {"GlobalSecondaryIndexes",
-                                             "LocalSecondaryIndexes",
-                                             "VectorIndexes",
-                                             "SSESpecification",
+constexpr std::string_view kUnsupported[] = {"VectorIndexes",
                                              "Tags",
                                              "ResourcePolicy",
-                                             "WarmThroughput",
-                                             "OnDemandThroughput",
                                              "GlobalTableSourceArn",
                                              "GlobalSecondaryIndexUpdates",
                                              "ReplicaUpdates",
@@ -37,15 +32,6 @@ Result<bool> is_empty_list(JsonValue value) {
   return empty;
 }
 
-Status read_throughput(JsonValue value, ThroughputMembers& throughput) {
-  ASSIGN_OR_RETURN(JsonObject object, read_structure(value, "ProvisionedThroughput"));
-  return each_member(object, [&](std::string_view name, JsonValue units) -> Status {
-    if (name == "ReadCapacityUnits") return read_integer(units, "Long", throughput.read_units);
-    if (name == "WriteCapacityUnits") return read_integer(units, "Long", throughput.write_units);
-    return {};
-  });
-}
-
 Status read_stream(JsonValue value, StreamMembers& stream) {
   ASSIGN_OR_RETURN(JsonObject object, read_structure(value, "StreamSpecification"));
   return each_member(object, [&](std::string_view name, JsonValue inner) -> Status {
@@ -62,18 +48,39 @@ void check_units(std::optional<int64_t> units, std::string_view path, Violations
 
 }  // namespace
 
+Status read_throughput(JsonValue value, ThroughputMembers& throughput) {
+  ASSIGN_OR_RETURN(JsonObject object, read_structure(value, "ProvisionedThroughput"));
+  return each_member(object, [&](std::string_view name, JsonValue units) -> Status {
+    if (name == "ReadCapacityUnits") return read_integer(units, "Long", throughput.read_units);
+    if (name == "WriteCapacityUnits") return read_integer(units, "Long", throughput.write_units);
+    return {};
+  });
+}
+
+void check_throughput_constraints(const ThroughputMembers& throughput, const std::string& path,
+                                  Violations& violations) {
+  check_units(throughput.write_units, path + "writeCapacityUnits", violations);
+  check_units(throughput.read_units, path + "readCapacityUnits", violations);
+}
+
+Status check_units_in_bounds(const ThroughputMembers& throughput) {
+  auto bounded = [](int64_t units, std::string_view name) -> Status {
+    if (units <= kUnitsMax) return {};
+    return validation_error("Given value " + std::to_string(units) + " for " + std::string(name) +
+                            " is out of bounds");
+  };
+  RETURN_IF_ERROR(bounded(*throughput.read_units, "ReadCapacityUnits"));
+  return bounded(*throughput.write_units, "WriteCapacityUnits");
+}
+
 Status DefinitionMembers::read(std::string_view name, JsonValue value) {
   if (name == "TableName") return read_string(value, table_name);
   if (name == "BillingMode") return read_string(value, billing_mode);
   if (name == "ProvisionedThroughput") return read_throughput(value, throughput.emplace());
   if (name == "StreamSpecification") return read_stream(value, stream.emplace());
   if (name == "DeletionProtectionEnabled") return read_bool(value, deletion_protection);
-  if (name == "TableClass") {
-    std::optional<std::string_view> table_class;
-    RETURN_IF_ERROR(read_string(value, table_class));
-    if (*table_class != "STANDARD") unsupported.push_back("TableClass");
-    return {};
-  }
+  ASSIGN_OR_RETURN(bool taken, settings.read(name, value));
+  if (taken) return {};
   for (std::string_view member : kUnsupported) {
     if (name != member) continue;
     ASSIGN_OR_RETURN(bool nothing, is_empty_list(value));
@@ -85,16 +92,14 @@ Status DefinitionMembers::read(std::string_view name, JsonValue value) {
 void check_definition_constraints(const DefinitionMembers& members, Violations& violations) {
   violations.one_of(members.billing_mode, "billingMode", "PROVISIONED, PAY_PER_REQUEST");
   if (members.throughput) {
-    check_units(members.throughput->write_units, "provisionedThroughput.writeCapacityUnits",
-                violations);
-    check_units(members.throughput->read_units, "provisionedThroughput.readCapacityUnits",
-                violations);
+    check_throughput_constraints(*members.throughput, "provisionedThroughput.", violations);
   }
   if (members.stream) {
     violations.require(members.stream->enabled.has_value(), "streamSpecification.streamEnabled");
     violations.one_of(members.stream->view_type, "streamSpecification.streamViewType",
                       "NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES, KEYS_ONLY");
   }
+  check_constraints(members.settings, violations);
 }
 
 Status check_throughput_bounds(const DefinitionMembers& members) {
@@ -104,13 +109,7 @@ Status check_throughput_bounds(const DefinitionMembers& members) {
         "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
         "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
   }
-  auto bounded = [](int64_t units, std::string_view name) -> Status {
-    if (units <= kUnitsMax) return {};
-    return validation_error("Given value " + std::to_string(units) + " for " + std::string(name) +
-                            " is out of bounds");
-  };
-  RETURN_IF_ERROR(bounded(*members.throughput->read_units, "ReadCapacityUnits"));
-  return bounded(*members.throughput->write_units, "WriteCapacityUnits");
+  return check_units_in_bounds(*members.throughput);
 }
 
 Status check_supported(const DefinitionMembers& members) {

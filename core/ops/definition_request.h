@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/ops/request_json.h"
+#include "core/ops/settings_request.h"
 #include "core/ops/table_description.h"
 #include "core/ops/violations.h"
 
@@ -27,10 +28,17 @@ struct DefinitionMembers {
   std::optional<ThroughputMembers> throughput;
   std::optional<StreamMembers> stream;
   std::optional<bool> deletion_protection;
+  SettingsMembers settings;
   std::vector<std::string_view> unsupported;  // members that are not ignored silently
 
   Status read(std::string_view name, JsonValue value);
 };
+
+Status read_throughput(JsonValue value, ThroughputMembers& throughput);
+/// `path`: "provisionedThroughput.".
+void check_throughput_constraints(const ThroughputMembers& throughput, const std::string& path,
+                                  Violations& violations);
+Status check_units_in_bounds(const ThroughputMembers& throughput);
 
 void check_definition_constraints(const DefinitionMembers& members, Violations& violations);
 

@@ -1,6 +1,7 @@
 #include "core/ops/definition_command.h"
 #include "core/ops/definition_request.h"
 #include "core/ops/operations.h"
+#include "core/ops/table_change.h"
 #include "core/ops/write_request.h"
 
 namespace millrace {
@@ -8,15 +9,6 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kInvalid = "One or more parameter values were invalid: ";
-
-/// What is to change, without a view into the request.
-struct TableChange {
-  std::optional<std::string> billing_mode;
-  std::optional<int64_t> read_units, write_units;
-  std::optional<bool> stream_enabled;
-  std::optional<StreamViewType> stream_view_type;
-  std::optional<bool> deletion_protection;
-};
 
 Error invalid(std::string_view what) {
   return validation_error(std::string(kInvalid).append(what));
@@ -31,11 +23,26 @@ Status check_stream_members(const std::optional<StreamMembers>& stream) {
   return {};
 }
 
-// Some changes must be the only one in their request.
+// Most changes must be the only one in their request. Of several, the service names the first of
+// these.
 Status check_alone(const DefinitionMembers& members) {
-  if (members.deletion_protection &&
-      (members.billing_mode || members.throughput || members.stream)) {
-    return invalid("DeletionProtection modification must be the only operation in the request");
+  const SettingsMembers& settings = members.settings;
+  const int changes = (settings.encryption ? 1 : 0) + (settings.table_class ? 1 : 0) +
+                      (settings.on_demand.any() ? 1 : 0) + (settings.warm.any() ? 1 : 0) +
+                      (members.deletion_protection ? 1 : 0) + (members.stream ? 1 : 0) +
+                      (members.billing_mode || members.throughput ? 1 : 0);
+  if (changes > 1) {
+    const std::string_view alone = settings.encryption    ? "Server-Side Encryption modification"
+                                   : settings.table_class ? "TableClass modification"
+                                   : members.deletion_protection ? "DeletionProtection modification"
+                                   : settings.warm.any()         ? "WarmThroughput"
+                                                                 : "";
+    if (!alone.empty())
+      return invalid(std::string(alone) + " must be the only operation in the request");
+  }
+  if (settings.on_demand.any() && (members.stream || members.throughput)) {
+    return invalid(
+        "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request");
   }
   if (members.stream && members.throughput)
     return invalid("You cannot modify stream status while updating table IOPS");
@@ -48,9 +55,10 @@ Result<TableChange> change_of(const DefinitionMembers& members) {
   check_definition_constraints(members, violations);
   RETURN_IF_ERROR(violations.status());
   RETURN_IF_ERROR(check_throughput_bounds(members));
+  RETURN_IF_ERROR(check_settings(members.settings));
   RETURN_IF_ERROR(check_supported(members));
   if (!members.billing_mode && !members.throughput && !members.stream &&
-      !members.deletion_protection) {
+      !members.deletion_protection && !members.settings.any()) {
     return validation_error(
         "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
         "GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, "
@@ -63,16 +71,15 @@ Result<TableChange> change_of(const DefinitionMembers& members) {
     return invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
   TableChange change;
   if (members.billing_mode) change.billing_mode = std::string(*members.billing_mode);
-  if (members.throughput) {
-    change.read_units = members.throughput->read_units;
-    change.write_units = members.throughput->write_units;
-  }
+  if (members.throughput)
+    change.units = {*members.throughput->read_units, *members.throughput->write_units};
   if (members.stream) {
     change.stream_enabled = members.stream->enabled;
     if (members.stream->view_type)
       change.stream_view_type = view_type_of(*members.stream->view_type);
   }
   change.deletion_protection = members.deletion_protection;
+  change.settings = members.settings;
   return change;
 }
 
@@ -87,65 +94,21 @@ class UpdateTableCommand final : public DefinitionCommand {
     TablePtr found = catalog_.find(name_);
     if (found == nullptr) return fail(table_not_found(name_));
     Table table = *found;
-    Status status = apply_throughput(commit.time_ms(), table);
-    if (status) status = apply_stream(commit.next_lsn(), commit.time_ms(), table);
+    Status status = apply_change(change_, catalog_, commit.next_lsn(), commit.time_ms(), table);
     if (!status) return fail(status.error());
-    if (change_.deletion_protection) table.deletion_protection = *change_.deletion_protection;
     commit.put(Catalog::key_of(name_), Catalog::encode(table), true, std::nullopt);
-    answer_description(table, "UPDATING");
+    answer_description(as_answered(*found, std::move(table)),
+                       change_.takes_a_while() ? "UPDATING" : "ACTIVE");
   }
 
  private:
-  Status apply_throughput(int64_t now_ms, Table& table) const {
-    if (!change_.billing_mode && !change_.read_units) return {};
-    std::string mode = change_.billing_mode.value_or(table.billing_mode);
-    if (mode == "PAY_PER_REQUEST") {
-      if (change_.read_units) {
-        return invalid(
-            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
-            "PAY_PER_REQUEST");
-      }
-      if (table.billing_mode != mode) table.pay_per_request_ms = now_ms;
-      table.billing_mode = mode;
-      table.read_units = table.write_units = 0;
-      return {};
+  // The service says that units are being changed: it shows those from before.
+  static Table as_answered(const Table& before, Table after) {
+    if (before.billing_mode == after.billing_mode) {
+      after.read_units = before.read_units;
+      after.write_units = before.write_units;
     }
-    if (table.billing_mode == mode && table.read_units == *change_.read_units &&
-        table.write_units == *change_.write_units) {
-      return unchanged(table);
-    }
-    table.billing_mode = mode;
-    table.read_units = *change_.read_units;
-    table.write_units = *change_.write_units;
-    return {};
-  }
-
-  Error unchanged(const Table& table) const {
-    return validation_error(
-        "The provisioned throughput for the table will not change. The requested value equals the "
-        "current value. Current ReadCapacityUnits provisioned for the table: " +
-        std::to_string(table.read_units) +
-        ". Requested ReadCapacityUnits: " + std::to_string(*change_.read_units) +
-        ". Current WriteCapacityUnits provisioned for the table: " +
-        std::to_string(table.write_units) +
-        ". Requested WriteCapacityUnits: " + std::to_string(*change_.write_units) +
-        ". Refer to the Amazon DynamoDB Developer Guide for current limits and how to request "
-        "higher limits.");
-  }
-
-  Status apply_stream(Lsn lsn, int64_t now_ms, Table& table) const {
-    if (!change_.stream_enabled) return {};
-    if (*change_.stream_enabled) {
-      if (table.enabled_stream() != nullptr)
-        return validation_error("Table already has an enabled stream: TableName: " + name_);
-      table.streams.push_back(new_stream(table, *change_.stream_view_type, lsn, now_ms));
-      return {};
-    }
-    if (table.enabled_stream() == nullptr)
-      return validation_error("Table has no stream to disable: TableName: " + name_);
-    table.streams.back().disabled_at = lsn;
-    table.streams.back().disabled_time_ms = now_ms;
-    return {};
+    return after;
   }
 
   const std::string name_;
