@@ -1,4 +1,6 @@
+#include "core/ops/backfill.h"
 #include "core/ops/definition_command.h"
+#include "core/ops/drops.h"
 #include "core/ops/operations.h"
 #include "core/ops/request_json.h"
 #include "core/ops/violations.h"
@@ -7,14 +9,6 @@
 namespace millrace {
 
 namespace {
-
-// What says that a generation's space is to come back: an item of the system table of drops, in the
-// same log entry as the removal of the definition. Persisted.
-std::string drop_key(Generation generation) {
-  std::string key;
-  append_partition_prefix(kDropGeneration, std::to_string(generation), key);
-  return key;
-}
 
 class DeleteTableCommand final : public DefinitionCommand {
  public:
@@ -29,6 +23,12 @@ class DeleteTableCommand final : public DefinitionCommand {
           "Resource cannot be deleted as it is currently protected against deletion. Disable "
           "deletion protection first."));
     }
+    for (const Index& index : found->indexes) {
+      if (index.status == IndexStatus::kActive) continue;
+      return fail(make_error(ErrorCode::kResourceInUse,
+                             "Attempt to change a resource which is still in use: Cannot delete "
+                             "table while indexes are being created, updated, or deleted."));
+    }
     Lsn lsn = commit.remove(Catalog::key_of(name_), std::nullopt);
     Table table = *found;
     // Its streams can be read until their records have gone, and a subscription that is behind will
@@ -39,8 +39,9 @@ class DeleteTableCommand final : public DefinitionCommand {
     }
     commit.put(Catalog::key_of(Catalog::deleted_name(table.generation)), Catalog::encode(table),
                false, std::nullopt);
-    std::string drop = encode_item({{"TableName", Value::string(name_)}});
-    commit.put(drop_key(table.generation), drop, false, std::nullopt);
+    stage_drop(commit, table.generation, name_);
+    for (const Index& index : table.indexes) stage_drop(commit, index.generation, name_);
+    if (table.ttl) stage_index_drop(commit, table.ttl->generation, name_);
     answer_description(*found, "DELETING");
   }
 

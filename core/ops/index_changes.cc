@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "core/model/index_key.h"
+#include "core/ops/ttl.h"
 
 namespace millrace {
 
@@ -12,15 +13,6 @@ namespace {
 bool has_attribute(const std::vector<KeyAttribute>& attributes, std::string_view name) {
   return std::any_of(attributes.begin(), attributes.end(),
                      [&](const KeyAttribute& attribute) { return attribute.name == name; });
-}
-
-bool is_projected(const Table& table, const Index& index, std::string_view name) {
-  if (table.key.partition.name == name || (table.key.sort && table.key.sort->name == name)) {
-    return true;
-  }
-  if (has_attribute(index.key.partition, name) || has_attribute(index.key.sort, name)) return true;
-  return std::find(index.non_key_attributes.begin(), index.non_key_attributes.end(), name) !=
-         index.non_key_attributes.end();
 }
 
 std::optional<std::string> entry_key(const Table& table, const Index& index,
@@ -43,6 +35,16 @@ void append_put(const Table& table, const Index& index, std::string_view key,
 
 }  // namespace
 
+bool is_projected(const Table& table, const Index& index, std::string_view name) {
+  if (index.projection == IndexProjection::kAll) return true;
+  if (table.key.partition.name == name || (table.key.sort && table.key.sort->name == name)) {
+    return true;
+  }
+  if (has_attribute(index.key.partition, name) || has_attribute(index.key.sort, name)) return true;
+  return std::find(index.non_key_attributes.begin(), index.non_key_attributes.end(), name) !=
+         index.non_key_attributes.end();
+}
+
 void append_index_changes(const Table& table, std::optional<ItemView> old_item,
                           std::optional<ItemView> new_item, IndexChanges& changes) {
   for (const Index& index : table.indexes) {
@@ -52,6 +54,7 @@ void append_index_changes(const Table& table, std::optional<ItemView> old_item,
     if (old_key && !same_key) changes.remove(*old_key);
     if (new_key) append_put(table, index, *new_key, old_item, *new_item, same_key, changes);
   }
+  if (table.ttl) append_ttl_changes(table, old_item, new_item, changes);
 }
 
 void append_index_entry(const Table& table, const Index& index, ItemView item,

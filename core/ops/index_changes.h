@@ -27,6 +27,9 @@ void append_index_entry(const Table& table, const Index& index, ItemView item,
 /// The image of `item`'s entry: the attributes that the index projects.
 std::string projected_image(const Table& table, const Index& index, ItemView item);
 
+/// Whether entries of an index have the attribute, if the items have it.
+bool is_projected(const Table& table, const Index& index, std::string_view name);
+
 // DynamoDB's refusals of values for key attributes of indexes: of the wrong type, empty, too long.
 // Where several indexes have the attribute, the first by name is named.
 
