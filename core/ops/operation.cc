@@ -79,6 +79,8 @@ void add_dynamodb_operations(OperationTable& operations) {
       {"CreateTable", true, kSmallBodyBytes, create_table},
       {"UpdateTable", true, kSmallBodyBytes, update_table},
       {"DeleteTable", true, kSmallBodyBytes, delete_table},
+      {"UpdateTimeToLive", true, kSmallBodyBytes, update_time_to_live},
+      {"DescribeTimeToLive", false, kSmallBodyBytes, describe_time_to_live},
       {"DescribeLimits", false, kSmallBodyBytes, describe_limits},
       {"DescribeEndpoints", false, kSmallBodyBytes, describe_endpoints},
   };

@@ -15,6 +15,7 @@ void delete_table(Node& node, const Request& request, Reply reply);
 void describe_endpoints(Node& node, const Request& request, Reply reply);
 void describe_limits(Node& node, const Request& request, Reply reply);
 void describe_table(Node& node, const Request& request, Reply reply);
+void describe_time_to_live(Node& node, const Request& request, Reply reply);
 void get_item(Node& node, const Request& request, Reply reply);
 void list_tables(Node& node, const Request& request, Reply reply);
 void put_item(Node& node, const Request& request, Reply reply);
@@ -25,5 +26,6 @@ void transact_get_items(Node& node, const Request& request, Reply reply);
 void transact_write_items(Node& node, TokenPurge& purge, const Request& request, Reply reply);
 void update_item(Node& node, const Request& request, Reply reply);
 void update_table(Node& node, const Request& request, Reply reply);
+void update_time_to_live(Node& node, const Request& request, Reply reply);
 
 }  // namespace millrace

@@ -1,0 +1,31 @@
+#include "core/ops/json_fields.h"
+#include "core/ops/operations.h"
+#include "core/ops/request_json.h"
+#include "core/ops/violations.h"
+#include "core/ops/write_request.h"
+
+namespace millrace {
+
+void describe_time_to_live(Node& node, const Request& request, Reply reply) {
+  RequestJson json(request.body);
+  std::optional<std::string_view> name;
+  Status status = json.each_member([&](std::string_view member, JsonValue value) -> Status {
+    return member == "TableName" ? read_string(value, name) : Status{};
+  });
+  if (status) status = check_defined_table_name(name);
+  if (!status) return reply.error(status.error());
+  const TablePtr table = node.catalog.resolve(*name);
+  if (table == nullptr) return reply.error(table_not_found(*name));
+  std::string description, body;
+  JsonFields members(description);
+  // The service shows no ENABLING or DISABLING either, though there may be items to be indexed.
+  members.text("TimeToLiveStatus", table->ttl ? "ENABLED" : "DISABLED");
+  if (table->ttl) members.text("AttributeName", table->ttl->attribute);
+  members.end();
+  JsonFields fields(body);
+  fields.raw("TimeToLiveDescription", description);
+  fields.end();
+  reply.ok(body);
+}
+
+}  // namespace millrace

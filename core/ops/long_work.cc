@@ -1,0 +1,147 @@
+#include "core/ops/long_work.h"
+
+#include <utility>
+
+#include "core/base/bytes.h"
+#include "core/ops/expiry.h"
+
+namespace millrace {
+
+namespace {
+
+// "Within seconds" of its time an item goes.
+constexpr int64_t kExpiryIntervalNs = 1'000'000'000;
+
+// While no client writes nobody waits behind a command, so it may do more for its flush.
+constexpr WorkBounds kIdleBounds{512, 1 << 20};
+
+}  // namespace
+
+struct LongWork::Shared {
+  std::mutex mutex;
+  std::function<void()> wake;  // none: the work has ended
+  bool under_way = false;      // commands are with the engine
+  Status failure;              // of such a command
+};
+
+LongWork::LongWork(Node& node, std::function<void()> wake)
+    : node_(node), clock_(node.clock), shared_(std::make_shared<Shared>()) {
+  shared_->wake = std::move(wake);
+}
+
+LongWork::~LongWork() {
+  std::lock_guard lock(shared_->mutex);
+  shared_->wake = nullptr;
+}
+
+bool LongWork::busy() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->under_way;
+}
+
+std::shared_ptr<WorkTicket> LongWork::new_ticket() {
+  return std::make_shared<WorkTicket>([shared = shared_](Status failure) {
+    std::lock_guard lock(shared->mutex);
+    // Of a step that found nothing to do nobody is told: it would be woken for ever.
+    if (!std::exchange(shared->under_way, false)) return;
+    // What failed is tried again after a while. An engine that is full is no failure.
+    if (!failure) {
+      if (failure.error().code != ErrorCode::kThrottling) shared->failure = std::move(failure);
+      return;
+    }
+    if (shared->wake) shared->wake();
+  });
+}
+
+void LongWork::on_commit(const FramePtr& frame) {
+  // A change of definitions is alone in its frame and begins with the catalogue's item.
+  const std::string_view key = (*(*frame->begin()).begin()).key;
+  if (key.size() < 8 || get_big_endian64(key.data()) != kCatalogGeneration) return;
+  definitions_changed_.store(true, std::memory_order_release);
+  std::lock_guard lock(shared_->mutex);
+  if (shared_->wake) shared_->wake();
+}
+
+// What the catalogue says now may be newer than the view that a step takes. That does no harm: all
+// before a definition is published before it is evaluated, and so is in the view.
+void LongWork::refresh() {
+  backfills_ = backfill_targets(node_.catalog);
+  expiring_.clear();
+  for (const TablePtr& table : node_.catalog.tables()) {
+    if (table->ttl) expiring_.push_back(table);
+  }
+  next_expiring_ = expiring_.size();
+}
+
+Status LongWork::step() {
+  {
+    std::lock_guard lock(shared_->mutex);
+    if (shared_->under_way) return {};
+    if (Status failure = std::exchange(shared_->failure, {}); !failure) return failure;
+  }
+  if (definitions_changed_.exchange(false, std::memory_order_acquire)) refresh();
+  // Held until all are submitted, so that they do not end, and wake this, before.
+  const std::shared_ptr<WorkTicket> ticket = new_ticket();
+  ASSIGN_OR_RETURN(Commands commands, next_commands(ticket));
+  if (commands.empty()) return {};
+  {
+    std::lock_guard lock(shared_->mutex);
+    shared_->under_way = true;
+  }
+  for (auto& command : commands) node_.submit(std::move(command));
+  return {};
+}
+
+WorkBounds LongWork::bounds() {
+  const uint64_t commands = node_.engine.statistics().commands;
+  // The last step's own ones, of which there are at most three, pass for one client's.
+  const bool busy = commands - std::exchange(commands_seen_, commands) > 3;
+  return busy ? WorkBounds{} : kIdleBounds;
+}
+
+Result<LongWork::Commands> LongWork::next_commands(const std::shared_ptr<WorkTicket>& ticket) {
+  const int64_t now_ns = node_.clock.monotonic_ns();
+  if (now_ns >= expiry_due_ns_) {
+    expiry_due_ns_ = now_ns + kExpiryIntervalNs;
+    next_expiring_ = 0;
+    last_expired_key_.clear();
+  }
+  const WorkBounds bounds = this->bounds();
+  backfill_first_ = !backfill_first_;
+  Commands commands;
+  for (bool backfill : {backfill_first_, !backfill_first_}) {
+    ASSIGN_OR_RETURN(commands,
+                     backfill ? next_of_backfill(ticket, bounds) : next_of_expiry(ticket, bounds));
+    if (!commands.empty()) break;
+  }
+  return commands;
+}
+
+Result<LongWork::Commands> LongWork::next_of_backfill(const std::shared_ptr<WorkTicket>& ticket,
+                                                      WorkBounds bounds) {
+  if (backfills_.empty()) return Commands();
+  const BackfillTarget& target = backfills_[next_backfill_++ % backfills_.size()];
+  return backfill_commands(target, *node_.engine.view(), node_.catalog, bounds, ticket);
+}
+
+Result<LongWork::Commands> LongWork::next_of_expiry(const std::shared_ptr<WorkTicket>& ticket,
+                                                    WorkBounds bounds) {
+  Commands commands;
+  if (clock_.is_off()) return commands;
+  const int64_t now_second = node_.clock.wall_ms() / 1000;
+  while (commands.empty() && next_expiring_ < expiring_.size()) {
+    const Table& table = *expiring_[next_expiring_];
+    // Moved on first, so that a table that cannot be read does not keep the others from it.
+    const size_t current = next_expiring_++;
+    ASSIGN_OR_RETURN(ExpiryStep step, expiry_step(table, now_second, *node_.engine.view(),
+                                                  node_.catalog, bounds, ticket));
+    if (!step.command) continue;
+    // The same items again are ones that the last command left: they wait for the next second.
+    const bool repeated = std::exchange(last_expired_key_, step.first_key) == step.first_key;
+    if (step.more && !repeated) next_expiring_ = current;
+    commands.push_back(std::move(step.command));
+  }
+  return commands;
+}
+
+}  // namespace millrace
