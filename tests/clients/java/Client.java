@@ -164,11 +164,17 @@ public final class Client {
       page.items().forEach(item -> numbers.add(Integer.parseInt(item.get("number").n())));
       ++pages;
     }
-    equal(IntStream.rangeClosed(11, 50).map(i -> 61 - i).filter(n -> n != 20).boxed().toList(), numbers);
+    List<Integer> expected =
+        IntStream.rangeClosed(11, 50).map(i -> 61 - i).filter(n -> n != 20).boxed().toList();
+    equal(expected, numbers);
     equal(6, pages);
 
     long scanned =
-        client.scanPaginator(request -> request.tableName(table).limit(20)).items().stream().count();
+        client
+            .scanPaginator(request -> request.tableName(table).limit(20))
+            .items()
+            .stream()
+            .count();
     equal(ORDERS + 1L, scanned);
   }
 
