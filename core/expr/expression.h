@@ -116,20 +116,4 @@ class Projection {
 /// order).
 std::string select_paths(ItemView item, const std::vector<Path>& paths);
 
-/// A parsed KeyConditionExpression: one partition and a range of sort keys within it.
-struct KeyCondition {
-  std::string partition_scalar;
-  /// Scalar bounds of the sort key: first included; `end` excluded unless empty (then unbounded).
-  std::string sort_begin;
-  std::string sort_end;
-  bool sort_unbounded = true;  // no upper bound
-  /// The range can match nothing (such as BETWEEN with equal bounds excluded).
-  bool empty = false;
-
-  /// Errors are DynamoDB's: "Query condition missed key schema element: ...", "Query key condition
-  /// not supported", wrong types, BETWEEN with reversed bounds...
-  static Result<KeyCondition> parse(std::string_view text, const KeySchema& schema,
-                                    Bindings& bindings);
-};
-
 }  // namespace millrace

@@ -1,30 +1,15 @@
-#include <optional>
+#include "core/expr/key_condition.h"
+
+#include <algorithm>
 
 #include "core/expr/ast.h"
 #include "core/expr/bind.h"
-#include "core/expr/expression.h"
 #include "core/expr/parser.h"
 
 namespace millrace {
 namespace {
 
 constexpr std::string_view kKind = "KeyConditionExpression";
-
-// One comparison of a key attribute with values.
-struct KeyTerm {
-  enum class Operator : uint8_t {
-    kEqual,
-    kLess,
-    kLessOrEqual,
-    kGreater,
-    kGreaterOrEqual,
-    kBetween,
-    kBeginsWith,
-  };
-  std::string_view name;
-  Operator op;
-  std::vector<const Operand*> values;
-};
 
 Error bad_operator(std::string_view text) {
   return validation_error("Invalid operator used in KeyConditionExpression: " + std::string(text));
@@ -87,12 +72,13 @@ Result<KeyTerm> term_of(const ConditionNode& node) {
   }
   KeyTerm term;
   size_t position = 0;
-  ASSIGN_OR_RETURN(term.name, key_name(operands, position));
+  ASSIGN_OR_RETURN(const std::string_view name, key_name(operands, position));
+  term.name = name;
   term.op = is_call      ? KeyTerm::Operator::kBeginsWith
             : is_compare ? operator_of(node.comparator, position == 1)
                          : KeyTerm::Operator::kBetween;
   for (size_t i = 0; i < operands.size(); ++i) {
-    if (i != position) term.values.push_back(&operands[i]);
+    if (i != position) term.values.push_back(operands[i].value);
   }
   return term;
 }
@@ -122,10 +108,18 @@ Status collect_terms(const ConditionNode& node, std::vector<KeyTerm>& terms) {
   return {};
 }
 
+Error too_long(bool is_partition) {
+  // "of2048" is DynamoDB's own spelling.
+  return validation_error(
+      is_partition ? "One or more parameter values were invalid: Size of hashkey has exceeded the "
+                     "maximum size limit of2048 bytes"
+                   : "One or more parameter values were invalid: Aggregated size of all range keys "
+                     "has exceeded the size limit of 1024 bytes");
+}
+
 // The scalar bytes that a value has as the key attribute.
-Result<std::string> key_scalar(const Operand& operand, const KeyAttribute& attribute,
-                               size_t bytes_max, const char* too_long) {
-  const ValueView value = operand.value_view();
+Result<std::string> key_scalar(std::string_view encoded, const KeyAttribute& attribute) {
+  const ValueView value(encoded);
   if (value.type() != attribute.type) {
     return validation_error(
         "One or more parameter values were invalid: Condition parameter type does not match schema "
@@ -139,63 +133,7 @@ Result<std::string> key_scalar(const Operand& operand, const KeyAttribute& attri
         std::string(attribute.type == ValueType::kString ? "string" : "binary") +
         " value. Key: " + attribute.name);
   }
-  if (scalar.size() > bytes_max) {
-    return validation_error(std::string("One or more parameter values were invalid: ") + too_long);
-  }
   return std::string(scalar);
-}
-
-// The least byte string after `scalar`, so that [scalar, after(scalar)) is that one key.
-std::string after(std::string scalar) {
-  scalar.push_back('\0');
-  return scalar;
-}
-
-Status bound_sort_key(const KeyTerm& term, const KeyAttribute& attribute, KeyCondition& key) {
-  std::vector<std::string> scalars;
-  for (const Operand* operand : term.values) {
-    ASSIGN_OR_RETURN(std::string scalar,
-                     key_scalar(*operand, attribute, kSortKeyBytesMax,
-                                "Aggregated size of all range keys has exceeded the size limit of "
-                                "1024 bytes"));
-    scalars.push_back(std::move(scalar));
-  }
-  switch (term.op) {
-    case KeyTerm::Operator::kEqual:
-      key.sort_begin = scalars[0];
-      key.sort_end = after(scalars[0]);
-      break;
-    case KeyTerm::Operator::kLess:
-      key.sort_end = scalars[0];
-      break;
-    case KeyTerm::Operator::kLessOrEqual:
-      key.sort_end = after(scalars[0]);
-      break;
-    case KeyTerm::Operator::kGreater:
-      key.sort_begin = after(scalars[0]);
-      break;
-    case KeyTerm::Operator::kGreaterOrEqual:
-      key.sort_begin = scalars[0];
-      break;
-    case KeyTerm::Operator::kBetween:
-      key.sort_begin = scalars[0];
-      key.sort_end = after(scalars[1]);
-      break;
-    case KeyTerm::Operator::kBeginsWith:
-      key.sort_begin = scalars[0];
-      key.sort_end = prefix_successor(scalars[0]);
-      break;
-  }
-  key.sort_unbounded = key.sort_end.empty();
-  key.empty = !key.sort_unbounded && key.sort_begin >= key.sort_end;
-  return {};
-}
-
-const KeyTerm* term_on(const std::vector<KeyTerm>& terms, const std::string& name) {
-  for (const KeyTerm& term : terms) {
-    if (term.name == name) return &term;
-  }
-  return nullptr;
 }
 
 Error missed(const std::string& name) {
@@ -204,32 +142,134 @@ Error missed(const std::string& name) {
 
 Error unsupported() { return validation_error("Query key condition not supported"); }
 
+// Takes the terms that the attributes of a key want, one attribute after the other.
+class Assembly {
+ public:
+  Assembly(const std::vector<KeyTerm>& terms, const KeyCondition::AttributeCheck& first_check)
+      : terms_(terms), first_check_(first_check) {}
+
+  Status take_partition(const KeyAttribute& attribute) {
+    if (first_check_) RETURN_IF_ERROR(first_check_(attribute));
+    const KeyTerm* term = term_on(attribute.name);
+    if (term == nullptr) return missed(attribute.name);
+    std::vector<std::string> scalars;
+    RETURN_IF_ERROR(read_scalars(*term, attribute, true, scalars));
+    if (term->op != KeyTerm::Operator::kEqual) return unsupported();
+    key_.partition.push_back(std::move(scalars[0]));
+    return {};
+  }
+
+  Status take_sort(const KeyAttribute& attribute) {
+    if (first_check_) RETURN_IF_ERROR(first_check_(attribute));
+    const KeyTerm* term = term_on(attribute.name);
+    if (term == nullptr) {
+      // What is left can only be on attributes behind this one, or on none of the key.
+      if (taken_ < terms_.size()) return missed(attribute.name);
+      return {};
+    }
+    std::vector<std::string> scalars;
+    RETURN_IF_ERROR(read_scalars(*term, attribute, false, scalars));
+    if (key_.lower || key_.upper || key_.prefix) return unsupported();
+    bound(term->op, std::move(scalars));
+    return {};
+  }
+
+  KeyCondition finish() { return std::move(key_); }
+
+ private:
+  const KeyTerm* term_on(const std::string& name) {
+    for (const KeyTerm& term : terms_) {
+      if (term.name != name) continue;
+      ++taken_;
+      return &term;
+    }
+    return nullptr;
+  }
+
+  Status read_scalars(const KeyTerm& term, const KeyAttribute& attribute, bool is_partition,
+                      std::vector<std::string>& scalars) {
+    if (term.op == KeyTerm::Operator::kNotIndexable) {
+      return validation_error("Attempted conditional constraint is not an indexable operation");
+    }
+    size_t& bytes = is_partition ? partition_bytes_ : sort_bytes_;
+    size_t largest = 0;
+    for (const std::string& value : term.values) {
+      ASSIGN_OR_RETURN(std::string scalar, key_scalar(value, attribute));
+      largest = std::max(largest, scalar.size());
+      scalars.push_back(std::move(scalar));
+    }
+    bytes += largest;
+    if (bytes > (is_partition ? kPartitionKeyBytesMax : kSortKeyBytesMax)) {
+      return too_long(is_partition);
+    }
+    return {};
+  }
+
+  void bound(KeyTerm::Operator op, std::vector<std::string> scalars) {
+    switch (op) {
+      case KeyTerm::Operator::kEqual:
+        key_.sort_equal.push_back(std::move(scalars[0]));
+        break;
+      case KeyTerm::Operator::kLess:
+        key_.upper = {std::move(scalars[0]), false};
+        break;
+      case KeyTerm::Operator::kLessOrEqual:
+        key_.upper = {std::move(scalars[0]), true};
+        break;
+      case KeyTerm::Operator::kGreater:
+        key_.lower = {std::move(scalars[0]), false};
+        break;
+      case KeyTerm::Operator::kGreaterOrEqual:
+        key_.lower = {std::move(scalars[0]), true};
+        break;
+      case KeyTerm::Operator::kBetween:
+        key_.lower = {std::move(scalars[0]), true};
+        key_.upper = {std::move(scalars[1]), true};
+        break;
+      case KeyTerm::Operator::kBeginsWith:
+        key_.prefix = std::move(scalars[0]);
+        break;
+      case KeyTerm::Operator::kNotIndexable:
+        break;  // refused by read_scalars
+    }
+  }
+
+  const std::vector<KeyTerm>& terms_;
+  const KeyCondition::AttributeCheck& first_check_;
+  KeyCondition key_;
+  size_t taken_ = 0;
+  size_t partition_bytes_ = 0;
+  size_t sort_bytes_ = 0;
+};
+
 }  // namespace
 
-Result<KeyCondition> KeyCondition::parse(std::string_view text, const KeySchema& schema,
-                                         Bindings& bindings) {
+Result<std::vector<KeyTerm>> parse_key_terms(std::string_view text, Bindings& bindings) {
   ASSIGN_OR_RETURN(ConditionNode root, Parser(text, kKind).condition());
   RETURN_IF_ERROR(bind_condition(root, kKind, bindings));
   std::vector<KeyTerm> terms;
   RETURN_IF_ERROR(collect_terms(root, terms));
-  if (terms.size() > 2) return validation_error("Conditions can be of length 1 or 2 only");
+  return terms;
+}
 
-  if (!schema.sort && terms.size() > 1) return unsupported();
-  const KeyTerm* partition = term_on(terms, schema.partition.name);
-  if (partition == nullptr) return missed(schema.partition.name);
-  const KeyTerm* sort = schema.sort ? term_on(terms, schema.sort->name) : nullptr;
-  if (sort == nullptr && terms.size() > 1) return missed(schema.sort->name);
-
-  KeyCondition key;
-  for (const Operand* operand : partition->values) {
-    ASSIGN_OR_RETURN(
-        key.partition_scalar,
-        key_scalar(*operand, schema.partition, kPartitionKeyBytesMax,
-                   "Size of hashkey has exceeded the maximum size limit of2048 bytes"));
+Result<KeyCondition> KeyCondition::of(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
+                                      const AttributeCheck& first_check) {
+  const size_t attributes = key.partition.size() + key.sort.size();
+  // The service says so of keys of two attributes at most, as all once were.
+  if (attributes <= 2 && (terms.empty() || terms.size() > 2)) {
+    return validation_error("Conditions can be of length 1 or 2 only");
   }
-  if (partition->op != KeyTerm::Operator::kEqual) return unsupported();
-  if (sort != nullptr) RETURN_IF_ERROR(bound_sort_key(*sort, *schema.sort, key));
-  return key;
+  Assembly assembly(terms, first_check);
+  for (const KeyAttribute& attribute : key.partition) {
+    // Before the terms, but after the first look at the start key.
+    if (terms.size() > attributes) {
+      if (first_check) RETURN_IF_ERROR(first_check(attribute));
+      return unsupported();
+    }
+    RETURN_IF_ERROR(assembly.take_partition(attribute));
+  }
+  for (const KeyAttribute& attribute : key.sort) RETURN_IF_ERROR(assembly.take_sort(attribute));
+  return assembly.finish();
 }
 
 }  // namespace millrace

@@ -164,7 +164,7 @@ class Unprocessed {
 Result<std::string> execute(const View& view, const BatchGet& batch, CapacityDetail capacity) {
   std::string body = "{\"Responses\":{";
   Unprocessed unprocessed;
-  std::map<std::string_view, HalfUnits> units;
+  std::map<std::string_view, ConsumedUnits> units;
   std::string image;
   size_t bytes = 0;
   for (const TableReads& table : *batch.tables) {

@@ -177,7 +177,7 @@ class BatchWriteCommand final : public AnsweredCommand {
   std::string render(const std::vector<ItemOutcome>& outcomes) const {
     std::string body = "{\"UnprocessedItems\":{}";
     if (capacity_ != CapacityDetail::kNone) {
-      std::map<std::string_view, HalfUnits> units;
+      std::map<std::string_view, ConsumedUnits> units;
       for (size_t i = 0; i < writes_.size(); ++i) {
         units[writes_[i].table->name] +=
             write_units(outcomes[i].old_bytes(), outcomes[i].new_bytes(writes_[i]));

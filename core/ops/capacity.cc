@@ -25,6 +25,21 @@ void append_units(HalfUnits units, CapacityKind kind, std::string& out) {
   }
 }
 
+void append_indexes(std::string_view member,
+                    const std::map<std::string, HalfUnits, std::less<>>& indexes, CapacityKind kind,
+                    std::string& out) {
+  if (indexes.empty()) return;
+  out.append(",\"").append(member).append("\":{");
+  for (const auto& [name, units] : indexes) {
+    if (out.back() != '{') out += ',';
+    render_json_string(name, out);
+    out += ":{";
+    append_units(units, kind, out);
+    out += '}';
+  }
+  out += '}';
+}
+
 }  // namespace
 
 CapacityDetail capacity_detail(std::string_view value) {
@@ -49,22 +64,38 @@ HalfUnits transactional_write_units(size_t old_bytes, size_t new_bytes) {
   return {write_units(old_bytes, new_bytes).count * 2};
 }
 
-void render_capacity(std::string_view table_name, HalfUnits units, CapacityDetail detail,
+ConsumedUnits& ConsumedUnits::operator+=(const ConsumedUnits& other) {
+  table += other.table;
+  for (const auto& [name, units] : other.local_indexes) local_indexes[name] += units;
+  for (const auto& [name, units] : other.global_indexes) global_indexes[name] += units;
+  return *this;
+}
+
+HalfUnits ConsumedUnits::total() const {
+  HalfUnits sum = table;
+  for (const auto& [name, units] : local_indexes) sum += units;
+  for (const auto& [name, units] : global_indexes) sum += units;
+  return sum;
+}
+
+void render_capacity(std::string_view table_name, const ConsumedUnits& units, CapacityDetail detail,
                      CapacityKind kind, std::string& out) {
   out += "{\"TableName\":";
   render_json_string(table_name, out);
   out += ',';
-  append_units(units, kind, out);
+  append_units(units.total(), kind, out);
   if (detail == CapacityDetail::kIndexes) {
     out += ",\"Table\":{";
-    append_units(units, kind, out);
+    append_units(units.table, kind, out);
     out += '}';
+    append_indexes("LocalSecondaryIndexes", units.local_indexes, kind, out);
+    append_indexes("GlobalSecondaryIndexes", units.global_indexes, kind, out);
   }
   out += '}';
 }
 
-void render_capacities(const std::map<std::string_view, HalfUnits>& units, CapacityDetail detail,
-                       CapacityKind kind, std::string& out) {
+void render_capacities(const std::map<std::string_view, ConsumedUnits>& units,
+                       CapacityDetail detail, CapacityKind kind, std::string& out) {
   if (out.back() != '{') out += ',';
   out += "\"ConsumedCapacity\":[";
   for (const auto& [table_name, table_units] : units) {

@@ -33,15 +33,27 @@ HalfUnits transactional_read_units(size_t bytes);
 HalfUnits write_units(size_t old_bytes, size_t new_bytes);
 HalfUnits transactional_write_units(size_t old_bytes, size_t new_bytes);
 
+/// What an operation consumed of one table and, by name, of its indexes.
+struct ConsumedUnits {
+  HalfUnits table;
+  std::map<std::string, HalfUnits, std::less<>> local_indexes;
+  std::map<std::string, HalfUnits, std::less<>> global_indexes;
+
+  ConsumedUnits() = default;
+  ConsumedUnits(HalfUnits of_table) : table(of_table) {}  // most operations touch no index
+  ConsumedUnits& operator+=(const ConsumedUnits& other);
+  HalfUnits total() const;
+};
+
 enum class CapacityKind : uint8_t { kPlain, kTransactionalRead, kTransactionalWrite };
 
 /// Appends one ConsumedCapacity: {"TableName":"t","CapacityUnits":1.0,...}. `detail` is not kNone.
-void render_capacity(std::string_view table_name, HalfUnits units, CapacityDetail detail,
+void render_capacity(std::string_view table_name, const ConsumedUnits& units, CapacityDetail detail,
                      CapacityKind kind, std::string& out);
 
 /// Appends the member `"ConsumedCapacity":[...]` to an object, with one element a table. `detail`
 /// is not kNone.
-void render_capacities(const std::map<std::string_view, HalfUnits>& units, CapacityDetail detail,
-                       CapacityKind kind, std::string& out);
+void render_capacities(const std::map<std::string_view, ConsumedUnits>& units,
+                       CapacityDetail detail, CapacityKind kind, std::string& out);
 
 }  // namespace millrace

@@ -1,7 +1,10 @@
 #include "core/ops/page.h"
 
+#include <algorithm>
+
 #include "core/model/item_json.h"
 #include "core/ops/capacity.h"
+#include "core/ops/index_changes.h"
 
 namespace millrace {
 
@@ -10,52 +13,105 @@ namespace {
 constexpr std::string_view kSelectSet =
     "SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES";
 
-void render_key(const Table& table, ItemView item, std::string& out) {
+// The key attributes of an item or entry: the table's and the index's.
+void render_key(const PageRequest& page, ItemView item, std::string& out) {
   ItemTree key;
   auto take = [&](const KeyAttribute& attribute) {
     if (auto value = item.get(attribute.name)) key.emplace(attribute.name, Value::decode(*value));
   };
-  take(table.key.partition);
-  if (table.key.sort) take(*table.key.sort);
+  take(page.table->key.partition);
+  if (page.table->key.sort) take(*page.table->key.sort);
+  if (page.index != nullptr) {
+    for (const KeyAttribute& attribute : page.index->key.partition) take(attribute);
+    for (const KeyAttribute& attribute : page.index->key.sort) take(attribute);
+  }
   std::string encoded = encode_item(key);
   render_item(ItemView(encoded), out);
 }
 
-Result<std::string> read_page(const View& view, const PageRequest& page) {
-  std::string items;
-  std::string last_key;
-  size_t count = 0, scanned = 0, bytes = 0;
-  auto range = view.range(page.begin, page.end, page.reverse);
-  for (; range->valid(); range->next()) {
-    ItemView item(range->image());
-    ++scanned;
-    bytes += charged_size(item);
-    if (!page.filter || page.filter->evaluate(item)) {
-      ++count;
-      if (!page.count_only) {
-        if (!items.empty()) items += ',';
-        render_projected(item, page.projection, items);
+// What one page found.
+class PageReader {
+ public:
+  PageReader(const View& view, const PageRequest& page) : view_(view), page_(page) {}
+
+  Status read() {
+    auto range = view_.range(page_.begin, page_.end, page_.reverse);
+    for (; range->valid(); range->next()) {
+      ItemView entry(range->image());
+      ItemView item = entry;
+      ++scanned_;
+      read_bytes_ += charged_size(entry);
+      if (page_.fetch) {
+        ASSIGN_OR_RETURN(item, fetch(entry));
+      }
+      take(item);
+      if ((page_.limit && scanned_ == static_cast<size_t>(*page_.limit)) ||
+          read_bytes_ + fetched_bytes_ >= kPageBytesMax) {
+        render_key(page_, entry, last_key_);
+        break;
       }
     }
-    if ((page.limit && scanned == static_cast<size_t>(*page.limit)) || bytes >= kPageBytesMax) {
-      render_key(*page.table, item, last_key);
-      break;
+    return range->status();
+  }
+
+  std::string body() const {
+    std::string body = "{";
+    if (!page_.count_only) body.append("\"Items\":[").append(items_).append("],");
+    body.append("\"Count\":").append(std::to_string(count_));
+    body.append(",\"ScannedCount\":").append(std::to_string(scanned_));
+    if (!last_key_.empty()) body.append(",\"LastEvaluatedKey\":").append(last_key_);
+    CapacityDetail capacity = capacity_detail(page_.return_consumed_capacity);
+    if (capacity != CapacityDetail::kNone) {
+      body += ",\"ConsumedCapacity\":";
+      render_capacity(page_.table->name, units(), capacity, CapacityKind::kPlain, body);
     }
+    return body + "}";
   }
-  RETURN_IF_ERROR(range->status());
-  std::string body = "{";
-  if (!page.count_only) body.append("\"Items\":[").append(items).append("],");
-  body.append("\"Count\":").append(std::to_string(count));
-  body.append(",\"ScannedCount\":").append(std::to_string(scanned));
-  if (!last_key.empty()) body.append(",\"LastEvaluatedKey\":").append(last_key);
-  CapacityDetail capacity = capacity_detail(page.return_consumed_capacity);
-  if (capacity != CapacityDetail::kNone) {
-    body += ",\"ConsumedCapacity\":";
-    render_capacity(page.table->name, read_units(bytes, page.consistent), capacity,
-                    CapacityKind::kPlain, body);
+
+ private:
+  // The entry's item. View and index are of one moment, so it is there.
+  Result<ItemView> fetch(ItemView entry) {
+    ASSIGN_OR_RETURN(const std::string key, store_key(page_.table->key, page_.table->generation,
+                                                      entry.attributes(), false));
+    ASSIGN_OR_RETURN(const bool found, view_.get(key, fetched_));
+    if (!found)
+      return make_error(ErrorCode::kCorruption, "an entry of an index is of an item not there");
+    fetched_bytes_ += charged_size(ItemView(fetched_));
+    return ItemView(fetched_);
   }
-  return body + "}";
-}
+
+  void take(ItemView item) {
+    if (page_.filter && !page_.filter->evaluate(item)) return;
+    ++count_;
+    if (page_.count_only) return;
+    if (!items_.empty()) items_ += ',';
+    render_projected(item, page_.projection, items_);
+  }
+
+  ConsumedUnits units() const {
+    ConsumedUnits units;
+    const HalfUnits read = read_units(read_bytes_, page_.consistent);
+    if (page_.index == nullptr) {
+      units.table = read;
+      return units;
+    }
+    auto& indexes =
+        page_.index->kind == IndexKind::kLocal ? units.local_indexes : units.global_indexes;
+    indexes[page_.index->name] = read;
+    if (fetched_bytes_ > 0) units.table = read_units(fetched_bytes_, page_.consistent);
+    return units;
+  }
+
+  const View& view_;
+  const PageRequest& page_;
+  std::string items_;
+  std::string last_key_;
+  std::string fetched_;
+  size_t count_ = 0;
+  size_t scanned_ = 0;
+  size_t read_bytes_ = 0;     // of the table's items or the index's entries
+  size_t fetched_bytes_ = 0;  // of items that entries were looked up for
+};
 
 }  // namespace
 
@@ -79,6 +135,7 @@ void check_page_constraints(const PageMembers& members, Violations& violations) 
   violations.one_of(members.read.return_consumed_capacity, "returnConsumedCapacity",
                     kReturnConsumedCapacitySet);
   violations.one_of(members.select, "select", kSelectSet);
+  check_index_name(members.index_name, "indexName", violations);
 }
 
 Status check_start_key_value(const PageMembers& members) {
@@ -114,17 +171,78 @@ Status check_select(const PageMembers& members, std::string_view operation) {
   return {};
 }
 
-Result<std::string> start_store_key(const PageMembers& members, const Table& table) {
-  Result<std::string> key =
-      store_key(table.key, table.generation, MapView(*members.start_key), true);
-  if (!key) return validation_error("The provided starting key is invalid: " + key.error().message);
-  return key;
+Result<const Index*> queried_index(const PageMembers& members, const Table& table) {
+  if (!members.index_name) return nullptr;
+  const std::string name(*members.index_name);
+  const Index* index = table.find_index(name);
+  if (index == nullptr)
+    return validation_error("The table does not have the specified index: " + name);
+  if (index->kind == IndexKind::kGlobal && members.read.consistent_read.value_or(false))
+    return validation_error("Consistent reads are not supported on global secondary indexes");
+  if (index->status == IndexStatus::kCreating)
+    return validation_error("Cannot read from backfilling global secondary index: " + name);
+  return index;
+}
+
+Status check_select_on_index(const PageMembers& members, const Index* index) {
+  if (index == nullptr || index->kind == IndexKind::kLocal || members.select != "ALL_ATTRIBUTES" ||
+      index->projection == IndexProjection::kAll) {
+    return {};
+  }
+  return validation_error(
+      "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for "
+      "global secondary index " +
+      index->name + " because its projection type is not ALL");
+}
+
+Status set_fetch(const PageMembers& members, PageRequest& page) {
+  if (page.index == nullptr || page.count_only) return {};
+  const Index& index = *page.index;
+  std::string missing;
+  if (page.projection) {
+    for (const Path& path : page.projection->paths()) {
+      if (is_projected(*page.table, index, path[0].name)) continue;
+      missing.append(missing.empty() ? "" : ", ").append(path[0].name);
+    }
+  }
+  if (!missing.empty() && index.kind == IndexKind::kGlobal) {
+    return validation_error("One or more parameter values were invalid: Global secondary index " +
+                            index.name + " does not project [" + missing + "]");
+  }
+  page.fetch = !missing.empty() ||
+               (members.select == "ALL_ATTRIBUTES" && index.projection != IndexProjection::kAll);
+  return {};
+}
+
+Status check_scalar_keys(const Table& table, const std::vector<Path>& paths) {
+  auto leads_into = [&](const KeyAttribute& attribute) {
+    return std::any_of(paths.begin(), paths.end(), [&](const Path& path) {
+      return path.size() > 1 && path[0].name == attribute.name;
+    });
+  };
+  auto refusal = [](std::string_view kind, const KeyAttribute& attribute) {
+    return validation_error(
+        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not "
+        "allowed: " +
+        std::string(kind) + ": " + attribute.name);
+  };
+  if (leads_into(table.key.partition)) return refusal("Key", table.key.partition);
+  if (table.key.sort && leads_into(*table.key.sort)) return refusal("Key", *table.key.sort);
+  for (const Index& index : table.indexes) {
+    for (const auto* attributes : {&index.key.partition, &index.key.sort}) {
+      for (const KeyAttribute& attribute : *attributes) {
+        if (leads_into(attribute)) return refusal("IndexKey", attribute);
+      }
+    }
+  }
+  return {};
 }
 
 void send_page(Node& node, const PageRequest& page, Reply reply) {
-  Result<std::string> body = read_page(*node.engine.view(), page);
-  if (!body) return reply.error(body.error());
-  reply.ok(*body);
+  const ViewPtr view = node.engine.view();
+  PageReader reader(*view, page);
+  if (Status status = reader.read(); !status) return reply.error(status.error());
+  reply.ok(reader.body());
 }
 
 }  // namespace millrace

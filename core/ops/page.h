@@ -28,6 +28,9 @@ struct PageMembers {
 /// What is left of a page request once its expressions are parsed.
 struct PageRequest {
   TablePtr table;
+  const Index* index = nullptr;  // of `table`; none: the table itself is read
+  /// The index holds less than is asked for: entries are looked up in the table.
+  bool fetch = false;
   std::optional<Condition> filter;
   std::optional<Projection> projection;
   bool count_only = false;
@@ -35,7 +38,7 @@ struct PageRequest {
   std::optional<int64_t> limit;
   bool consistent = false;
   std::string_view return_consumed_capacity;
-  std::string begin, end;  // range of store keys
+  std::string begin, end;  // range of store keys, the index's if there is one
 };
 
 /// The largest page: 1 MB of items as DynamoDB counts them, the last one whole.
@@ -51,8 +54,19 @@ Status check_start_key_value(const PageMembers& members);
 /// or "Scanning".
 Status check_select(const PageMembers& members, std::string_view operation);
 
-/// The store key of the ExclusiveStartKey.
-Result<std::string> start_store_key(const PageMembers& members, const Table& table);
+/// The index that is to be read, none for the table. Errors: there is no such index, it is not
+/// filled yet, or the read is to be consistent and the index global.
+Result<const Index*> queried_index(const PageMembers& members, const Table& table);
+
+/// The rule that Select says of a global index that does not hold whole items.
+Status check_select_on_index(const PageMembers& members, const Index* index);
+
+/// Sets how the page gets what the index does not project: of a global index never, which is an
+/// error. The page's table, index and projection are set.
+Status set_fetch(const PageMembers& members, PageRequest& page);
+
+/// The rule that no path leads into a key attribute of the table or an index.
+Status check_scalar_keys(const Table& table, const std::vector<Path>& paths);
 
 /// Reads one page and answers it.
 void send_page(Node& node, const PageRequest& page, Reply reply);

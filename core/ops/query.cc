@@ -1,3 +1,7 @@
+#include <algorithm>
+
+#include "core/ops/index_changes.h"
+#include "core/ops/key_range.h"
 #include "core/ops/operations.h"
 #include "core/ops/page.h"
 #include "core/ops/write_request.h"
@@ -50,40 +54,70 @@ Status check_parameters(const QueryMembers& members) {
   return check_select(page, "Querying");
 }
 
-// The filter sees items after the key has chosen them, so it may not name the key.
-Status check_filter(const Condition& filter, const KeySchema& key) {
-  for (const std::string& name : filter.attribute_names()) {
-    if (name != key.partition.name && !(key.sort && name == key.sort->name)) continue;
-    return validation_error(
-        "Filter Expression can only contain non-primary key attributes: Primary key attribute: " +
-        name);
+// The filter sees items after the key has chosen them, so it may not name the key. What an index
+// does not hold it cannot see.
+Status check_filter(const Condition& filter, const IndexKeySchema& key, const PageRequest& page) {
+  const std::vector<std::string> names = filter.attribute_names();
+  for (const auto* attributes : {&key.partition, &key.sort}) {
+    for (const KeyAttribute& attribute : *attributes) {
+      if (std::find(names.begin(), names.end(), attribute.name) == names.end()) continue;
+      return validation_error(
+          "Filter Expression can only contain non-primary key attributes: Primary key attribute: " +
+          attribute.name);
+    }
   }
-  return {};
+  if (page.index == nullptr) return {};
+  std::string missing;
+  for (const std::string& name : names) {
+    if (is_projected(*page.table, *page.index, name)) continue;
+    missing.append(missing.empty() ? "" : ", ").append(name);
+  }
+  if (missing.empty()) return {};
+  return validation_error("One or more parameter values were invalid: Secondary index " +
+                          page.index->name + " does not project one or more filter attributes: [" +
+                          missing + "]");
 }
 
-// Sets the range of store keys that the key condition and the start key leave.
-Status set_range(const KeyCondition& condition, const PageMembers& members, PageRequest& page) {
-  std::string prefix;
-  append_partition_prefix(page.table->generation, condition.partition_scalar, prefix);
-  page.begin = prefix + condition.sort_begin;
-  bool unbounded = condition.sort_unbounded || condition.sort_end.empty();
-  page.end = unbounded ? prefix_successor(prefix) : prefix + condition.sort_end;
-  if (condition.empty) page.end = page.begin;
-  if (!members.start_key) return {};
-  ASSIGN_OR_RETURN(std::string start, start_store_key(members, *page.table));
-  if (start.substr(0, prefix.size()) != prefix) {
-    return validation_error(
-        "The provided starting key is outside query boundaries based on provided conditions");
+// Sets the range of store keys that the key condition and the start key leave. The two are held
+// against the key side by side, one key attribute after the other.
+Status set_range(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
+                 const PageMembers& members, PageRequest& page) {
+  KeyCondition::AttributeCheck check_start;
+  MapView start_key;
+  if (members.start_key) {
+    start_key = MapView(*members.start_key);
+    RETURN_IF_ERROR(check_start_key_size(start_key, *page.table, page.index,
+                                         "The provided starting key is invalid"));
+    check_start = [&](const KeyAttribute& attribute) {
+      return check_start_key_attribute(start_key, attribute);
+    };
   }
-  if (!condition.empty && (start < page.begin || start >= page.end))
-    return validation_error("The provided starting key does not match the range key predicate");
+  ASSIGN_OR_RETURN(const KeyCondition condition, KeyCondition::of(terms, key, check_start));
+  const KeyRange range = key_range(condition, *page.table, page.index);
+  page.begin = range.first_key();
+  page.end = range.end_key();
+  if (!members.start_key) return {};
+  ASSIGN_OR_RETURN(const std::string start, start_store_key(start_key, *page.table, page.index));
+  RETURN_IF_ERROR(check_start_in_range(start, range, condition.restricts_sort()));
   if (page.reverse) {
     page.end = start;
   } else {
     page.begin = start + '\0';
   }
-  if (condition.empty) page.end = page.begin;
   return {};
+}
+
+// Everything that needs the table.
+Status bind_to_table(const std::vector<KeyTerm>& terms, const PageMembers& members,
+                     PageRequest& page) {
+  ASSIGN_OR_RETURN(page.index, queried_index(members, *page.table));
+  const IndexKeySchema key = queried_key(*page.table, page.index);
+  RETURN_IF_ERROR(set_range(terms, key, members, page));
+  if (page.projection) RETURN_IF_ERROR(check_scalar_keys(*page.table, page.projection->paths()));
+  if (page.filter) RETURN_IF_ERROR(check_filter(*page.filter, key, page));
+  RETURN_IF_ERROR(check_select_on_index(members, page.index));
+  if (page.filter) RETURN_IF_ERROR(check_scalar_keys(*page.table, page.filter->paths()));
+  return set_fetch(members, page);
 }
 
 Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
@@ -100,22 +134,17 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
     ASSIGN_OR_RETURN(page.projection,
                      Projection::parse(*page_members.read.projection_expression, bindings));
   }
+  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms,
+                   parse_key_terms(*members.key_condition_expression, bindings));
+  RETURN_IF_ERROR(bindings.check_all_used());
   page.table = node.catalog.resolve(*page_members.read.table_name);
   if (page.table == nullptr) return requested_resource_not_found();
-  if (page_members.index_name) {
-    return validation_error("The table does not have the specified index: " +
-                            std::string(*page_members.index_name));
-  }
-  ASSIGN_OR_RETURN(KeyCondition condition, KeyCondition::parse(*members.key_condition_expression,
-                                                               page.table->key, bindings));
-  RETURN_IF_ERROR(bindings.check_all_used());
-  if (page.filter) RETURN_IF_ERROR(check_filter(*page.filter, page.table->key));
   page.count_only = page_members.select == "COUNT";
   page.reverse = !members.scan_index_forward.value_or(true);
   page.limit = page_members.limit;
   page.consistent = page_members.read.consistent_read.value_or(false);
   page.return_consumed_capacity = page_members.read.return_consumed_capacity.value_or("");
-  RETURN_IF_ERROR(set_range(condition, page_members, page));
+  RETURN_IF_ERROR(bind_to_table(terms, page_members, page));
   return page;
 }
 

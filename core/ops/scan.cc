@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "core/base/bytes.h"
+#include "core/ops/key_range.h"
 #include "core/ops/operations.h"
 #include "core/ops/page.h"
 #include "core/ops/write_request.h"
@@ -83,10 +84,11 @@ uint64_t first_hash(int64_t segment, int64_t total) {
   return width * static_cast<uint64_t>(segment);
 }
 
-// Sets the range of store keys of the segment after the start key.
-Status set_range(const ScanMembers& members, PageRequest& page) {
+// Sets the range of store keys of the segment after the start key, if there is one.
+Status set_range(const ScanMembers& members, const std::string& start, PageRequest& page) {
   std::string prefix;
-  append_generation_prefix(page.table->generation, prefix);
+  append_generation_prefix(page.index != nullptr ? page.index->generation : page.table->generation,
+                           prefix);
   page.begin = prefix;
   page.end = prefix_successor(prefix);
   if (members.total_segments) {
@@ -97,8 +99,7 @@ Status set_range(const ScanMembers& members, PageRequest& page) {
       put_big_endian64(page.end, first_hash(segment + 1, total));
     }
   }
-  if (!members.page.start_key) return {};
-  ASSIGN_OR_RETURN(std::string start, start_store_key(members.page, *page.table));
+  if (start.empty()) return {};
   if (start < page.begin || start >= page.end) {
     return validation_error(
         "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
@@ -107,6 +108,42 @@ Status set_range(const ScanMembers& members, PageRequest& page) {
   }
   page.begin = start + '\0';
   return {};
+}
+
+// What of a start key is looked at before Select.
+Status check_start_key(MapView start_key, const PageRequest& page) {
+  if (page.index == nullptr) {
+    return check_start_key_size(start_key, *page.table, nullptr,
+                                "The provided starting key is invalid: The provided key element "
+                                "does not match the schema");
+  }
+  RETURN_IF_ERROR(check_start_key_size(start_key, *page.table, page.index,
+                                       "The provided starting key is invalid"));
+  for (const auto* attributes : {&page.index->key.partition, &page.index->key.sort}) {
+    for (const KeyAttribute& attribute : *attributes)
+      RETURN_IF_ERROR(check_start_key_attribute(start_key, attribute));
+  }
+  return {};
+}
+
+// Everything that needs the table.
+Status bind_to_table(const ScanMembers& members, PageRequest& page) {
+  const PageMembers& page_members = members.page;
+  ASSIGN_OR_RETURN(page.index, queried_index(page_members, *page.table));
+  MapView start_key;
+  if (page_members.start_key) {
+    start_key = MapView(*page_members.start_key);
+    RETURN_IF_ERROR(check_start_key(start_key, page));
+  }
+  RETURN_IF_ERROR(check_select_on_index(page_members, page.index));
+  std::string start;
+  if (page_members.start_key) {
+    ASSIGN_OR_RETURN(start, start_store_key(start_key, *page.table, page.index));
+  }
+  RETURN_IF_ERROR(set_range(members, start, page));
+  if (page.projection) RETURN_IF_ERROR(check_scalar_keys(*page.table, page.projection->paths()));
+  if (page.filter) RETURN_IF_ERROR(check_scalar_keys(*page.table, page.filter->paths()));
+  return set_fetch(page_members, page);
 }
 
 Result<PageRequest> prepare(const Node& node, ScanMembers& members) {
@@ -126,15 +163,11 @@ Result<PageRequest> prepare(const Node& node, ScanMembers& members) {
   RETURN_IF_ERROR(bindings.check_all_used());
   page.table = node.catalog.resolve(*page_members.read.table_name);
   if (page.table == nullptr) return requested_resource_not_found();
-  if (page_members.index_name) {
-    return validation_error("The table does not have the specified index: " +
-                            std::string(*page_members.index_name));
-  }
   page.count_only = page_members.select == "COUNT";
   page.limit = page_members.limit;
   page.consistent = page_members.read.consistent_read.value_or(false);
   page.return_consumed_capacity = page_members.read.return_consumed_capacity.value_or("");
-  RETURN_IF_ERROR(set_range(members, page));
+  RETURN_IF_ERROR(bind_to_table(members, page));
   return page;
 }
 

@@ -116,7 +116,7 @@ Status prepare(const Catalog& catalog, TransactGet& transaction) {
 Result<std::string> execute(const View& view, const TransactGet& transaction,
                             CapacityDetail capacity) {
   std::string body = "{\"Responses\":[";
-  std::map<std::string_view, HalfUnits> units;
+  std::map<std::string_view, ConsumedUnits> units;
   std::string image;
   size_t bytes = 0;
   for (const Get& get : transaction.gets) {

@@ -211,7 +211,7 @@ class TransactWriteCommand final : public AnsweredCommand {
                         "requests are identical");
     }
     if (capacity_ != CapacityDetail::kNone) {
-      std::map<std::string_view, HalfUnits> units(record.read_units.begin(),
+      std::map<std::string_view, ConsumedUnits> units(record.read_units.begin(),
                                                   record.read_units.end());
       std::string body = "{";
       render_capacities(units, capacity_, CapacityKind::kTransactionalRead, body);
@@ -259,7 +259,7 @@ class TransactWriteCommand final : public AnsweredCommand {
   }
 
   std::string render(const std::vector<ItemOutcome>& outcomes) const {
-    std::map<std::string_view, HalfUnits> units;
+    std::map<std::string_view, ConsumedUnits> units;
     for (size_t i = 0; i < actions_.size(); ++i) {
       units[actions_[i].write.table->name] += transactional_write_units(
           outcomes[i].old_bytes(), outcomes[i].new_bytes(actions_[i].write));

@@ -94,6 +94,15 @@ void check_table_name(std::optional<std::string_view> name, std::string_view pat
   check_longest(*name, path, violations);
 }
 
+void check_index_name(std::optional<std::string_view> name, std::string_view path,
+                      Violations& violations) {
+  if (!name) return;
+  if (!is_name(*name)) violations.add(name, path, kNamePattern);
+  if (name->size() < 3)
+    violations.add(name, path, "Member must have length greater than or equal to 3");
+  check_longest(*name, path, violations);
+}
+
 Status check_defined_table_name(std::optional<std::string_view> name) {
   if (!name) {
     return validation_error(

@@ -44,6 +44,10 @@ inline constexpr std::string_view kReturnOnFailureSet = "ALL_OLD, NONE";
 void check_table_name(std::optional<std::string_view> name, std::string_view path,
                       Violations& violations);
 
+/// The name of an index, if there is one: 3 to 255 characters.
+void check_index_name(std::optional<std::string_view> name, std::string_view path,
+                      Violations& violations);
+
 /// Table names in requests that define tables: present, and 3 to 255 characters or an ARN.
 Status check_defined_table_name(std::optional<std::string_view> name);
 

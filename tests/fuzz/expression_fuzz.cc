@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "core/expr/expression.h"
+#include "core/expr/key_condition.h"
 #include "core/model/item_json.h"
 #include "fuzz_target.h"
 
@@ -70,6 +71,7 @@ std::vector<std::string> fuzz_seeds() {
       "size(l) >= :n and contains(ss, :s) and begins_with(a, :s) and attribute_type(n, :N)",
       "pk = :s AND n BETWEEN :n AND :n",
       "pk = :s AND begins_with(n, :s)",
+      "b < :b AND n = :n AND pk = :s",
       "SET a = :s, m.d.x = if_not_exists(m.q, :n) + :n, l[1].k = list_append(l, :l) REMOVE l[0], b "
       "ADD n :n, ss :ss",
       "DELETE ss :ss SET #n = (n - :n)",
@@ -89,11 +91,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } else {
     check_error(condition.error());
   }
-  KeySchema schema;
-  schema.partition.name = "pk";
-  schema.sort.emplace().name = "n";
-  schema.sort->type = ValueType::kNumber;
-  if (auto key = KeyCondition::parse(text, schema, all); !key) check_error(key.error());
+  const IndexKeySchema key{{{"pk", ValueType::kString}},
+                           {{"n", ValueType::kNumber}, {"b", ValueType::kBinary}}};
+  if (auto terms = parse_key_terms(text, all)) {
+    if (auto condition = KeyCondition::of(*terms, key); !condition) check_error(condition.error());
+  } else {
+    check_error(terms.error());
+  }
   run_update(text);
   if (auto projection = Projection::parse(text, all)) {
     check_item(projection->apply(ItemView(item())));

@@ -1,3 +1,5 @@
+#include "core/expr/key_condition.h"
+
 #include "tests/core/expr/requests.h"
 
 namespace millrace {
@@ -5,89 +7,167 @@ namespace {
 
 using testing::parse_bindings;
 
-KeySchema schema_of(std::optional<ValueType> sort) {
-  KeySchema schema;
-  schema.partition.name = "pk";
-  if (sort) {
-    schema.sort.emplace().name = "sk";
-    schema.sort->type = *sort;
-  }
-  return schema;
+IndexKeySchema key_of(std::optional<ValueType> sort) {
+  IndexKeySchema key{{{"pk", ValueType::kString}}, {}};
+  if (sort) key.sort.push_back({"sk", *sort});
+  return key;
 }
 
-Result<KeyCondition> parse(std::string_view text, const KeySchema& schema) {
+// Two partition and three sort attributes.
+const IndexKeySchema kWide{
+    {{"p1", ValueType::kString}, {"p2", ValueType::kNumber}},
+    {{"s1", ValueType::kString}, {"s2", ValueType::kNumber}, {"s3", ValueType::kString}}};
+
+Result<KeyCondition> parse(std::string_view text, const IndexKeySchema& key,
+                           const KeyCondition::AttributeCheck& first_check = {}) {
   static const std::string long_text(2049, 'x');
+  static const std::string half_text(600, 'y');
   Bindings bindings;
   EXPECT_TRUE(
       parse_bindings(
           R"({"#pk":"pk"})",
           R"({":p":{"S":"part"},":a":{"S":"abc"},":z":{"S":"xyz"},":n":{"N":"5"},":n9":{"N":"9"},)"
-          R"(":empty":{"S":""},":ff":{"B":"//8="},":t":{"BOOL":true},":long":{"S":")" +
-              long_text + "\"}}",
+          R"(":empty":{"S":""},":ff":{"B":"//8="},":t":{"BOOL":true},":half":{"S":")" +
+              half_text + R"("},":long":{"S":")" + long_text + "\"}}",
           bindings)
           .has_value());
-  return KeyCondition::parse(text, schema, bindings);
+  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms, parse_key_terms(text, bindings));
+  return KeyCondition::of(terms, key, first_check);
 }
 
+std::string ordered(int n) {
+  std::string out;
+  Number::parse(std::to_string(n)).value().append_ordered(out);
+  return out;
+}
+
+std::string error_of(std::string_view text, const IndexKeySchema& key) {
+  Result<KeyCondition> condition = parse(text, key);
+  return condition ? "parsed" : condition.error().message;
+}
 std::string error_of(std::string_view text, std::optional<ValueType> sort = ValueType::kString) {
-  Result<KeyCondition> key = parse(text, schema_of(sort));
-  return key ? "parsed" : key.error().message;
+  return error_of(text, key_of(sort));
 }
 
-// "begin|end", or "begin|*" without an upper bound.
-std::string range(std::string_view text, std::optional<ValueType> sort = ValueType::kString) {
-  Result<KeyCondition> key = parse(text, schema_of(sort));
-  if (!key) return key.error().message;
-  EXPECT_EQ(key->partition_scalar, "part");
-  EXPECT_FALSE(key->empty);
-  EXPECT_EQ(key->sort_unbounded, key->sort_end.empty());
-  return key->sort_begin + "|" + (key->sort_unbounded ? "*" : key->sort_end);
+// "part/ =abc" with "=" for each sort attribute that must be equal, then the range of the next:
+// "[abc", "(abc", "abc]", "abc)", "abc*".
+std::string shown(const Result<KeyCondition>& condition) {
+  if (!condition) return condition.error().message;
+  std::string text;
+  auto add = [&](std::string_view scalar) {
+    static const std::string five = ordered(5), nine = ordered(9);
+    text += scalar == five ? "5" : scalar == nine ? "9" : std::string(scalar);
+  };
+  for (const std::string& scalar : condition->partition) {
+    add(scalar);
+    text += '/';
+  }
+  for (const std::string& scalar : condition->sort_equal) {
+    text += " =";
+    add(scalar);
+  }
+  if (condition->lower) {
+    text += condition->lower->included ? " [" : " (";
+    add(condition->lower->scalar);
+  }
+  if (condition->upper) {
+    text += ' ';
+    add(condition->upper->scalar);
+    text += condition->upper->included ? "]" : ")";
+  }
+  if (condition->prefix) {
+    text += ' ';
+    add(*condition->prefix);
+    text += '*';
+  }
+  EXPECT_EQ(condition->restricts_sort(), text.back() != '/') << text;
+  return text;
 }
+std::string range(std::string_view text, std::optional<ValueType> sort = ValueType::kString) {
+  return shown(parse(text, key_of(sort)));
+}
+std::string wide(std::string_view text) { return shown(parse(text, kWide)); }
 
 TEST(KeyCondition, IsARangeOfOnePartition) {
-  const std::string nul(1, '\0');
-  EXPECT_EQ(range("pk = :p", std::nullopt), "|*");
-  EXPECT_EQ(range("#pk = :p"), "|*");
-  EXPECT_EQ(range("(:p = pk)"), "|*");
-  EXPECT_EQ(range("pk = :p AND sk = :a"), "abc|abc" + nul);
-  EXPECT_EQ(range("sk = :a AND pk = :p"), "abc|abc" + nul);
-  EXPECT_EQ(range("pk = :p AND sk < :a"), "|abc");
-  EXPECT_EQ(range("pk = :p AND sk <= :a"), "|abc" + nul);
-  EXPECT_EQ(range("pk = :p AND sk > :a"), "abc" + nul + "|*");
-  EXPECT_EQ(range("pk = :p AND (sk >= :a)"), "abc|*");
-  EXPECT_EQ(range("pk = :p AND :a < sk"), "abc" + nul + "|*");
-  EXPECT_EQ(range("pk = :p AND :a >= sk"), "|abc" + nul);
-  EXPECT_EQ(range("pk = :p AND sk BETWEEN :a AND :z"), "abc|xyz" + nul);
-  EXPECT_EQ(range("pk = :p AND sk BETWEEN :a AND :a"), "abc|abc" + nul);
-  EXPECT_EQ(range("pk = :p AND begins_with(sk, :a)"), "abc|abd");
-  EXPECT_EQ(range("pk = :p AND begins_with(sk, :ff)", ValueType::kBinary), "\xff\xff|*");
+  EXPECT_EQ(range("pk = :p", std::nullopt), "part/");
+  EXPECT_EQ(range("#pk = :p"), "part/");
+  EXPECT_EQ(range("(:p = pk)"), "part/");
+  EXPECT_EQ(range("pk = :p AND sk = :a"), "part/ =abc");
+  EXPECT_EQ(range("sk = :a AND pk = :p"), "part/ =abc");
+  EXPECT_EQ(range("pk = :p AND sk < :a"), "part/ abc)");
+  EXPECT_EQ(range("pk = :p AND sk <= :a"), "part/ abc]");
+  EXPECT_EQ(range("pk = :p AND sk > :a"), "part/ (abc");
+  EXPECT_EQ(range("pk = :p AND (sk >= :a)"), "part/ [abc");
+  EXPECT_EQ(range("pk = :p AND :a < sk"), "part/ (abc");
+  EXPECT_EQ(range("pk = :p AND :a >= sk"), "part/ abc]");
+  EXPECT_EQ(range("pk = :p AND sk BETWEEN :a AND :z"), "part/ [abc xyz]");
+  EXPECT_EQ(range("pk = :p AND sk BETWEEN :a AND :a"), "part/ [abc abc]");
+  EXPECT_EQ(range("pk = :p AND begins_with(sk, :a)"), "part/ abc*");
+  EXPECT_EQ(range("pk = :p AND begins_with(sk, :ff)", ValueType::kBinary), "part/ \xff\xff*");
+  EXPECT_EQ(range("pk = :p AND sk > :n", ValueType::kNumber), "part/ (5");
 }
 
-TEST(KeyCondition, RangesCoverExactlyTheKeysThatMatch) {
-  auto ordered = [](int n) {
-    std::string out;
-    Number::parse(std::to_string(n)).value().append_ordered(out);
-    return out;
+TEST(KeyCondition, OfManyAttributesTakesALeftPrefixOfTheSortAttributes) {
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n"), "part/5/");
+  EXPECT_EQ(wide("p2 = :n AND p1 = :p"), "part/5/");
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s1 = :a"), "part/5/ =abc");
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND begins_with(s1, :a)"), "part/5/ abc*");
+  EXPECT_EQ(wide("s2 < :n9 AND p1 = :p AND s1 = :a AND p2 = :n"), "part/5/ =abc 9)");
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s1 = :a AND s2 = :n AND s3 BETWEEN :a AND :z"),
+            "part/5/ =abc =5 [abc xyz]");
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s1 = :a AND s2 = :n AND s3 = :z"),
+            "part/5/ =abc =5 =xyz");
+
+  const std::string missed = "Query condition missed key schema element: ";
+  EXPECT_EQ(wide("p1 = :p"), missed + "p2");
+  EXPECT_EQ(wide("p2 = :n AND s1 = :a"), missed + "p1");
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s2 = :n"), missed + "s1");
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s1 = :a AND s3 = :a"), missed + "s2");
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND x = :a"), missed + "s1");
+
+  const std::string unsupported = "Query key condition not supported";
+  EXPECT_EQ(wide("p1 = :p AND p2 > :n"), unsupported);
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s1 > :a AND s2 = :n"), unsupported);
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND begins_with(s1, :a) AND s2 > :n"), unsupported);
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s1 = :a AND s2 = :n AND s3 = :a AND x = :a"),
+            unsupported);
+
+  const IndexKeySchema texts{{{"p", ValueType::kString}},
+                             {{"a", ValueType::kString}, {"b", ValueType::kString}}};
+  EXPECT_EQ(error_of("p = :p AND a = :half AND b > :a", texts), "parsed");
+  EXPECT_EQ(error_of("p = :p AND a = :half AND b > :half", texts),
+            "One or more parameter values were invalid: Aggregated size of all range keys has "
+            "exceeded the size limit of 1024 bytes");
+}
+
+TEST(KeyCondition, LooksAtEachAttributeBeforeTheTermOnIt) {
+  auto stopping_at = [](std::string name) {
+    return [name](const KeyAttribute& attribute) -> Status {
+      if (attribute.name == name) return validation_error("stopped");
+      return {};
+    };
   };
-  struct Case {
-    const char* text;
-    bool (*matches)(int);
+  auto error = [](const Result<KeyCondition>& condition) {
+    return condition ? "parsed" : condition.error().message;
   };
-  for (const Case& c : std::initializer_list<Case>{
-           {"pk = :p AND sk = :n", [](int n) { return n == 5; }},
-           {"pk = :p AND sk < :n", [](int n) { return n < 5; }},
-           {"pk = :p AND sk <= :n", [](int n) { return n <= 5; }},
-           {"pk = :p AND sk > :n", [](int n) { return n > 5; }},
-           {"pk = :p AND sk >= :n", [](int n) { return n >= 5; }},
-           {"pk = :p AND sk BETWEEN :n AND :n9", [](int n) { return n >= 5 && n <= 9; }},
-       }) {
-    const KeyCondition key = parse(c.text, schema_of(ValueType::kNumber)).value();
-    for (int n = -1200; n < 1200; ++n) {
-      const std::string bytes = ordered(n);
-      const bool inside = bytes >= key.sort_begin && (key.sort_unbounded || bytes < key.sort_end);
-      ASSERT_EQ(inside, c.matches(n)) << c.text << " with " << n;
-    }
-  }
+  EXPECT_EQ(error(parse("p1 = :n", kWide, stopping_at("p1"))), "stopped");
+  EXPECT_EQ(error(parse("p1 = :p AND p2 = :n", kWide, stopping_at("s3"))), "stopped");
+  EXPECT_EQ(error(parse("p1 = :p AND p2 = :p", kWide, stopping_at("s1"))),
+            "One or more parameter values were invalid: Condition parameter type does not match "
+            "schema type");
+  EXPECT_EQ(error(parse("p1 = :p AND p2 = :n AND s3 = :a", kWide, stopping_at("s2"))),
+            "Query condition missed key schema element: s1");
+}
+
+TEST(KeyCondition, RefusesTermsThatNoKeyCanAnswer) {
+  const std::vector<KeyTerm> terms{
+      {"pk", KeyTerm::Operator::kEqual, {Value::string("p").encoded()}},
+      {"sk", KeyTerm::Operator::kNotIndexable, {}}};
+  Result<KeyCondition> condition = KeyCondition::of(terms, key_of(ValueType::kString));
+  ASSERT_FALSE(condition);
+  EXPECT_EQ(condition.error().message,
+            "Attempted conditional constraint is not an indexable operation");
+  EXPECT_FALSE(KeyCondition::of({}, key_of(std::nullopt)));
 }
 
 TEST(KeyCondition, RefusesWhatIsNoKeyCondition) {

@@ -113,10 +113,18 @@ TEST_F(Pages, the_start_key_needs_not_exist_but_must_fit) {
   EXPECT_EQ(node.refused("Query", from(key("b", "7"))),
             "ValidationException: The provided starting key is outside query boundaries based on "
             "provided conditions");
+  // Query and Scan have words of their own for the same fault.
+  EXPECT_EQ(node.refused("Query", from("{'pk':{'S':'a'}}")),
+            "ValidationException: The provided starting key is invalid");
   EXPECT_EQ(
-      node.refused("Query", from("{'pk':{'S':'a'}}")),
+      node.refused("Scan", of("'ExclusiveStartKey':{'pk':{'S':'a'}}")),
       "ValidationException: The provided starting key is invalid: The provided key element does "
       "not match the schema");
+  EXPECT_EQ(node.refused("Query", from("{'pk':{'S':'a'},'sk':{'S':'1'}}")),
+            "ValidationException: The provided key element does not match the schema");
+  EXPECT_EQ(node.refused("Query", query("pk = :p AND sk < :s", a + ",':s':{'N':'5'}",
+                                        ",'ExclusiveStartKey':" + key("b", "1"))),
+            "ValidationException: The query can return at most one row and cannot be restarted");
   EXPECT_EQ(
       node.refused("Query", query("pk = :p AND sk > :s", a + ",':s':{'N':'5'}",
                                   ",'ExclusiveStartKey':" + key("a", "1"))),
@@ -229,9 +237,6 @@ TEST_F(Pages, wrong_parameters_are_refused) {
       node.refused("Scan", of("'Select':'COUNT','ProjectionExpression':'pk'")),
       "ValidationException: Cannot specify the ProjectionExpression when choosing to get only "
       "the Count");
-  EXPECT_EQ(node.refused("Scan", of("'ScanFilter':{}")),
-            "ValidationException: One or more parameter values were invalid: ScanFilter is not "
-            "supported here; use an expression");
   EXPECT_EQ(node.refused("Scan", "{'TableName':'none'}"),
             "ResourceNotFoundException: Requested resource not found");
   EXPECT_EQ(node.refused("Scan", of("'Limit':'5'")),
