@@ -1,7 +1,6 @@
 #include "sidecar/log_keeper.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "sidecar/event_log.h"
@@ -10,7 +9,6 @@ namespace millrace::sidecar {
 namespace {
 
 constexpr int64_t kIntervalNs = int64_t{60} * 1000 * 1000 * 1000;
-constexpr int64_t kClockToleranceMs = 10 * 60 * 1000;
 
 }  // namespace
 
@@ -20,7 +18,7 @@ LogKeeper::LogKeeper(Engine& engine, const streams::Streams& streams, const Cloc
       streams_(streams),
       clock_(clock),
       reader_positions_(std::move(reader_positions)),
-      first_offset_ms_(clock_offset_ms()),
+      clock_watch_(clock),
       trimmed_ns_(clock.monotonic_ns()) {}
 
 Status LogKeeper::trim_if_due() {
@@ -30,13 +28,14 @@ Status LogKeeper::trim_if_due() {
   trimmed_at_checkpoint_ = checkpoint;
   trimmed_ns_ = now_ns;
 
-  bool off = std::abs(clock_offset_ms() - first_offset_ms_) > kClockToleranceMs;
+  bool off = clock_watch_.is_off();
   if (off != clock_is_off_.exchange(off)) {
     log_event(
         off ? Severity::kWarning : Severity::kInfo, "clock",
-        {{"message", off ? "the wall clock was moved by more than ten minutes; nothing is trimmed "
-                           "until it is back or the sidecar is started again"
-                         : "the wall clock is back; the log is trimmed again"}});
+        {{"message",
+          off ? "the wall clock was moved by more than ten minutes; nothing is trimmed and no "
+                "item expires until it is back or the sidecar is started again"
+              : "the wall clock is back; the log is trimmed and items expire again"}});
   }
   if (off) return {};
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/clock_watch.h"
 #include "core/store/engine.h"
 #include "streams/streams.h"
 
@@ -47,13 +48,11 @@ class LogKeeper {
   bool clock_is_off() const { return clock_is_off_; }
 
  private:
-  int64_t clock_offset_ms() const { return clock_.wall_ms() - clock_.monotonic_ns() / 1000000; }
-
   Engine& engine_;
   const streams::Streams& streams_;
   const Clock& clock_;
   const std::function<std::vector<Lsn>()> reader_positions_;
-  const int64_t first_offset_ms_;
+  const ClockWatch clock_watch_;
   Lsn trimmed_at_checkpoint_ = 0;
   int64_t trimmed_ns_ = 0;
   std::atomic<bool> clock_is_off_{false};
