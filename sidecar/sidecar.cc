@@ -74,7 +74,8 @@ Sidecar::Sidecar(const Config& config, Clock& clock, Disk& disk, std::optional<F
       io_threads_(config.threads != 0 ? config.threads : default_threads()),
       maintenance_({.name = "maintenance", .idle_ms = 1000}, [this] { return maintain(); }),
       indexing_({.name = "shard-index", .idle_ms = 1000, .gather_ms = 50},
-                [this] { return index_shards(); }) {}
+                [this] { return index_shards(); }),
+      long_working_({.name = "long-work", .idle_ms = 1000}, [this] { return work_long(); }) {}
 
 Status Sidecar::open_store() {
   if (config_.cache_bytes > 0) {
@@ -125,6 +126,8 @@ Status Sidecar::open_readers() {
       .cache = cache_.get(),
       .observer = request_metrics_.get(),
   });
+  long_work_ = std::make_unique<LongWork>(*node_, [this] { long_working_.wake(); });
+  engine_->add_observer(long_work_.get());
   log_keeper_ = std::make_unique<LogKeeper>(*engine_, *streams_, clock_, [this] {
     std::vector<Lsn> positions;
     for (const auto& connector : connectors_) positions.push_back(connector->needs());
@@ -151,6 +154,8 @@ void Sidecar::start_threads() {
   maintenance_.start();
   maintenance_.wake();
   indexing_.start();
+  long_working_.start();
+  long_working_.wake();
   change_streams_->start();
   for (const auto& connector : connectors_) connector->start();
 }
@@ -218,6 +223,12 @@ bool Sidecar::maintain() {
   return *more;
 }
 
+bool Sidecar::work_long() {
+  Status status = long_work_->step();
+  if (!status) log_event(Severity::kError, "long-work", {{"message", status.error().message}});
+  return false;  // woken when there is more
+}
+
 bool Sidecar::index_shards() {
   Result<bool> more = shard_index_->step();
   if (!more) {
@@ -252,6 +263,7 @@ void Sidecar::stop_threads() {
   if (admin_ != nullptr) admin_->stop();
   if (change_streams_ != nullptr) change_streams_->stop();
   indexing_.stop();
+  long_working_.stop();
   maintenance_.stop();
 }
 

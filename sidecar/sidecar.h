@@ -13,6 +13,7 @@
 #include "core/net/http_server.h"
 #include "core/net/io_threads.h"
 #include "core/ops/catalog.h"
+#include "core/ops/long_work.h"
 #include "core/ops/operation.h"
 #include "core/store/data_folder.h"
 #include "core/store/disk_env.h"
@@ -64,6 +65,7 @@ class Sidecar {
   void wake_readers();
   bool maintain();
   bool index_shards();
+  bool work_long();
   void refused(const Error& error);
 
   const Config config_;
@@ -88,11 +90,13 @@ class Sidecar {
   IoThreads io_threads_;
   std::unique_ptr<CommitScheduler> scheduler_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<LongWork> long_work_;
   std::vector<std::unique_ptr<ConnectorRunner>> connectors_;
   std::unique_ptr<LogKeeper> log_keeper_;
   std::unique_ptr<streams::DeletedTables> deleted_tables_;
   StepThread maintenance_;
   StepThread indexing_;
+  StepThread long_working_;
   std::unique_ptr<ChangeStreams> change_streams_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<AdminServer> admin_;
