@@ -25,6 +25,10 @@ Result<Condition> Condition::parse(std::string_view text, std::string_view kind,
                                    Bindings& bindings) {
   ASSIGN_OR_RETURN(ConditionNode root, Parser(text, kind).condition());
   RETURN_IF_ERROR(bind_condition(root, kind, bindings));
+  return of(std::move(root));
+}
+
+Condition Condition::of(ConditionNode root) {
   Condition condition;
   condition.root_ = std::make_shared<const ConditionNode>(std::move(root));
   return condition;

@@ -60,6 +60,8 @@ class Condition {
  public:
   /// `kind`: "ConditionExpression" or "FilterExpression", for messages.
   static Result<Condition> parse(std::string_view text, std::string_view kind, Bindings& bindings);
+  /// Of a tree that is bound already.
+  static Condition of(ConditionNode root);
 
   /// Whether `item` fulfils it; an absent item is an empty one. (DynamoDB reports operand types
   /// that can never match when parsing; evaluation itself cannot fail.)
@@ -79,6 +81,8 @@ class Condition {
 class Update {
  public:
   static Result<Update> parse(std::string_view text, Bindings& bindings);
+  /// Of actions that are bound already: see compile_updates.
+  static Update of_legacy(std::vector<UpdateAction> actions);
 
   /// Applies all actions to `old_item` as it was before (every right side reads the old item),
   /// giving the new one. Key attributes are the caller's to protect: see attribute_names().
@@ -94,6 +98,7 @@ class Update {
 
  private:
   struct Actions;
+  static Update of(std::vector<UpdateAction> actions, bool legacy);
   std::shared_ptr<const Actions> actions_;
 };
 

@@ -10,6 +10,7 @@ namespace millrace {
 struct Update::Actions {
   std::vector<UpdateAction> actions;
   std::vector<Path> paths;
+  bool legacy = false;  // of AttributeUpdates
 };
 
 namespace {
@@ -18,6 +19,11 @@ using Section = UpdateAction::Section;
 
 Error wrong_type() {
   return validation_error("An operand in the update expression has an incorrect data type");
+}
+
+// What ADD and DELETE say of an attribute of another type than their operand's.
+Error type_mismatch(bool legacy) {
+  return legacy ? validation_error("Type mismatch for attribute to update") : wrong_type();
 }
 
 Error missing_attribute() {
@@ -93,12 +99,17 @@ Result<Value> evaluate(const Operand& operand, const ItemTree& item) {
   return list;
 }
 
+// The types of the old value and the operand are the same.
 Result<Value> evaluate_add(const Value* old_value, ValueView operand) {
   if (old_value == nullptr) return Value::decode(operand);
-  if (old_value->type() != operand.type()) return wrong_type();
   if (operand.type() == ValueType::kNumber) {
     ASSIGN_OR_RETURN(const Number sum, Number::add(old_value->as_number(), operand.number()));
     return Value::number(sum);
+  }
+  if (operand.type() == ValueType::kList) {
+    Value list = *old_value;
+    for (ValueView element : operand.list()) list.list().push_back(Value::decode(element));
+    return list;
   }
   std::vector<std::string> elements = old_value->set();
   for (std::string_view element : operand.set()) elements.emplace_back(element);
@@ -106,8 +117,7 @@ Result<Value> evaluate_add(const Value* old_value, ValueView operand) {
 }
 
 // The set without the operand's elements; it may become empty, and then the attribute goes.
-Result<Value> evaluate_delete(const Value& old_value, ValueView operand) {
-  if (old_value.type() != operand.type()) return wrong_type();
+Value evaluate_delete(const Value& old_value, ValueView operand) {
   const SetView removed = operand.set();
   std::vector<std::string> kept;
   for (const std::string& element : old_value.set()) {
@@ -135,7 +145,7 @@ struct Plan {
 };
 
 // Adds one action to the plan.
-Status plan_action(const UpdateAction& action, const ItemTree& item, Plan& plan) {
+Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item, Plan& plan) {
   const Path& path = action.target.path;
   if (path.size() > 1 && find(item, path, path.size() - 1) == nullptr) return invalid_path();
   if (action.section == Section::kRemove) {
@@ -148,11 +158,12 @@ Status plan_action(const UpdateAction& action, const ItemTree& item, Plan& plan)
   } else {
     const Value* old_value = find(item, path);
     const ValueView operand = action.value->value_view();
+    if (old_value != nullptr && old_value->type() != operand.type()) return type_mismatch(legacy);
     if (action.section == Section::kAdd) {
       ASSIGN_OR_RETURN(value, evaluate_add(old_value, operand));
     } else {
       if (old_value == nullptr) return {};
-      ASSIGN_OR_RETURN(value, evaluate_delete(*old_value, operand));
+      value = evaluate_delete(*old_value, operand);
       if (value.set().empty()) {
         plan.removals.push_back(&path);
         return {};
@@ -169,7 +180,8 @@ Status plan_action(const UpdateAction& action, const ItemTree& item, Plan& plan)
 }
 
 // Works out all actions. DynamoDB speaks of wrong types before it speaks of what is missing.
-Result<Plan> make_plan(const std::vector<UpdateAction>& actions, const ItemTree& item) {
+Result<Plan> make_plan(const std::vector<UpdateAction>& actions, bool legacy,
+                       const ItemTree& item) {
   for (const UpdateAction& action : actions) {
     const Path& path = action.target.path;
     if (path.size() == 1) continue;
@@ -180,7 +192,7 @@ Result<Plan> make_plan(const std::vector<UpdateAction>& actions, const ItemTree&
   Plan plan;
   Status missing;
   for (const UpdateAction& action : actions) {
-    Status status = plan_action(action, item, plan);
+    Status status = plan_action(action, legacy, item, plan);
     if (status) continue;
     const std::string& message = status.error().message;
     const bool later = message == missing_attribute().message || message == invalid_path().message;
@@ -238,8 +250,15 @@ void remove(ItemTree& item, const Path& path) {
 Result<Update> Update::parse(std::string_view text, Bindings& bindings) {
   ASSIGN_OR_RETURN(UpdateSyntax syntax, Parser(text, "UpdateExpression").update());
   RETURN_IF_ERROR(bind_update(syntax, bindings));
+  return of(std::move(syntax.actions), false);
+}
+
+Update Update::of_legacy(std::vector<UpdateAction> actions) { return of(std::move(actions), true); }
+
+Update Update::of(std::vector<UpdateAction> bound, bool legacy) {
   auto actions = std::make_shared<Actions>();
-  actions->actions = std::move(syntax.actions);
+  actions->actions = std::move(bound);
+  actions->legacy = legacy;
   for (const UpdateAction& action : actions->actions) actions->paths.push_back(action.target.path);
   Update update;
   update.actions_ = std::move(actions);
@@ -247,7 +266,7 @@ Result<Update> Update::parse(std::string_view text, Bindings& bindings) {
 }
 
 Result<ItemTree> Update::apply(const ItemTree& old_item) const {
-  ASSIGN_OR_RETURN(Plan plan, make_plan(actions_->actions, old_item));
+  ASSIGN_OR_RETURN(Plan plan, make_plan(actions_->actions, actions_->legacy, old_item));
   ItemTree item = old_item;
   // Indexes are those of the old item's lists. Writes leave them as they are: behind a list's end
   // they append, in the order of their indexes. Removals then go from the back to the front.

@@ -3,6 +3,7 @@
 
 #include "core/model/item_json.h"
 #include "core/ops/capacity.h"
+#include "core/ops/legacy_request.h"
 #include "core/ops/operations.h"
 #include "core/ops/read_request.h"
 #include "core/ops/violations.h"
@@ -74,6 +75,9 @@ Status check_shape(const BatchGet& batch) {
       violations.add_unvalued("requestItems." + std::string(table.table_name) + ".member.keys",
                               "Member must have length greater than or equal to 1");
     }
+    check_attributes_to_get_constraints(
+        table.members.attributes_to_get,
+        "requestItems." + std::string(table.table_name) + ".member.attributesToGet", violations);
     count += table.key_count;
     if (table.key_count > largest->key_count) largest = &table;
   }
@@ -148,6 +152,7 @@ class Unprocessed {
     const ReadMembers& members = table.members;
     if (members.consistent_read)
       text_ += *members.consistent_read ? "\"ConsistentRead\":true," : "\"ConsistentRead\":false,";
+    if (members.attributes_to_get) render_attributes_to_get(*members.attributes_to_get);
     if (members.projection_expression) {
       text_ += "\"ProjectionExpression\":";
       render_json_string(*members.projection_expression, text_);
@@ -155,6 +160,15 @@ class Unprocessed {
     }
     if (!members.raw_names.empty())
       text_.append("\"ExpressionAttributeNames\":").append(members.raw_names).append(",");
+  }
+
+  void render_attributes_to_get(const std::vector<std::string_view>& attributes) {
+    text_ += "\"AttributesToGet\":[";
+    for (std::string_view attribute : attributes) {
+      if (text_.back() != '[') text_ += ',';
+      render_json_string(attribute, text_);
+    }
+    text_ += "],";
   }
 
   std::string text_;

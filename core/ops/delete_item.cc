@@ -9,7 +9,7 @@ Status read_request(RequestJson& json, WriteMembers& members) {
   RETURN_IF_ERROR(json.each_member([&](std::string_view name, JsonValue value) -> Status {
     // Not a member of DeleteItem, so ignored like any unknown one.
     if (name == "UpdateExpression" || name == "AttributeUpdates") return {};
-    return members.read(name, value, "Key");
+    return members.read_single(name, value, "Key");
   }));
   Violations violations;
   violations.require(members.image || !members.image_status, "key");

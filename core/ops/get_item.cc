@@ -3,6 +3,7 @@
 
 #include "core/model/item_json.h"
 #include "core/ops/capacity.h"
+#include "core/ops/legacy_request.h"
 #include "core/ops/operations.h"
 #include "core/ops/read_request.h"
 #include "core/ops/violations.h"
@@ -147,6 +148,7 @@ Status read_request(RequestJson& json, ReadMembers& members, std::string& key, b
     return members.read(name, value);
   }));
   Violations violations;
+  check_attributes_to_get_constraints(members.attributes_to_get, "attributesToGet", violations);
   violations.require(has_key, "key");
   check_table_name(members.table_name, "tableName", violations);
   violations.one_of(members.return_consumed_capacity, "returnConsumedCapacity",
@@ -160,6 +162,7 @@ Result<std::string> locate(Node& node, RequestJson& json, ReadMembers& members,
   bool has_key = false;
   Status key_status;
   RETURN_IF_ERROR(read_request(json, members, key, has_key, key_status));
+  if (members.has_expressions()) RETURN_IF_ERROR(members.check_projection_use());
   RETURN_IF_ERROR(key_status);
   if (members.has_expressions()) {
     ASSIGN_OR_RETURN(projection, members.parse_projection_only());
@@ -172,7 +175,7 @@ Result<std::string> locate(Node& node, RequestJson& json, ReadMembers& members,
 std::string_view why_not_cached(const Node& node, const ReadMembers& members) {
   if (node.cache == nullptr) return "off";
   if (members.consistent_read.value_or(false)) return "consistent";
-  if (members.projection_expression) return "projection";
+  if (members.selects()) return "projection";
   if (capacity_detail(members.return_consumed_capacity.value_or("")) != CapacityDetail::kNone)
     return "capacity";
   return {};

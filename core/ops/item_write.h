@@ -24,9 +24,12 @@ struct ItemWrite {
   std::optional<Update> update;
   std::optional<Condition> condition;
   bool return_old_on_failure = false;
-  Bindings bindings;  // what the expressions refer to
+  Bindings bindings;        // what the expressions refer to
+  size_t legacy_bytes = 0;  // of what was compiled from members from before expressions
 
-  size_t bytes() const { return key.size() + image.size() + bindings.bytes() + sizeof *this; }
+  size_t bytes() const {
+    return key.size() + image.size() + bindings.bytes() + legacy_bytes + sizeof *this;
+  }
 };
 
 /// What a write found and would leave behind.

@@ -123,11 +123,18 @@ Status PageMembers::read_member(std::string_view name, JsonValue value) {
   if (name == "ExclusiveStartKey") {
     return hold_refusal(read_item(value, start_key.emplace()), start_key_status);
   }
-  for (std::string_view member :
-       {"QueryFilter", "ScanFilter", "KeyConditions", "ConditionalOperator"}) {
-    if (name == member) read.legacy.push_back(member);
-  }
+  if (name == "QueryFilter" || name == "ScanFilter")
+    return read_conditions(value, "Condition", legacy_filter.emplace());
+  if (name == "ConditionalOperator") return read_string(value, conditional_operator);
   return read.read(name, value);
+}
+
+std::vector<std::string_view> PageMembers::legacy(std::string_view filter_name) const {
+  std::vector<std::string_view> names;
+  if (read.attributes_to_get) names.push_back("AttributesToGet");
+  if (legacy_filter) names.push_back(filter_name);
+  if (conditional_operator) names.push_back("ConditionalOperator");
+  return names;
 }
 
 void check_page_constraints(const PageMembers& members, Violations& violations) {
@@ -136,6 +143,9 @@ void check_page_constraints(const PageMembers& members, Violations& violations) 
                     kReturnConsumedCapacitySet);
   violations.one_of(members.select, "select", kSelectSet);
   check_index_name(members.index_name, "indexName", violations);
+  check_conditional_operator_constraint(members.conditional_operator, violations);
+  check_attributes_to_get_constraints(members.read.attributes_to_get, "attributesToGet",
+                                      violations);
 }
 
 Status check_start_key_value(const PageMembers& members) {
@@ -149,9 +159,16 @@ Status check_start_key_value(const PageMembers& members) {
   return validation_error("The provided starting key is invalid: " + error.message);
 }
 
+Status set_attributes_to_get(const PageMembers& members, PageRequest& page) {
+  if (!members.read.attributes_to_get) return {};
+  RETURN_IF_ERROR(check_attributes_to_get(*members.read.attributes_to_get));
+  page.projection = project(*members.read.attributes_to_get);
+  return {};
+}
+
 Status check_select(const PageMembers& members, std::string_view operation) {
   std::string_view select = members.select.value_or("");
-  bool projects = members.read.projection_expression.has_value();
+  bool projects = members.read.selects();
   if (select == "SPECIFIC_ATTRIBUTES" && !projects) {
     std::string message =
         "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
@@ -161,8 +178,10 @@ Status check_select(const PageMembers& members, std::string_view operation) {
     return validation_error(std::move(message));
   }
   if (projects && !select.empty() && select != "SPECIFIC_ATTRIBUTES") {
-    return validation_error("Cannot specify the ProjectionExpression when choosing to get " +
-                            (select == "COUNT" ? "only the Count" : std::string(select)));
+    return validation_error(
+        std::string("Cannot specify the ") +
+        (members.read.attributes_to_get ? "AttributesToGet" : "ProjectionExpression") +
+        " when choosing to get " + (select == "COUNT" ? "only the Count" : std::string(select)));
   }
   if (select == "ALL_PROJECTED_ATTRIBUTES" && !members.index_name) {
     return validation_error("ALL_PROJECTED_ATTRIBUTES can be used only when " +

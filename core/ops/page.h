@@ -6,6 +6,7 @@
 
 #include "core/expr/expression.h"
 #include "core/ops/catalog.h"
+#include "core/ops/legacy_request.h"
 #include "core/ops/operation.h"
 #include "core/ops/read_request.h"
 #include "core/ops/violations.h"
@@ -21,8 +22,12 @@ struct PageMembers {
   std::optional<int64_t> limit;
   std::optional<std::string> start_key;  // ExclusiveStartKey: encoded
   Status start_key_status;
+  std::optional<LegacyConditionMap> legacy_filter;  // QueryFilter or ScanFilter
+  std::optional<std::string_view> conditional_operator;
 
   Status read_member(std::string_view name, JsonValue value);
+  /// The members from before expressions that are there; `filter_name` is the filter's.
+  std::vector<std::string_view> legacy(std::string_view filter_name) const;
 };
 
 /// What is left of a page request once its expressions are parsed.
@@ -49,6 +54,9 @@ void check_page_constraints(const PageMembers& members, Violations& violations);
 
 /// The ExclusiveStartKey's errors that need no table, with the service's prefix.
 Status check_start_key_value(const PageMembers& members);
+
+/// Checks AttributesToGet, if any, and makes it the page's projection.
+Status set_attributes_to_get(const PageMembers& members, PageRequest& page);
 
 /// The rules between Select and the projection that Query and Scan share; `operation` is "Querying"
 /// or "Scanning".

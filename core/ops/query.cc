@@ -13,6 +13,8 @@ namespace {
 struct QueryMembers {
   PageMembers page;
   std::optional<std::string_view> key_condition_expression;
+  std::optional<LegacyConditionMap> key_conditions;
+  std::vector<KeyTerm> key_terms;  // of KeyConditions
   std::optional<bool> scan_index_forward;
 };
 
@@ -21,6 +23,8 @@ Status read_request(RequestJson& json, QueryMembers& members) {
     if (name == "KeyConditionExpression")
       return read_string(value, members.key_condition_expression);
     if (name == "ScanIndexForward") return read_bool(value, members.scan_index_forward);
+    if (name == "KeyConditions")
+      return read_conditions(value, "Condition", members.key_conditions.emplace());
     if (name == "ScanFilter") return {};  // not a member of Query
     return members.page.read_member(name, value);
   });
@@ -28,42 +32,65 @@ Status read_request(RequestJson& json, QueryMembers& members) {
 
 Status check_constraints(const QueryMembers& members) {
   Violations violations;
+  if (members.page.legacy_filter)
+    check_condition_constraints(*members.page.legacy_filter, "queryFilter", violations);
   check_page_constraints(members.page, violations);
+  if (members.key_conditions)
+    check_condition_constraints(*members.key_conditions, "keyConditions", violations);
   if (members.page.limit && *members.page.limit < 1)
     violations.add_unvalued("Limit", "Member must have value greater than or equal to 1");
   return violations.status();
 }
 
-Status check_parameters(const QueryMembers& members) {
+Status check_key_conditions(QueryMembers& members) {
+  if (!members.key_conditions) return {};
+  ASSIGN_OR_RETURN(const std::vector<LegacyCondition> conditions,
+                   filter_conditions(*members.key_conditions));
+  members.key_terms = compile_key_terms(conditions);
+  const size_t count = conditions.size();
+  // An index may have more key attributes than two.
+  if (count == 0 || (count > 2 && !members.page.index_name))
+    return validation_error("Conditions can be of length 1 or 2 only");
+  return {};
+}
+
+Status check_parameters(QueryMembers& members, PageRequest& request) {
   const PageMembers& page = members.page;
   std::vector<std::string_view> expressions;
   if (page.read.projection_expression) expressions.push_back("ProjectionExpression");
   if (page.filter_expression) expressions.push_back("FilterExpression");
   if (members.key_condition_expression) expressions.push_back("KeyConditionExpression");
-  RETURN_IF_ERROR(check_legacy(page.read.legacy, expressions));
+  std::vector<std::string_view> legacy = page.legacy("QueryFilter");
+  // KeyConditions go with the expressions of the other parts of the request.
+  if (members.key_conditions && members.key_condition_expression) legacy.push_back("KeyConditions");
+  RETURN_IF_ERROR(check_legacy(legacy, expressions));
   RETURN_IF_ERROR(check_bindings_have_use(page.read.has_names, page.read.has_values, expressions,
                                           {"FilterExpression", "KeyConditionExpression"}));
+  ASSIGN_OR_RETURN(request.filter, compile_filter(page.legacy_filter, page.conditional_operator));
+  RETURN_IF_ERROR(set_attributes_to_get(page, request));
   RETURN_IF_ERROR(check_start_key_value(page));
-  if (!members.key_condition_expression) {
+  if (!members.key_condition_expression && !members.key_conditions) {
     return validation_error(
         "Either the KeyConditions or KeyConditionExpression parameter must be specified in the "
         "request.");
   }
   RETURN_IF_ERROR(page.read.names_status);
   RETURN_IF_ERROR(page.read.values_status);
+  RETURN_IF_ERROR(check_key_conditions(members));
   return check_select(page, "Querying");
 }
 
 // The filter sees items after the key has chosen them, so it may not name the key. What an index
 // does not hold it cannot see.
-Status check_filter(const Condition& filter, const IndexKeySchema& key, const PageRequest& page) {
+Status check_filter(const Condition& filter, std::string_view parameter, const IndexKeySchema& key,
+                    const PageRequest& page) {
   const std::vector<std::string> names = filter.attribute_names();
   for (const auto* attributes : {&key.partition, &key.sort}) {
     for (const KeyAttribute& attribute : *attributes) {
       if (std::find(names.begin(), names.end(), attribute.name) == names.end()) continue;
       return validation_error(
-          "Filter Expression can only contain non-primary key attributes: Primary key attribute: " +
-          attribute.name);
+          std::string(parameter) +
+          " can only contain non-primary key attributes: Primary key attribute: " + attribute.name);
     }
   }
   if (page.index == nullptr) return {};
@@ -114,18 +141,25 @@ Status bind_to_table(const std::vector<KeyTerm>& terms, const PageMembers& membe
   const IndexKeySchema key = queried_key(*page.table, page.index);
   RETURN_IF_ERROR(set_range(terms, key, members, page));
   if (page.projection) RETURN_IF_ERROR(check_scalar_keys(*page.table, page.projection->paths()));
-  if (page.filter) RETURN_IF_ERROR(check_filter(*page.filter, key, page));
+  const std::string_view filter_name = members.legacy_filter ? "QueryFilter" : "Filter Expression";
+  if (page.filter) RETURN_IF_ERROR(check_filter(*page.filter, filter_name, key, page));
   RETURN_IF_ERROR(check_select_on_index(members, page.index));
   if (page.filter) RETURN_IF_ERROR(check_scalar_keys(*page.table, page.filter->paths()));
   return set_fetch(members, page);
 }
 
+Result<std::vector<KeyTerm>> key_terms_of(QueryMembers& members, Bindings& bindings) {
+  if (members.key_condition_expression)
+    return parse_key_terms(*members.key_condition_expression, bindings);
+  return std::move(members.key_terms);
+}
+
 Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
   RETURN_IF_ERROR(check_constraints(members));
-  RETURN_IF_ERROR(check_parameters(members));
+  PageRequest page;
+  RETURN_IF_ERROR(check_parameters(members, page));
   PageMembers& page_members = members.page;
   Bindings& bindings = page_members.read.used_bindings();
-  PageRequest page;
   if (page_members.filter_expression) {
     ASSIGN_OR_RETURN(page.filter, Condition::parse(*page_members.filter_expression,
                                                    "FilterExpression", bindings));
@@ -134,8 +168,7 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
     ASSIGN_OR_RETURN(page.projection,
                      Projection::parse(*page_members.read.projection_expression, bindings));
   }
-  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms,
-                   parse_key_terms(*members.key_condition_expression, bindings));
+  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms, key_terms_of(members, bindings));
   RETURN_IF_ERROR(bindings.check_all_used());
   page.table = node.catalog.resolve(*page_members.read.table_name);
   if (page.table == nullptr) return requested_resource_not_found();

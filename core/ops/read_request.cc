@@ -1,6 +1,7 @@
 #include "core/ops/read_request.h"
 
 #include "core/model/item_json.h"
+#include "core/ops/legacy_request.h"
 #include "core/ops/write_request.h"
 
 namespace millrace {
@@ -22,17 +23,26 @@ Status ReadMembers::read(std::string_view name, JsonValue value) {
     ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
     return hold_refusal(used_bindings().parse_values(object), values_status);
   }
-  if (name == "AttributesToGet") legacy.push_back("AttributesToGet");
+  if (name == "AttributesToGet") return read_string_list(value, attributes_to_get.emplace());
   return {};
 }
 
-Result<std::optional<Projection>> ReadMembers::parse_projection_only() {
-  std::vector<std::string_view> expressions;
+Status ReadMembers::check_projection_use() const {
+  std::vector<std::string_view> legacy, expressions;
+  if (attributes_to_get) legacy.push_back("AttributesToGet");
   if (projection_expression) expressions.push_back("ProjectionExpression");
   RETURN_IF_ERROR(check_legacy(legacy, expressions));
-  RETURN_IF_ERROR(check_bindings_have_use(has_names, false, expressions, {}));
-  RETURN_IF_ERROR(names_status);
+  return check_bindings_have_use(has_names, false, expressions, {});
+}
+
+Result<std::optional<Projection>> ReadMembers::parse_projection_only() {
+  RETURN_IF_ERROR(check_projection_use());
   std::optional<Projection> projection;
+  if (attributes_to_get) {
+    RETURN_IF_ERROR(check_attributes_to_get(*attributes_to_get));
+    projection = project(*attributes_to_get);
+  }
+  RETURN_IF_ERROR(names_status);
   if (projection_expression) {
     ASSIGN_OR_RETURN(projection, Projection::parse(*projection_expression, used_bindings()));
     RETURN_IF_ERROR(used_bindings().check_all_used());

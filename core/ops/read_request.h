@@ -23,14 +23,17 @@ struct ReadMembers {
   std::optional<Bindings> bindings;  // if there are names, values or a projection
   Status names_status;
   Status values_status;
-  std::vector<std::string_view> legacy;
+  std::optional<std::vector<std::string_view>> attributes_to_get;
 
   /// Reads one member; those that it does not know are ignored.
   Status read(std::string_view name, JsonValue value);
 
   /// Whether there is anything that parse_projection_only must look at.
-  bool has_expressions() const { return projection_expression || has_names || !legacy.empty(); }
-  /// For reads whose one expression is the projection: parses and checks it.
+  bool has_expressions() const { return projection_expression || has_names || attributes_to_get; }
+  bool selects() const { return projection_expression || attributes_to_get; }
+  /// For reads whose one expression is the projection: whether what goes with it may meet.
+  Status check_projection_use() const;
+  /// For the same: parses and checks it.
   Result<std::optional<Projection>> parse_projection_only();
 
   Bindings& used_bindings() {

@@ -30,6 +30,8 @@ Status read_request(RequestJson& json, ScanMembers& members) {
 Status check_constraints(const ScanMembers& members) {
   Violations violations;
   check_page_constraints(members.page, violations);
+  if (members.page.legacy_filter)
+    check_condition_constraints(*members.page.legacy_filter, "scanFilter", violations);
   violations.at_least(members.page.limit, "limit", 1);
   violations.at_least(members.total_segments, "totalSegments", 1);
   if (members.total_segments && *members.total_segments > kSegmentsMax) {
@@ -62,14 +64,16 @@ Status check_segments(const ScanMembers& members) {
   return {};
 }
 
-Status check_parameters(const ScanMembers& members) {
+Status check_parameters(const ScanMembers& members, PageRequest& request) {
   const PageMembers& page = members.page;
   std::vector<std::string_view> expressions;
   if (page.read.projection_expression) expressions.push_back("ProjectionExpression");
   if (page.filter_expression) expressions.push_back("FilterExpression");
-  RETURN_IF_ERROR(check_legacy(page.read.legacy, expressions));
+  RETURN_IF_ERROR(check_legacy(page.legacy("ScanFilter"), expressions));
   RETURN_IF_ERROR(check_bindings_have_use(page.read.has_names, page.read.has_values, expressions,
                                           {"FilterExpression"}));
+  RETURN_IF_ERROR(set_attributes_to_get(page, request));
+  ASSIGN_OR_RETURN(request.filter, compile_filter(page.legacy_filter, page.conditional_operator));
   RETURN_IF_ERROR(check_start_key_value(page));
   RETURN_IF_ERROR(check_segments(members));
   RETURN_IF_ERROR(page.read.names_status);
@@ -148,10 +152,10 @@ Status bind_to_table(const ScanMembers& members, PageRequest& page) {
 
 Result<PageRequest> prepare(const Node& node, ScanMembers& members) {
   RETURN_IF_ERROR(check_constraints(members));
-  RETURN_IF_ERROR(check_parameters(members));
+  PageRequest page;
+  RETURN_IF_ERROR(check_parameters(members, page));
   PageMembers& page_members = members.page;
   Bindings& bindings = page_members.read.used_bindings();
-  PageRequest page;
   if (page_members.filter_expression) {
     ASSIGN_OR_RETURN(page.filter, Condition::parse(*page_members.filter_expression,
                                                    "FilterExpression", bindings));

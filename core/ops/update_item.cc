@@ -7,7 +7,7 @@ namespace {
 
 Status read_request(RequestJson& json, WriteMembers& members) {
   RETURN_IF_ERROR(json.each_member(
-      [&](std::string_view name, JsonValue value) { return members.read(name, value, "Key"); }));
+      [&](std::string_view name, JsonValue value) { return members.read_single(name, value, "Key"); }));
   Violations table_name;  // reported alone, before everything else
   check_table_name(members.table_name, "tableName", table_name);
   RETURN_IF_ERROR(table_name.status());

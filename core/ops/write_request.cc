@@ -35,7 +35,7 @@ Status check_expression_use(const WriteMembers& members, WriteKind kind) {
   std::vector<std::string_view> expressions;
   if (members.update_expression) expressions.push_back("UpdateExpression");
   if (members.condition_expression) expressions.push_back("ConditionExpression");
-  RETURN_IF_ERROR(check_legacy(members.legacy, expressions));
+  RETURN_IF_ERROR(check_legacy(members.legacy.present(), expressions));
   return check_bindings_have_use(members.has_names, members.has_values, expressions,
                                  value_expressions_of(kind));
 }
@@ -79,10 +79,13 @@ Status WriteMembers::read(std::string_view name, JsonValue value, std::string_vi
     return read_string(value, return_item_collection_metrics);
   if (name == "ReturnValuesOnConditionCheckFailure")
     return read_string(value, return_values_on_failure);
-  for (std::string_view member : {"Expected", "AttributeUpdates", "ConditionalOperator"}) {
-    if (name == member) legacy.push_back(member);
-  }
   return {};
+}
+
+Status WriteMembers::read_single(std::string_view name, JsonValue value,
+                                 std::string_view image_member) {
+  if (LegacyWriteMembers::has(name)) return legacy.read(name, value);
+  return read(name, value, image_member);
 }
 
 std::string_view image_path(WriteKind kind) { return kind == WriteKind::kPut ? "item" : "key"; }
@@ -95,19 +98,16 @@ void check_enumerations(const WriteMembers& members, Violations& violations) {
                     kReturnItemCollectionMetricsSet);
   violations.one_of(members.return_values_on_failure, "returnValuesOnConditionCheckFailure",
                     kReturnOnFailureSet);
+  members.legacy.check_constraints(violations);
 }
 
 Status check_legacy(const std::vector<std::string_view>& legacy,
                     const std::vector<std::string_view>& expressions) {
-  if (legacy.empty()) return {};
-  if (!expressions.empty()) {
-    return validation_error(
-        "Can not use both expression and non-expression parameters in the same request: "
-        "Non-expression parameters: {" +
-        joined(legacy) + "} Expression parameters: {" + joined(expressions) + "}");
-  }
-  return validation_error("One or more parameter values were invalid: " + joined(legacy) +
-                          " is not supported here; use an expression");
+  if (legacy.empty() || expressions.empty()) return {};
+  return validation_error(
+      "Can not use both expression and non-expression parameters in the same request: "
+      "Non-expression parameters: {" +
+      joined(legacy) + "} Expression parameters: {" + joined(expressions) + "}");
 }
 
 Status check_bindings_have_use(bool has_names, bool has_values,
@@ -134,8 +134,8 @@ Status check_bindings_have_use(bool has_names, bool has_values,
 }
 
 Result<ItemWrite> parse_write(WriteMembers&& members, WriteKind kind) {
-  RETURN_IF_ERROR(members.image_status);
   RETURN_IF_ERROR(check_expression_use(members, kind));
+  RETURN_IF_ERROR(members.image_status);
   if ((kind == WriteKind::kPut || kind == WriteKind::kDelete) && members.return_values &&
       *members.return_values != "ALL_OLD" && *members.return_values != "NONE") {
     return validation_error("ReturnValues can only be ALL_OLD or NONE");
@@ -145,6 +145,9 @@ Result<ItemWrite> parse_write(WriteMembers&& members, WriteKind kind) {
   ItemWrite write;
   write.kind = kind;
   write.bindings = std::move(members.bindings);
+  ASSIGN_OR_RETURN(write.update, members.legacy.compile_updates());
+  ASSIGN_OR_RETURN(write.condition, members.legacy.compile_expected());
+  write.legacy_bytes = members.legacy.bytes();
   RETURN_IF_ERROR(parse_expressions(members, write));
   write.image = std::move(*members.image);
   write.return_old_on_failure = members.return_values_on_failure == "ALL_OLD";

@@ -8,6 +8,7 @@
 #include "core/expr/expression.h"
 #include "core/ops/catalog.h"
 #include "core/ops/item_write.h"
+#include "core/ops/legacy_request.h"
 #include "core/ops/request_json.h"
 #include "core/ops/violations.h"
 
@@ -31,10 +32,13 @@ struct WriteMembers {
   Status image_status;
   Status names_status;
   Status values_status;
-  std::vector<std::string_view> legacy;  // members of the API before expressions
+  LegacyWriteMembers legacy;
 
   /// Reads one member; those that it does not know are ignored. `image_member` is "Item" or "Key".
   Status read(std::string_view name, JsonValue value, std::string_view image_member);
+  /// The same for a write that is no action of a batch or transaction, so that it may have members
+  /// from before expressions.
+  Status read_single(std::string_view name, JsonValue value, std::string_view image_member);
 };
 
 /// What the service calls the image of an action: "item" or "key".
@@ -50,7 +54,7 @@ Result<ItemWrite> parse_write(WriteMembers&& members, WriteKind kind);
 /// Sets table and key. Errors are about the key and the schema.
 Status bind_table(ItemWrite& write, TablePtr table);
 
-/// Legacy members are refused by name; beside expressions, with the service's own words.
+/// Members from before expressions (`legacy`) and expressions may not meet in one request.
 Status check_legacy(const std::vector<std::string_view>& legacy,
                     const std::vector<std::string_view>& expressions);
 

@@ -255,17 +255,6 @@ TEST_F(Items, expression_parameters_need_expressions) {
             "ValidationException: Invalid ConditionExpression: The expression can not be empty;");
 }
 
-TEST_F(Items, legacy_parameters_are_refused_by_name) {
-  EXPECT_EQ(node.refused("PutItem", put("", ",'Expected':{}")),
-            kInvalid + "Expected is not supported here; use an expression");
-  EXPECT_EQ(node.refused("UpdateItem", key(",'AttributeUpdates':{},'UpdateExpression':'REMOVE a'")),
-            "ValidationException: Can not use both expression and non-expression parameters in the "
-            "same request: Non-expression parameters: {AttributeUpdates} Expression parameters: "
-            "{UpdateExpression}");
-  EXPECT_EQ(node.refused("GetItem", key(",'AttributesToGet':['a']")),
-            kInvalid + "AttributesToGet is not supported here; use an expression");
-}
-
 TEST_F(Items, bodies_that_are_not_the_shape_of_a_request) {
   for (const char* body :
        {"", "hi", "{", "[1]", "{\"TableName\":}", "{} {}", "{}{",
