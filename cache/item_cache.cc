@@ -226,6 +226,18 @@ void ItemCache::write(const ChangeView& change, uint32_t now_s) {
   shard.items->write(change.key, hash, change.lsn, std::move(fresh), left);
 }
 
+std::optional<bool> ItemCache::known(std::string_view key, std::string& image) {
+  if (!is_user_key(key)) return std::nullopt;
+  const uint64_t hash = Entry::hash_of(key);
+  Shard& shard = shard_of(hash);
+  EntryChain left;
+  std::lock_guard lock(shard.mutex);
+  const Entry* entry = shard.items->find(key, hash, now_s(), left);
+  if (!entry || entry->form() == EntryForm::kWire) return std::nullopt;
+  image = entry->payload();
+  return entry->form() == EntryForm::kEncoded;
+}
+
 void ItemCache::clear() {
   for (size_t i = 0; i <= shard_mask_; ++i) {
     EntryChain left;

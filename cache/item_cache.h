@@ -30,7 +30,7 @@ struct ItemCacheOptions {
 /// The item cache: coherent with the log by write-through (on_commit) and LSN-guarded fills.
 /// Thread-safe. The engine must call on_commit with rising LSNs, before the frame's changes can be
 /// seen in any view.
-class ItemCache final : public ReadCache, public CommitObserver {
+class ItemCache final : public ReadCache, public CommitObserver, public KnownItems {
  public:
   /// `clock` outlives the cache.
   ItemCache(ItemCacheOptions options, Clock& clock);
@@ -46,6 +46,8 @@ class ItemCache final : public ReadCache, public CommitObserver {
   void abandon(std::string_view key) override;
 
   void on_commit(const FramePtr& frame) override;
+  /// For the committer, between two calls of on_commit(). Counts neither as a hit nor as a use.
+  std::optional<bool> known(std::string_view key, std::string& image) override;
 
   /// Drops all entries. Coherent at any time.
   void clear();

@@ -100,7 +100,10 @@ Status Sidecar::open_store() {
   newest_.begin(engine_->log().durable_lsn(), segments.empty() ? 0 : segments.back().last_time_ms);
 
   engine_->add_observer(&catalog_);
-  if (cache_ != nullptr) engine_->add_observer(cache_.get());
+  if (cache_ != nullptr) {
+    engine_->add_observer(cache_.get());
+    engine_->set_known_items(cache_.get());
+  }
   engine_->add_observer(&newest_);
   scheduler_ = std::make_unique<CommitScheduler>(*engine_, io_threads_,
                                                  [this](const Error& error) { refused(error); });

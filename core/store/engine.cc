@@ -46,6 +46,7 @@ struct Engine::State {
   std::unique_ptr<Tables> tables;
   std::unique_ptr<Log> log;
   std::vector<CommitObserver*> observers;
+  KnownItems* known_items = nullptr;
   std::vector<std::function<void()>> publication_listeners;
   std::function<void()> maintenance_wakeup = [] {};
   std::function<void()> step_wakeup = [] {};
@@ -77,12 +78,21 @@ namespace {
 
 class BatchCommit final : public Commit {
  public:
-  BatchCommit(const View& base, Tables& tables, FrameBuilder& builder, int64_t time_ms)
-      : base_(base), tables_(tables), builder_(builder), time_ms_(time_ms) {}
+  BatchCommit(const View& base, KnownItems* known_items, Tables& tables, FrameBuilder& builder,
+              int64_t time_ms)
+      : base_(base),
+        known_items_(known_items),
+        tables_(tables),
+        builder_(builder),
+        time_ms_(time_ms) {}
 
   Result<bool> get(std::string_view key, std::string& image) override {
     // Staged changes are in the memory tables already, above every published LSN.
-    return base_.get_at(key, kNewest, image);
+    if (std::optional<bool> found = base_.get_in_memory(key, kNewest, image)) return *found;
+    if (known_items_ != nullptr) {
+      if (std::optional<bool> found = known_items_->known(key, image)) return *found;
+    }
+    return base_.get_in_files(key, image);
   }
   Lsn put(std::string_view key, std::string_view image, bool existed,
           std::optional<std::string_view> old_image, IndexChangesView index_changes) override {
@@ -107,6 +117,7 @@ class BatchCommit final : public Commit {
 
  private:
   const View& base_;
+  KnownItems* const known_items_;
   Tables& tables_;
   FrameBuilder& builder_;
   const int64_t time_ms_;
@@ -220,7 +231,7 @@ void Engine::State::commit_batch() {
     ViewPtr base = tables->view();
     last_time_ms = std::max(last_time_ms, clock.wall_ms());
     FrameBuilder builder(log->next_lsn());
-    BatchCommit commit(*base, *tables, builder, last_time_ms);
+    BatchCommit commit(*base, known_items, *tables, builder, last_time_ms);
     size_t evaluated = 0;
     // What commands stage may be far more than what they held: the frame must stay a frame.
     while (evaluated < batch.size() && builder.payload_bytes() < options.batch_bytes) {
@@ -334,6 +345,8 @@ Status Engine::checkpoint() {
 Log& Engine::log() { return *state_->log; }
 
 void Engine::add_observer(CommitObserver* observer) { state_->observers.push_back(observer); }
+
+void Engine::set_known_items(KnownItems* items) { state_->known_items = items; }
 
 void Engine::add_publication_listener(std::function<void()> listener) {
   state_->publication_listeners.push_back(std::move(listener));

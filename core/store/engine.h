@@ -68,13 +68,22 @@ class CommitObserver {
   virtual void on_commit(const FramePtr& frame) = 0;
 };
 
+/// Knows some items as of the newest published LSN: the item cache, which spares the committer most
+/// reads of LevelDB. Thread-safe.
+class KnownItems {
+ public:
+  virtual ~KnownItems() = default;
+  /// Whether there is an item under `key`, which is then put into `image`; none: not known here.
+  virtual std::optional<bool> known(std::string_view key, std::string& image) = 0;
+};
+
 struct EngineOptions {
   std::string folder;  // holds `log/` and `tables/`
   LogOptions log;      // its folder is set by the engine
   /// A memory table this full is put behind a new one and written to LevelDB.
-  size_t memory_table_bytes = 32u << 20;
+  size_t memory_table_bytes = 64u << 20;
   /// All memory tables together: beyond this commands wait.
-  size_t memory_tables_bytes_max = 128u << 20;
+  size_t memory_tables_bytes_max = 160u << 20;
   /// Log bytes between checkpoints: bounds recovery.
   uint64_t checkpoint_bytes = 64u << 20;
   /// Bytes of commands waiting: beyond this submit() refuses.
@@ -124,6 +133,9 @@ class Engine {
   /// Observers are called in the order in which they were added, and outlive the engine. Add them
   /// before the first step().
   void add_observer(CommitObserver* observer);
+  /// Asked for items that no memory table has before LevelDB is. Outlives the engine; set before
+  /// the first step().
+  void set_known_items(KnownItems* items);
   /// Called after each publication, on the committer's thread, and outside of its token: tells
   /// followers that the log has grown. Add them before the first step().
   void add_publication_listener(std::function<void()> listener);

@@ -29,8 +29,8 @@ namespace millrace {
 
 struct TablesOptions {
   std::string folder;
-  size_t memory_table_bytes = 32u << 20;
-  size_t memory_tables_bytes_max = 128u << 20;
+  size_t memory_table_bytes = 64u << 20;
+  size_t memory_tables_bytes_max = 160u << 20;
   uint64_t checkpoint_bytes = 64u << 20;
   size_t block_cache_bytes = 8u << 20;
 };

@@ -114,16 +114,21 @@ View::View(leveldb::DB* db, std::shared_ptr<const leveldb::Snapshot> snapshot,
     : db_(db), snapshot_(std::move(snapshot)), newest_first_(std::move(newest_first)), lsn_(lsn) {}
 
 Result<bool> View::get(std::string_view key, std::string& image) const {
-  return get_at(key, lsn_, image);
+  if (std::optional<bool> found = get_in_memory(key, lsn_, image)) return *found;
+  return get_in_files(key, image);
 }
 
-Result<bool> View::get_at(std::string_view key, Lsn lsn, std::string& image) const {
+std::optional<bool> View::get_in_memory(std::string_view key, Lsn lsn, std::string& image) const {
   for (const auto& table : newest_first_) {
     if (auto version = table->get(key, lsn)) {
       if (version->image) image.assign(*version->image);
       return version->image.has_value();
     }
   }
+  return std::nullopt;
+}
+
+Result<bool> View::get_in_files(std::string_view key, std::string& image) const {
   leveldb::ReadOptions options;
   options.verify_checksums = true;
   options.snapshot = snapshot_.get();

@@ -26,9 +26,13 @@ class View {
   /// Replaces `image` by the encoded item under `key`; false if there is none. kCorruption if a
   /// table block is damaged: never "not found".
   Result<bool> get(std::string_view key, std::string& image) const;
-  /// The same as of another LSN, not below that of the LevelDB snapshot: the committer reads what
-  /// it has staged but not yet published.
-  Result<bool> get_at(std::string_view key, Lsn lsn, std::string& image) const;
+  // Its two halves, for the committer, who reads what it has staged and knows some items itself.
+
+  /// What the memory tables have under `key` at or below `lsn`, which may be above this view's:
+  /// whether there is an item, or none if they do not know.
+  std::optional<bool> get_in_memory(std::string_view key, Lsn lsn, std::string& image) const;
+  /// What LevelDB has under `key`: right only if the memory tables know nothing of it.
+  Result<bool> get_in_files(std::string_view key, std::string& image) const;
 
   /// A walk over [begin, end) in key order, or from the greatest key below `end` down to `begin` if
   /// `reverse`. An empty `end` is no bound.
