@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/base/direct_file.h"
+
 namespace millrace {
 namespace {
 
@@ -72,6 +74,10 @@ Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, bool crea
   int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
   if (fd < 0) return io_error("cannot open", path);
   return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
+}
+
+Result<std::unique_ptr<File>> PosixDisk::open_direct(const std::string& path, bool create) {
+  return open_direct_file(path, create);
 }
 
 Result<std::vector<std::string>> PosixDisk::list(const std::string& folder) {

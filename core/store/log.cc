@@ -58,7 +58,7 @@ Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoin
     next_lsn_ = last.last_lsn + 1;
     last_time_ms_ = last.last_time_ms;
     last_checksum_ = found.last_checksum;
-    file_ = found.open_file;
+    ASSIGN_OR_RETURN(file_, open_for_appends(last.header.first_lsn));
     file_bytes_ = last.file_bytes;
     end_ = {last.header.first_lsn, last.end};
   }
@@ -72,6 +72,14 @@ Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoin
 
 std::string Log::path_of(Lsn segment) const {
   return options_.folder + "/" + segment_file_name(segment);
+}
+
+// Where every append is synced the page cache is only in the way; else it is what takes the writes.
+Result<std::shared_ptr<File>> Log::open_for_appends(Lsn segment) {
+  const std::string path = path_of(segment);
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file,
+                   options_.sync ? disk_.open_direct(path, false) : disk_.open(path, false));
+  return file;
 }
 
 Lsn Log::next_lsn() const { return next_lsn_; }
@@ -138,7 +146,7 @@ Status Log::begin_segment(const FramePtr& first_frame) {
   RETURN_IF_ERROR(disk_.rename(*spare, path_of(name)));
   // Before the first write: a recycled file still has its old name on disk until then.
   RETURN_IF_ERROR(disk_.sync_folder(options_.folder));
-  ASSIGN_OR_RETURN(std::shared_ptr<File> file, disk_.open(path_of(name), false));
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, open_for_appends(name));
 
   LogSegment segment;
   segment.header.first_lsn = name;

@@ -123,6 +123,7 @@ class Log {
 
   // The writer's steps.
   Status write_frame(const FramePtr& frame);
+  Result<std::shared_ptr<File>> open_for_appends(Lsn segment);
   Status begin_segment(const FramePtr& first_frame);
   /// Makes a durable frame readable, and the segment that it begins, if any, part of the log.
   void publish(const FramePtr& frame, std::optional<LogSegment> begun);

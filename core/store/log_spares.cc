@@ -12,7 +12,7 @@ constexpr const char* kUnfinished = "unfinished-";
 
 /// Zeros written at once while a spare is made: a flush of the log waits about that long on the
 /// disk.
-constexpr uint64_t kFillBytes = 4u << 20;
+constexpr uint64_t kFillBytes = 1u << 20;
 
 std::optional<uint64_t> number_after(std::string_view prefix, std::string_view name) {
   if (!name.starts_with(prefix)) return std::nullopt;
@@ -77,7 +77,7 @@ std::optional<std::string> SparePool::take() {
 
 Result<std::string> SparePool::create(uint64_t bytes, bool sync) {
   const std::string path = path_of(kUnfinished, take_number());
-  ASSIGN_OR_RETURN(auto file, disk_.open(path, true));
+  ASSIGN_OR_RETURN(auto file, disk_.open_direct(path, true));
   RETURN_IF_ERROR(write_zeros(*file, 0, bytes));
   if (sync) RETURN_IF_ERROR(file->sync());
   return path;
@@ -92,7 +92,7 @@ Result<bool> SparePool::prepare() {
     }
     filling_path_ = path_of(kUnfinished, take_number());
     filled_bytes_ = 0;
-    ASSIGN_OR_RETURN(filling_, disk_.open(filling_path_, true));
+    ASSIGN_OR_RETURN(filling_, disk_.open_direct(filling_path_, true));
   }
   const uint64_t to = std::min(filled_bytes_ + kFillBytes, segment_bytes_);
   RETURN_IF_ERROR(write_zeros(*filling_, filled_bytes_, to));

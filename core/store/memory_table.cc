@@ -1,10 +1,12 @@
 #include "core/store/memory_table.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
 
+#include "core/base/bytes.h"
 #include "core/base/hash.h"
 
 namespace millrace {
@@ -12,19 +14,35 @@ namespace {
 
 constexpr uint32_t kRemoved = std::numeric_limits<uint32_t>::max();
 constexpr size_t kBlockBytes = 64 * 1024;
+constexpr size_t kCacheLineBytes = 64;
+
+// Ordered as the bytes are, as far as they go.
+uint64_t prefix_number(std::string_view key, size_t at) {
+  char bytes[8] = {};
+  if (key.size() > at) std::memcpy(bytes, key.data() + at, std::min<size_t>(8, key.size() - at));
+  return get_big_endian64(bytes);
+}
+
+// Where a key at an LSN belongs.
+struct Position {
+  Position(std::string_view the_key, Lsn the_lsn)
+      : prefix{prefix_number(the_key, 0), prefix_number(the_key, 8)}, key(the_key), lsn(the_lsn) {}
+  uint64_t prefix[2];
+  std::string_view key;
+  Lsn lsn;
+};
 
 }  // namespace
 
-// Key and image follow the links in the same allocation. Nodes live in blocks that are freed as a
-// whole.
+// What a search compares and follows, a cache line for most; key and image are elsewhere.
 struct MemoryTable::Node {
   Lsn lsn;
   uint64_t hash;
-  Node* older;  // the version of the same key before this one; set before the node is linked
   std::atomic<Node*> next_in_bucket;
+  uint64_t prefix[2];  // the key's first 16 bytes as numbers: table, and hash of the partition
+  const char* bytes;   // key, then image
   uint32_t key_size;
   uint32_t image_size;  // kRemoved for a removal
-  const char* bytes;    // key, then image
   std::atomic<Node*> next[1];
 
   std::string_view key() const { return {bytes, key_size}; }
@@ -33,9 +51,20 @@ struct MemoryTable::Node {
     return {lsn, std::string_view(bytes + key_size, image_size)};
   }
   Node* after(int level) const { return next[level].load(std::memory_order_acquire); }
-  bool before(std::string_view other_key, Lsn other_lsn) const {
-    int order = key().compare(other_key);
-    return order < 0 || (order == 0 && lsn > other_lsn);
+  bool before(const Position& other) const {
+    if (prefix[0] != other.prefix[0]) return prefix[0] < other.prefix[0];
+    if (prefix[1] != other.prefix[1]) return prefix[1] < other.prefix[1];
+    int order = key().compare(other.key);
+    return order < 0 || (order == 0 && lsn > other.lsn);
+  }
+  bool is_of(std::string_view other_key, uint64_t other_hash) const {
+    return hash == other_hash && key() == other_key;
+  }
+  /// The version of the same key before this one: the next in order, if it is of the same key. What
+  /// is inserted later comes before the newest version or belongs to another key.
+  const Node* older() const {
+    const Node* following = after(0);
+    return following != nullptr && following->is_of(key(), hash) ? following : nullptr;
   }
 };
 
@@ -48,44 +77,46 @@ MemoryTable::MemoryTable()
 
 MemoryTable::~MemoryTable() = default;
 
-char* MemoryTable::allocate(size_t size) {
-  size = (size + alignof(Node) - 1) & ~(alignof(Node) - 1);
+char* MemoryTable::Arena::allocate(size_t size, size_t alignment) {
   if (size > kBlockBytes / 4) {
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    return blocks_.back().get();
+    blocks.push_back(std::make_unique_for_overwrite<char[]>(size));
+    return blocks.back().get();
   }
-  if (size > free_bytes_) {
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(kBlockBytes));
-    free_ = blocks_.back().get();
-    free_bytes_ = kBlockBytes;
+  size_t skipped = -reinterpret_cast<uintptr_t>(free) % alignment;
+  if (skipped + size > free_bytes) {
+    blocks.push_back(std::make_unique_for_overwrite<char[]>(kBlockBytes));
+    free = blocks.back().get();
+    free_bytes = kBlockBytes;
+    skipped = -reinterpret_cast<uintptr_t>(free) % alignment;
   }
-  char* result = free_;
-  free_ += size;
-  free_bytes_ -= size;
+  char* result = free + skipped;
+  free += skipped + size;
+  free_bytes -= skipped + size;
   return result;
 }
 
 MemoryTable::Node* MemoryTable::new_node(std::string_view key, Lsn lsn,
                                          std::optional<std::string_view> image, int height) {
-  size_t links = sizeof(Node) + sizeof(std::atomic<Node*>) * static_cast<size_t>(height - 1);
-  size_t size = links + key.size() + (image ? image->size() : 0);
-  char* memory = allocate(size);
-  Node* node = new (memory) Node{lsn,
-                                 xxh3_64(key),
-                                 nullptr,
-                                 {},
-                                 static_cast<uint32_t>(key.size()),
-                                 image ? static_cast<uint32_t>(image->size()) : kRemoved,
-                                 memory + links,
-                                 {}};
+  static_assert(sizeof(Node) == kCacheLineBytes);
+  const size_t node_bytes =
+      sizeof(Node) + sizeof(std::atomic<Node*>) * static_cast<size_t>(height - 1);
+  const size_t content_bytes = key.size() + (image ? image->size() : 0);
+  char* bytes = contents_.allocate(content_bytes, 1);
+  Node* node = new (nodes_.allocate(node_bytes, kCacheLineBytes))
+      Node{lsn,
+           xxh3_64(key),
+           {},
+           {prefix_number(key, 0), prefix_number(key, 8)},
+           bytes,
+           static_cast<uint32_t>(key.size()),
+           image ? static_cast<uint32_t>(image->size()) : kRemoved,
+           {}};
   for (int level = 0; level < height; ++level) {
     new (&node->next[level]) std::atomic<Node*>(nullptr);
   }
-  if (!key.empty()) std::memcpy(memory + links, key.data(), key.size());
-  if (image && !image->empty()) {
-    std::memcpy(memory + links + key.size(), image->data(), image->size());
-  }
-  bytes_.fetch_add(size, std::memory_order_relaxed);
+  if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
+  if (image && !image->empty()) std::memcpy(bytes + key.size(), image->data(), image->size());
+  bytes_.fetch_add(node_bytes + content_bytes, std::memory_order_relaxed);
   return node;
 }
 
@@ -100,10 +131,11 @@ int MemoryTable::random_height() {
 }
 
 const MemoryTable::Node* MemoryTable::seek(std::string_view key, Lsn lsn, Node** previous) const {
+  const Position position(key, lsn);
   Node* node = head_;
   for (int level = height_.load(std::memory_order_relaxed) - 1;; --level) {
     Node* next = node->after(level);
-    while (next != nullptr && next->before(key, lsn)) {
+    while (next != nullptr && next->before(position)) {
       node = next;
       next = node->after(level);
     }
@@ -114,9 +146,10 @@ const MemoryTable::Node* MemoryTable::seek(std::string_view key, Lsn lsn, Node**
 }
 
 const MemoryTable::Node* MemoryTable::seek_before(std::string_view key, Lsn lsn) const {
+  const Position position(key, lsn);
   Node* node = head_;
   for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0; --level) {
-    for (Node* next = node->after(level); next != nullptr && next->before(key, lsn);
+    for (Node* next = node->after(level); next != nullptr && next->before(position);
          next = node->after(level)) {
       node = next;
     }
@@ -151,12 +184,11 @@ void MemoryTable::insert(std::string_view key, Lsn lsn, std::optional<std::strin
 void MemoryTable::link_newest(Node* node) {
   std::atomic<Node*>* link = &buckets_[node->hash % kBuckets];
   Node* other = link->load(std::memory_order_relaxed);
-  while (other != nullptr && (other->hash != node->hash || other->key() != node->key())) {
+  while (other != nullptr && !other->is_of(node->key(), node->hash)) {
     link = &other->next_in_bucket;
     other = link->load(std::memory_order_relaxed);
   }
-  // A reader that stands at the version replaced goes on from it as before.
-  node->older = other;
+  // A reader that stands at the version replaced goes on from it as before: its link stays.
   Node* next = other == nullptr ? nullptr : other->next_in_bucket.load(std::memory_order_relaxed);
   node->next_in_bucket.store(next, std::memory_order_relaxed);
   link->store(node, std::memory_order_release);
@@ -165,10 +197,10 @@ void MemoryTable::link_newest(Node* node) {
 std::optional<MemoryTable::Version> MemoryTable::get(std::string_view key, Lsn lsn) const {
   uint64_t hash = xxh3_64(key);
   const Node* node = buckets_[hash % kBuckets].load(std::memory_order_acquire);
-  while (node != nullptr && (node->hash != hash || node->key() != key)) {
+  while (node != nullptr && !node->is_of(key, hash)) {
     node = node->next_in_bucket.load(std::memory_order_acquire);
   }
-  while (node != nullptr && node->lsn > lsn) node = node->older;
+  while (node != nullptr && node->lsn > lsn) node = node->older();
   if (node == nullptr) return std::nullopt;
   return node->version();
 }

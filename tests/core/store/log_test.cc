@@ -269,7 +269,7 @@ TEST_F(LogTest, PreparesSparesInPiecesAndUsesThem) {
   open();
   int calls = 1;
   for (auto more = log_->prepare_spare(); *more; more = log_->prepare_spare()) ++calls;
-  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(calls, 9);
   EXPECT_FALSE(*log_->prepare_spare());
   EXPECT_EQ(disk_.list("log")->size(), 1u);
   append_until_segments(2);

@@ -1,0 +1,133 @@
+#include "core/base/direct_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+namespace millrace {
+namespace {
+
+// Written at once at most: the size of the buffer that the bytes are aligned in.
+constexpr size_t kPieceBytes = 1u << 20;
+
+Error io_error(const std::string& what, const std::string& path) {
+  return make_error(ErrorCode::kIo, what + " " + path + ": " + std::strerror(errno));
+}
+
+uint64_t block_of(uint64_t offset) { return offset / kDirectBlockBytes * kDirectBlockBytes; }
+
+class DirectFile final : public File {
+ public:
+  DirectFile(int fd, std::unique_ptr<File> buffered, std::string path)
+      : fd_(fd), buffered_(std::move(buffered)), path_(std::move(path)) {}
+  ~DirectFile() override { ::close(fd_); }
+  DirectFile(const DirectFile&) = delete;
+  DirectFile& operator=(const DirectFile&) = delete;
+
+  // The kernel drops the pages that a direct write replaces, so what is read through them is what
+  // was written.
+  Status read(uint64_t offset, size_t size, std::string& out) const override {
+    return buffered_->read(offset, size, out);
+  }
+
+  Status write(uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const uint64_t block = block_of(offset);
+      const size_t before = offset - block;
+      const size_t size = std::min(bytes.size(), kPieceBytes - before);
+      const size_t blocks_bytes = block_of(before + size + kDirectBlockBytes - 1);
+      RETURN_IF_ERROR(reserve(blocks_bytes));
+      if (before > 0) RETURN_IF_ERROR(take_block(block, before));
+      std::memcpy(buffer_.get() + before, bytes.data(), size);
+      std::memset(buffer_.get() + before + size, 0, blocks_bytes - before - size);
+      RETURN_IF_ERROR(write_blocks(block, blocks_bytes));
+      // The block that the next bytes begin in stays in memory.
+      const size_t last = block_of(before + size);
+      if (last < blocks_bytes) {
+        std::memcpy(last_block_, buffer_.get() + last, kDirectBlockBytes);
+        last_block_offset_ = block + last;
+      }
+      offset += size;
+      bytes.remove_prefix(size);
+    }
+    return {};
+  }
+
+  Status sync() override {
+    if (::fdatasync(fd_) != 0) return io_error("cannot sync", path_);
+    return {};
+  }
+
+  Result<uint64_t> size() const override { return buffered_->size(); }
+
+ private:
+  static constexpr uint64_t kNoBlock = std::numeric_limits<uint64_t>::max();
+  struct Free {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+
+  Status reserve(size_t bytes) {
+    if (bytes <= buffer_bytes_) return {};
+    const size_t grown = std::min(kPieceBytes, std::max(bytes, 2 * buffer_bytes_));
+    buffer_.reset(static_cast<char*>(std::aligned_alloc(kDirectBlockBytes, grown)));
+    if (!buffer_) {
+      buffer_bytes_ = 0;
+      return make_error(ErrorCode::kIo, "no memory to write " + path_);
+    }
+    buffer_bytes_ = grown;
+    return {};
+  }
+
+  // Puts the first `size` bytes of a block into the buffer.
+  Status take_block(uint64_t offset, size_t size) {
+    if (offset == last_block_offset_) {
+      std::memcpy(buffer_.get(), last_block_, size);
+      return {};
+    }
+    std::string block;
+    RETURN_IF_ERROR(buffered_->read(offset, size, block));
+    block.resize(size, '\0');  // a hole behind the end of the file
+    std::memcpy(buffer_.get(), block.data(), size);
+    return {};
+  }
+
+  Status write_blocks(uint64_t offset, size_t bytes) {
+    last_block_offset_ = kNoBlock;
+    size_t done = 0;
+    while (done < bytes) {
+      ssize_t n =
+          ::pwrite(fd_, buffer_.get() + done, bytes - done, static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return io_error("cannot write", path_);
+      // What a full disk or a signal left short ends at a block, or the next piece is refused.
+      done += static_cast<size_t>(n);
+    }
+    return {};
+  }
+
+  const int fd_;
+  const std::unique_ptr<File> buffered_;
+  const std::string path_;
+  std::unique_ptr<char, Free> buffer_;
+  size_t buffer_bytes_ = 0;
+  uint64_t last_block_offset_ = kNoBlock;
+  char last_block_[kDirectBlockBytes];
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> open_direct_file(const std::string& path, bool create) {
+  ASSIGN_OR_RETURN(std::unique_ptr<File> buffered, PosixDisk().open(path, create));
+  int fd = ::open(path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
+  if (fd < 0 && errno == EINVAL) return buffered;
+  if (fd < 0) return io_error("cannot open", path);
+  return std::unique_ptr<File>(std::make_unique<DirectFile>(fd, std::move(buffered), path));
+}
+
+}  // namespace millrace
