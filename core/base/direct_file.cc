@@ -16,10 +16,6 @@ namespace {
 // Written at once at most: the size of the buffer that the bytes are aligned in.
 constexpr size_t kPieceBytes = 1u << 20;
 
-Error io_error(const std::string& what, const std::string& path) {
-  return make_error(ErrorCode::kIo, what + " " + path + ": " + std::strerror(errno));
-}
-
 uint64_t block_of(uint64_t offset) { return offset / kDirectBlockBytes * kDirectBlockBytes; }
 
 class DirectFile final : public File {
@@ -60,7 +56,7 @@ class DirectFile final : public File {
   }
 
   Status sync() override {
-    if (::fdatasync(fd_) != 0) return io_error("cannot sync", path_);
+    if (::fdatasync(fd_) != 0) return disk_error("cannot sync", path_);
     return {};
   }
 
@@ -104,7 +100,7 @@ class DirectFile final : public File {
       ssize_t n =
           ::pwrite(fd_, buffer_.get() + done, bytes - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return io_error("cannot write", path_);
+      if (n < 0) return disk_error("cannot write", path_);
       // What a full disk or a signal left short ends at a block, or the next piece is refused.
       done += static_cast<size_t>(n);
     }
@@ -126,7 +122,7 @@ Result<std::unique_ptr<File>> open_direct_file(const std::string& path, bool cre
   ASSIGN_OR_RETURN(std::unique_ptr<File> buffered, PosixDisk().open(path, create));
   int fd = ::open(path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
   if (fd < 0 && errno == EINVAL) return buffered;
-  if (fd < 0) return io_error("cannot open", path);
+  if (fd < 0) return disk_error("cannot open", path);
   return std::unique_ptr<File>(std::make_unique<DirectFile>(fd, std::move(buffered), path));
 }
 
