@@ -22,6 +22,8 @@ enum class ErrorCode : uint8_t {
   kResourceNotFound,
   kResourceInUse,
   kTableNotFound,
+  kPolicyNotFound,
+  kAccessDenied,
   kConditionalCheckFailed,
   kTransactionCanceled,
   kTransactionConflict,

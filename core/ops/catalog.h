@@ -12,6 +12,7 @@
 
 #include "core/base/result.h"
 #include "core/model/schema.h"
+#include "core/ops/attachments.h"
 #include "core/ops/index.h"
 #include "core/ops/table_settings.h"
 #include "core/store/engine.h"
@@ -58,6 +59,7 @@ struct Table {
   std::vector<Index> indexes;  // in the order in which they were given
   TableSettings settings;
   std::optional<TtlDefinition> ttl;  // none: off
+  TableAttachments attachments;
 
   const Index* find_index(std::string_view index_name) const {
     for (const Index& index : indexes) {

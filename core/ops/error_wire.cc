@@ -31,6 +31,10 @@ WireError wire_error(ErrorCode code) {
       return {DYNAMODB("ResourceInUseException")};
     case ErrorCode::kTableNotFound:
       return {DYNAMODB("TableNotFoundException")};
+    case ErrorCode::kPolicyNotFound:
+      return {DYNAMODB("PolicyNotFoundException")};
+    case ErrorCode::kAccessDenied:
+      return {CORAL("AccessDeniedException"), 400, "Message"};
     case ErrorCode::kConditionalCheckFailed:
       return {DYNAMODB("ConditionalCheckFailedException")};
     case ErrorCode::kTransactionCanceled:

@@ -155,6 +155,7 @@ std::string Catalog::encode(const Table& table) {
   }
   put_settings(table.settings, item);
   if (table.ttl) item.emplace("TimeToLive", ttl_value(*table.ttl));
+  put_attachments(table.attachments, item);
   return encode_item(item);
 }
 
@@ -197,6 +198,7 @@ Result<Table> Catalog::decode(ItemView item) {
   if (auto ttl = reader.get("TimeToLive")) {
     ASSIGN_OR_RETURN(table.ttl, ttl_of(*ttl));
   }
+  RETURN_IF_ERROR(read_attachments(item.attributes(), table.attachments));
   return table;
 }
 

@@ -1,0 +1,52 @@
+#include "core/ops/attachment_request.h"
+#include "core/ops/operations.h"
+#include "core/ops/write_request.h"
+
+namespace millrace {
+
+namespace {
+
+struct TagRequest {
+  std::optional<std::string_view> arn;
+  std::optional<TagMembers> tags;
+};
+
+Status check_request(const TagRequest& members) {
+  Violations violations;
+  violations.require(members.tags.has_value(), "tags");
+  if (members.tags) members.tags->check_constraints(violations);
+  RETURN_IF_ERROR(check_tagged_arn(members.arn, violations.status()));
+  if (members.tags->list.empty())
+    return validation_error("Atleast one Tag needs to be provided as Input.");
+  return {};
+}
+
+}  // namespace
+
+void tag_resource(Node& node, const Request& request, Reply reply) {
+  RequestJson json(request.body);
+  TagRequest members;
+  Status status = json.each_member([&](std::string_view name, JsonValue value) -> Status {
+    if (name == "ResourceArn") return read_string(value, members.arn);
+    if (name == "Tags") return members.tags.emplace().read(value);
+    return {};
+  });
+  if (status) status = check_request(members);
+  if (!status) return reply.error(status.error());
+  auto tags = members.tags->checked();
+  if (!tags) return reply.error(tags.error());
+  // "ResourcArn" is the service's own spelling.
+  Error not_found = make_error(
+      ErrorCode::kResourceNotFound,
+      "Requested resource not found: ResourcArn: " + std::string(*members.arn) + " not found");
+  const TablePtr table = node.catalog.resolve(*members.arn);
+  if (table == nullptr) return reply.error(not_found);
+  submit_attachment_change(
+      node, std::move(reply), *table, std::move(not_found),
+      [tags = *std::move(tags)](Table& changed, int64_t) -> Result<AttachmentChange> {
+        RETURN_IF_ERROR(add_tags(tags, changed.attachments));
+        return AttachmentChange{};
+      });
+}
+
+}  // namespace millrace
