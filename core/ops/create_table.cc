@@ -1,8 +1,12 @@
+#include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "core/base/hash.h"
+#include "core/ops/attachment_request.h"
 #include "core/ops/definition_command.h"
 #include "core/ops/definition_request.h"
+#include "core/ops/index_request.h"
 #include "core/ops/operations.h"
 
 namespace millrace {
@@ -11,88 +15,48 @@ namespace {
 
 // Source: developer guide, "Quotas in Amazon DynamoDB".
 constexpr size_t kTablesMax = 2500;
-constexpr size_t kKeyNameBytesMax = 255;
-
-struct KeyElement {
-  std::optional<std::string_view> name, type;
-};
+constexpr size_t kKeyElementsMax = 2;
 
 struct CreateMembers {
   DefinitionMembers definition;
-  std::optional<std::vector<KeyElement>> key_schema;
-  std::optional<std::vector<KeyElement>> attributes;
+  std::optional<KeyElements> key_schema;
+  std::optional<KeyElements> attributes;
+  std::optional<std::vector<IndexMembers>> local_indexes, global_indexes;
+  TagMembers tags;
+  std::optional<std::string_view> policy;  // ResourcePolicy
 };
-
-Status read_elements(JsonValue value, std::string_view structure, std::string_view type_member,
-                     std::vector<KeyElement>& elements) {
-  ASSIGN_OR_RETURN(JsonArray array, read_list(value));
-  return each_element(array, [&](size_t, JsonValue element) -> Status {
-    ASSIGN_OR_RETURN(JsonObject object, read_structure_element(element, structure));
-    KeyElement& key = elements.emplace_back();
-    return each_member(object, [&](std::string_view name, JsonValue inner) -> Status {
-      if (name == "AttributeName") return read_string(inner, key.name);
-      if (name == type_member) return read_string(inner, key.type);
-      return {};
-    });
-  });
-}
 
 Status read_request(RequestJson& json, CreateMembers& members) {
   return json.each_member([&](std::string_view name, JsonValue value) -> Status {
-    if (name == "KeySchema")
-      return read_elements(value, "KeySchemaElement", "KeyType", members.key_schema.emplace());
-    if (name == "AttributeDefinitions") {
-      return read_elements(value, "AttributeDefinition", "AttributeType",
-                           members.attributes.emplace());
-    }
+    if (name == "KeySchema") return read_key_schema(value, members.key_schema.emplace());
+    if (name == "AttributeDefinitions")
+      return read_attribute_definitions(value, members.attributes.emplace());
+    if (name == "LocalSecondaryIndexes")
+      return read_indexes(value, IndexKind::kLocal, members.local_indexes.emplace());
+    if (name == "GlobalSecondaryIndexes")
+      return read_indexes(value, IndexKind::kGlobal, members.global_indexes.emplace());
+    if (name == "Tags") return members.tags.read(value);
+    if (name == "ResourcePolicy") return read_string(value, members.policy);
     return members.definition.read(name, value);
   });
-}
-
-// The list as the service prints it.
-std::string printed(const std::vector<KeyElement>& schema) {
-  std::string text = "[";
-  for (const KeyElement& element : schema) {
-    if (text.size() > 1) text += ", ";
-    text.append("KeySchemaElement(attributeName=").append(element.name.value_or(""));
-    text.append(", keyType=").append(element.type.value_or("")).append(")");
-  }
-  return text + "]";
-}
-
-void check_elements(const std::optional<std::vector<KeyElement>>& elements, std::string_view list,
-                    std::string_view type_member, std::string_view types, Violations& violations) {
-  violations.require(elements.has_value(), list);
-  if (!elements) return;
-  for (size_t i = 0; i < elements->size(); ++i) {
-    const KeyElement& element = (*elements)[i];
-    std::string path = std::string(list) + "." + std::to_string(i + 1) + ".member.";
-    violations.require(element.name.has_value(), path + "attributeName");
-    if (element.name && element.name->empty()) {
-      violations.add(element.name, path + "attributeName",
-                     "Member must have length greater than or equal to 1");
-    } else if (element.name && element.name->size() > kKeyNameBytesMax) {
-      violations.add(element.name, path + "attributeName",
-                     "Member must have length less than or equal to 255");
-    }
-    violations.require(element.type.has_value(), path + std::string(type_member));
-    violations.one_of(element.type, path + std::string(type_member), types);
-  }
 }
 
 Status check_constraints(const CreateMembers& members) {
   RETURN_IF_ERROR(check_defined_table_name(members.definition.table_name));
   Violations violations;
   check_definition_constraints(members.definition, violations);
-  if (members.key_schema && members.key_schema->empty()) {
-    violations.add("[]", "keySchema", "Member must have length greater than or equal to 1");
-  } else if (members.key_schema && members.key_schema->size() > 2) {
-    violations.add(printed(*members.key_schema), "keySchema",
-                   "Member must have length less than or equal to 2");
-  }
-  check_elements(members.key_schema, "keySchema", "keyType", "HASH, RANGE", violations);
-  check_elements(members.attributes, "attributeDefinitions", "attributeType", "B, N, S",
-                 violations);
+  check_key_schema_constraints(members.key_schema, "keySchema", kKeyElementsMax, violations);
+  check_attribute_constraints(members.attributes, violations);
+  auto check_indexes = [&](const std::optional<std::vector<IndexMembers>>& indexes, IndexKind kind,
+                           const std::string& list) {
+    for (size_t i = 0; indexes && i < indexes->size(); ++i) {
+      check_index_constraints((*indexes)[i], kind, list + "." + std::to_string(i + 1) + ".member.",
+                              violations);
+    }
+  };
+  check_indexes(members.local_indexes, IndexKind::kLocal, "localSecondaryIndexes");
+  check_indexes(members.global_indexes, IndexKind::kGlobal, "globalSecondaryIndexes");
+  members.tags.check_constraints(violations);
   return violations.status();
 }
 
@@ -106,53 +70,118 @@ Status check_billing(const DefinitionMembers& members) {
   return {};
 }
 
-std::string names_of(const std::vector<KeyElement>& elements) {
-  std::string names = "[";
-  for (const KeyElement& element : elements) {
-    if (names.size() > 1) names += ", ";
-    names += *element.name;
-  }
-  return names + "]";
+Error invalid(std::string_view what) {
+  return validation_error(std::string("One or more parameter values were invalid: ").append(what));
 }
 
-const KeyElement* find_attribute(const std::vector<KeyElement>& attributes, std::string_view name) {
+Status check_table_key(const KeyElements& schema, const KeyElements& attributes) {
+  const Error undefined =
+      validation_error("Invalid KeySchema: Some index key attribute have no definition");
+  if (schema.size() > attributes.size()) return undefined;
+  Status defined = check_defined(schema, attributes);
+  if (!defined) return schema.size() > 1 ? undefined : defined.error();
+  return check_key_roles(schema);
+}
+
+Status check_attribute_names(const KeyElements& attributes) {
+  std::set<std::string_view> names;
   for (const KeyElement& attribute : attributes) {
-    if (*attribute.name == name) return &attribute;
-  }
-  return nullptr;
-}
-
-Status check_key_schema(const std::vector<KeyElement>& schema,
-                        const std::vector<KeyElement>& attributes) {
-  if (schema.size() > attributes.size()) {
-    return validation_error("Invalid KeySchema: Some index key attribute have no definition");
-  }
-  for (const KeyElement& element : schema) {
-    if (find_attribute(attributes, *element.name) != nullptr) continue;
-    if (schema.size() > 1)
-      return validation_error("Invalid KeySchema: Some index key attribute have no definition");
-    return validation_error(
-        "One or more parameter values were invalid: Some index key attributes are not defined in "
-        "AttributeDefinitions. Keys: " +
-        names_of(schema) + ", AttributeDefinitions: " + names_of(attributes));
-  }
-  if (schema.size() == 2 && *schema[0].name == *schema[1].name) {
-    return validation_error(
-        "Both the Hash Key and the Range Key element in the KeySchema have the same name");
-  }
-  if (*schema[0].type != "HASH") {
-    return validation_error("Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
-  }
-  if (schema.size() == 2 && *schema[1].type != "RANGE") {
-    return validation_error(
-        "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type");
-  }
-  if (schema.size() != attributes.size()) {
-    return validation_error(
-        "One or more parameter values were invalid: Number of attributes in KeySchema does not "
-        "exactly match number of attributes defined in AttributeDefinitions");
+    if (!names.insert(*attribute.name).second)
+      return validation_error("Attribute Name is duplicated: " + std::string(*attribute.name));
   }
   return {};
+}
+
+using Indexes = std::optional<std::vector<IndexMembers>>;
+
+// Every attribute that is defined is a key's, and every key's is defined.
+Status check_attributes_used(const CreateMembers& members) {
+  if (!members.local_indexes && !members.global_indexes) {
+    if (members.key_schema->size() == members.attributes->size()) return {};
+    return invalid(
+        "Number of attributes in KeySchema does not exactly match number of attributes defined in "
+        "AttributeDefinitions");
+  }
+  KeyElements used;
+  auto use = [&](const KeyElements& schema) {
+    for (const KeyElement& element : schema) {
+      if (find_element(used, *element.name) == nullptr) used.push_back(element);
+    }
+  };
+  use(*members.key_schema);
+  for (const Indexes* indexes : {&members.local_indexes, &members.global_indexes}) {
+    if (!*indexes) continue;
+    for (const IndexMembers& index : **indexes) {
+      RETURN_IF_ERROR(check_defined(*index.key_schema, *members.attributes));
+      use(*index.key_schema);
+    }
+  }
+  if (used.size() == members.attributes->size()) return {};
+  return invalid("Some AttributeDefinitions are not used. AttributeDefinitions: " +
+                 names_of(*members.attributes) + ", keys used: " + names_of(used));
+}
+
+Status check_local_index(const IndexMembers& index, const KeyElements& table_key) {
+  const KeyElements& key = *index.key_schema;
+  RETURN_IF_ERROR(check_key_roles(key));
+  const std::string name(*index.name);
+  if (key.size() != 2)
+    return invalid("Index KeySchema does not have a range key for index: " + name);
+  if (*key[0].name != *table_key[0].name) {
+    return invalid(
+        "Index KeySchema does not have the same leading hash key as table KeySchema for index: " +
+        name + ". index hash key: " + std::string(*key[0].name) +
+        ", table hash key: " + std::string(*table_key[0].name));
+  }
+  return check_projection(index);
+}
+
+Status check_global_index(const IndexMembers& index, const DefinitionMembers& definition) {
+  RETURN_IF_ERROR(check_global_index_key(index));
+  RETURN_IF_ERROR(check_projection(index));
+  const bool on_demand = definition.billing_mode == kPayPerRequest;
+  const std::string name(*index.name);
+  if (on_demand && index.throughput) {
+    return invalid("ProvisionedThroughput should not be specified for index: " + name +
+                   " when BillingMode is PAY_PER_REQUEST");
+  }
+  if (!on_demand && !index.throughput)
+    return invalid("ProvisionedThroughput is not specified for index: " + name);
+  return index.throughput ? check_units_in_bounds(*index.throughput) : Status{};
+}
+
+Status check_indexes(const CreateMembers& members) {
+  if (members.local_indexes && members.local_indexes->empty())
+    return invalid("List of LocalSecondaryIndexes is empty");
+  if (members.local_indexes && members.key_schema->size() < 2) {
+    return invalid(
+        "Table KeySchema does not have a range key, which is required when specifying a "
+        "LocalSecondaryIndex");
+  }
+  if (members.global_indexes && members.global_indexes->empty())
+    return invalid("List of GlobalSecondaryIndexes is empty");
+  RETURN_IF_ERROR(check_attributes_used(members));
+  std::set<std::string_view> names;
+  auto check_name = [&](const IndexMembers& index) -> Status {
+    if (names.insert(*index.name).second) return {};
+    return invalid("Duplicate index name: " + std::string(*index.name));
+  };
+  size_t projected = 0;
+  for (const IndexMembers& index : members.local_indexes.value_or(std::vector<IndexMembers>())) {
+    RETURN_IF_ERROR(check_local_index(index, *members.key_schema));
+    RETURN_IF_ERROR(check_name(index));
+    projected += index.projected_attributes();
+  }
+  if (names.size() > kLocalIndexesMax)
+    return invalid("Number of LocalSecondaryIndexes exceeds per-table limit of 5");
+  for (const IndexMembers& index : members.global_indexes.value_or(std::vector<IndexMembers>())) {
+    RETURN_IF_ERROR(check_global_index(index, members.definition));
+    RETURN_IF_ERROR(check_name(index));
+    projected += index.projected_attributes();
+  }
+  if (members.global_indexes && members.global_indexes->size() > kGlobalIndexesMax)
+    return invalid("GlobalSecondaryIndex count exceeds the per-table limit of 20");
+  return check_projected_attributes(projected);
 }
 
 Status check_stream(const DefinitionMembers& members) {
@@ -170,19 +199,31 @@ Status check_stream(const DefinitionMembers& members) {
   return {};
 }
 
-KeyAttribute key_attribute(std::string_view name, const std::vector<KeyElement>& attributes) {
-  std::string_view type = *find_attribute(attributes, name)->type;
-  return {std::string(name), type == "N"   ? ValueType::kNumber
-                             : type == "B" ? ValueType::kBinary
-                                           : ValueType::kString};
+void add_indexes(const Indexes& indexes, IndexKind kind, const KeyElements& attributes,
+                 Table& table) {
+  if (!indexes) return;
+  for (const IndexMembers& members : *indexes) {
+    table.indexes.push_back(index_of(members, kind, attributes));
+  }
+}
+
+Status attach(const CreateMembers& members, TableAttachments& attachments) {
+  ASSIGN_OR_RETURN(const auto tags, members.tags.checked());
+  RETURN_IF_ERROR(add_tags(tags, attachments));
+  if (!members.policy) return {};
+  attachments.policy.emplace().document = *members.policy;
+  return check_policy(*members.policy);
 }
 
 Result<Table> table_of(const CreateMembers& members) {
   RETURN_IF_ERROR(check_constraints(members));
   RETURN_IF_ERROR(check_billing(members.definition));
+  RETURN_IF_ERROR(check_settings(members.definition.settings));
   // Members of which attribute definitions would be part come before the check of those.
   RETURN_IF_ERROR(check_supported(members.definition));
-  RETURN_IF_ERROR(check_key_schema(*members.key_schema, *members.attributes));
+  RETURN_IF_ERROR(check_attribute_names(*members.attributes));
+  RETURN_IF_ERROR(check_table_key(*members.key_schema, *members.attributes));
+  RETURN_IF_ERROR(check_indexes(members));
   RETURN_IF_ERROR(check_stream(members.definition));
   Table table;
   table.name = *members.definition.table_name;
@@ -195,7 +236,24 @@ Result<Table> table_of(const CreateMembers& members) {
     table.write_units = *members.definition.throughput->write_units;
   }
   table.deletion_protection = members.definition.deletion_protection.value_or(false);
+  add_indexes(members.global_indexes, IndexKind::kGlobal, *members.attributes, table);
+  add_indexes(members.local_indexes, IndexKind::kLocal, *members.attributes, table);
+  RETURN_IF_ERROR(attach(members, table.attachments));
   return table;
+}
+
+// Global indexes are the first of a new table's indexes.
+Status apply_index_settings(const Indexes& indexes, Table& table) {
+  if (!indexes) return {};
+  for (size_t i = 0; i < indexes->size(); ++i) {
+    const IndexMembers& members = (*indexes)[i];
+    Index& index = table.indexes[i];
+    const ThroughputOwner owner{
+        table.billing_mode, {index.read_units, index.write_units}, index.name, true};
+    RETURN_IF_ERROR(apply_on_demand(members.on_demand, owner, index.throughput));
+    RETURN_IF_ERROR(apply_warm(members.warm, owner, index.throughput));
+  }
+  return {};
 }
 
 // A UUID that is a function of the log, so that every reader of it agrees.
@@ -231,10 +289,13 @@ class CreateTableCommand final : public DefinitionCommand {
                              "Subscriber limit exceeded: Table count limit of 2500 exceeded"));
     }
     table_.generation = commit.next_lsn();
+    for (size_t i = 0; i < table_.indexes.size(); ++i)
+      table_.indexes[i].generation = index_generation(table_.generation, i + 1);
     table_.id = table_id(table_.name, table_.generation);
     table_.created_ms = commit.time_ms();
     if (table_.billing_mode == "PAY_PER_REQUEST") table_.pay_per_request_ms = table_.created_ms;
     table_.keep_old_images = catalog_.keeps_old_images(table_.name);
+    if (table_.attachments.policy) table_.attachments.policy->revision = table_.created_ms;
     if (stream_view_type_) {
       table_.streams.push_back(
           new_stream(table_, *stream_view_type_, table_.generation, table_.created_ms));
@@ -256,6 +317,12 @@ void create_table(Node& node, const Request& request, Reply reply) {
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
   Result<Table> table = table_of(members);
   if (!table) return reply.error(table.error());
+  if (Status status = apply_settings(members.definition.settings, node.catalog, 0, true, *table);
+      !status) {
+    return reply.error(status.error());
+  }
+  if (Status status = apply_index_settings(members.global_indexes, *table); !status)
+    return reply.error(status.error());
   std::string prefix = node.catalog.table_arn("");
   if (table->name.substr(0, prefix.size()) == prefix) table->name.erase(0, prefix.size());
   std::optional<StreamViewType> stream;

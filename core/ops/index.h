@@ -11,8 +11,9 @@ namespace millrace {
 
 enum class IndexKind : uint8_t { kGlobal, kLocal };
 enum class IndexProjection : uint8_t { kAll, kKeysOnly, kInclude };
-/// kCreating: written by every change of its table, but not read before its backfill is done.
-enum class IndexStatus : uint8_t { kCreating, kActive };
+/// kCreating: written by every change of its table, but not read before its backfill is done. The
+/// last two are only shown, in the answer to the request that changed or removed the index.
+enum class IndexStatus : uint8_t { kCreating, kActive, kUpdating, kDeleting };
 
 /// Limits: developer guide, "Quotas in Amazon DynamoDB".
 inline constexpr size_t kGlobalIndexesMax = 20;

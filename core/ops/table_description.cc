@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <map>
 
 #include "core/model/item_json.h"
 
@@ -11,35 +12,124 @@ namespace millrace {
 
 namespace {
 
-std::string key_schema_json(const KeySchema& key) {
-  std::string json = "[";
-  auto add = [&](const KeyAttribute& attribute, std::string_view role) {
-    if (json.size() > 1) json += ',';
-    JsonFields fields(json);
+class KeySchemaJson {
+ public:
+  void add(const KeyAttribute& attribute, std::string_view role) {
+    if (json_.size() > 1) json_ += ',';
+    JsonFields fields(json_);
     fields.text("AttributeName", attribute.name);
     fields.text("KeyType", role);
     fields.end();
-  };
-  add(key.partition, "HASH");
-  if (key.sort) add(*key.sort, "RANGE");
-  return json + "]";
+  }
+  std::string text() const { return json_ + "]"; }
+
+ private:
+  std::string json_ = "[";
+};
+
+std::string key_schema_json(const KeySchema& key) {
+  KeySchemaJson json;
+  json.add(key.partition, "HASH");
+  if (key.sort) json.add(*key.sort, "RANGE");
+  return json.text();
 }
 
-// In the order of their names, as the service lists them.
-std::string attribute_definitions_json(const KeySchema& key) {
-  std::vector<const KeyAttribute*> attributes{&key.partition};
-  if (key.sort) attributes.push_back(&*key.sort);
-  std::sort(attributes.begin(), attributes.end(),
-            [](const KeyAttribute* a, const KeyAttribute* b) { return a->name < b->name; });
+std::string key_schema_json(const IndexKeySchema& key) {
+  KeySchemaJson json;
+  for (const KeyAttribute& attribute : key.partition) json.add(attribute, "HASH");
+  for (const KeyAttribute& attribute : key.sort) json.add(attribute, "RANGE");
+  return json.text();
+}
+
+// Of the table's key and its indexes', in the order of their names, as the service lists them.
+std::string attribute_definitions_json(const Table& table) {
+  std::map<std::string_view, ValueType> attributes;
+  attributes.emplace(table.key.partition.name, table.key.partition.type);
+  if (table.key.sort) attributes.emplace(table.key.sort->name, table.key.sort->type);
+  for (const Index& index : table.indexes) {
+    for (const auto* role : {&index.key.partition, &index.key.sort}) {
+      for (const KeyAttribute& attribute : *role)
+        attributes.emplace(attribute.name, attribute.type);
+    }
+  }
   std::string json = "[";
-  for (const KeyAttribute* attribute : attributes) {
+  for (const auto& [name, type] : attributes) {
     if (json.size() > 1) json += ',';
     JsonFields fields(json);
-    fields.text("AttributeName", attribute->name);
-    fields.text("AttributeType", wire_name(attribute->type));
+    fields.text("AttributeName", name);
+    fields.text("AttributeType", wire_name(type));
     fields.end();
   }
   return json + "]";
+}
+
+std::string projection_json(const Index& index) {
+  std::string json;
+  JsonFields fields(json);
+  fields.text("ProjectionType", projection_name(index.projection));
+  if (index.projection == IndexProjection::kInclude) {
+    std::string names = "[";
+    for (const std::string& name : index.non_key_attributes) {
+      if (names.size() > 1) names += ',';
+      render_json_string(name, names);
+    }
+    fields.raw("NonKeyAttributes", names + "]");
+  }
+  fields.end();
+  return json;
+}
+
+std::string_view status_name(IndexStatus status) {
+  switch (status) {
+    case IndexStatus::kCreating:
+      return "CREATING";
+    case IndexStatus::kUpdating:
+      return "UPDATING";
+    case IndexStatus::kDeleting:
+      return "DELETING";
+    case IndexStatus::kActive:
+      break;
+  }
+  return "ACTIVE";
+}
+
+void render_index(const Catalog& catalog, const Table& table, const Index& index, bool creating,
+                  int64_t now_ms, std::string& out) {
+  const CapacityUnits units{index.read_units, index.write_units};
+  const bool global = index.kind == IndexKind::kGlobal;
+  JsonFields fields(out);
+  fields.text("IndexName", index.name);
+  fields.raw("KeySchema", key_schema_json(index.key));
+  fields.raw("Projection", projection_json(index));
+  if (global) {
+    fields.text("IndexStatus", creating ? "CREATING" : status_name(index.status));
+    // Only of an index that was added to a table.
+    if (index.status == IndexStatus::kCreating) fields.truth("Backfilling", index.backfilling);
+    render_provisioned(index.throughput, units, now_ms, fields);
+  }
+  fields.integer("IndexSizeBytes", 0);
+  fields.integer("ItemCount", 0);
+  fields.text("IndexArn", catalog.table_arn(table.name) + "/index/" + index.name);
+  if (global) {
+    render_on_demand(index.throughput, fields);
+    if (!creating) render_warm(index.throughput, table.billing_mode, units, fields);
+  }
+  fields.end();
+}
+
+void render_indexes(const Catalog& catalog, const Table& table, bool creating, int64_t now_ms,
+                    JsonFields& fields) {
+  for (IndexKind kind : {IndexKind::kGlobal, IndexKind::kLocal}) {
+    std::string list = "[";
+    for (const Index& index : table.indexes) {
+      if (index.kind != kind) continue;
+      if (list.size() > 1) list += ',';
+      render_index(catalog, table, index, creating, now_ms, list);
+    }
+    if (list.size() == 1) continue;
+    fields.raw(kind == IndexKind::kGlobal ? "GlobalSecondaryIndexes" : "LocalSecondaryIndexes",
+               list + "]");
+  }
 }
 
 void render_settings(const Table& table, std::string_view status, JsonFields& fields) {
@@ -128,7 +218,7 @@ void render_on_demand(const ThroughputSettings& settings, JsonFields& fields) {
 void render_table(const Catalog& catalog, const Table& table, std::string_view status,
                   int64_t now_ms, std::string& out) {
   JsonFields fields(out);
-  fields.raw("AttributeDefinitions", attribute_definitions_json(table.key));
+  fields.raw("AttributeDefinitions", attribute_definitions_json(table));
   fields.text("TableName", table.name);
   fields.raw("KeySchema", key_schema_json(table.key));
   fields.text("TableStatus", status);
@@ -144,10 +234,30 @@ void render_table(const Catalog& catalog, const Table& table, std::string_view s
   fields.integer("ItemCount", 0);
   fields.text("TableArn", catalog.table_arn(table.name));
   fields.text("TableId", table.id);
+  render_indexes(catalog, table, status == "CREATING", now_ms, fields);
   render_stream(catalog, table, fields);
   render_settings(table, status, fields);
   fields.truth("DeletionProtectionEnabled", table.deletion_protection);
   fields.end();
+}
+
+std::string_view table_status(const Table& table) {
+  for (const Index& index : table.indexes) {
+    if (index.status == IndexStatus::kCreating && !index.backfilling) return "UPDATING";
+  }
+  return "ACTIVE";
+}
+
+std::string_view projection_name(IndexProjection projection) {
+  switch (projection) {
+    case IndexProjection::kAll:
+      return "ALL";
+    case IndexProjection::kKeysOnly:
+      return "KEYS_ONLY";
+    case IndexProjection::kInclude:
+      break;
+  }
+  return "INCLUDE";
 }
 
 std::string_view view_type_name(StreamViewType type) {

@@ -12,6 +12,9 @@ namespace millrace {
 void render_table(const Catalog& catalog, const Table& table, std::string_view status,
                   int64_t now_ms, std::string& out);
 
+/// What DescribeTable shows: UPDATING until the backfill of a new index has begun, else ACTIVE.
+std::string_view table_status(const Table& table);
+
 // What the descriptions of a table and of a global index have in common.
 
 void render_provisioned(const ThroughputSettings& settings, CapacityUnits units, int64_t now_ms,
@@ -20,6 +23,9 @@ void render_warm(const ThroughputSettings& settings, std::string_view billing_mo
                  CapacityUnits units, JsonFields& fields);
 /// Nothing if none is set.
 void render_on_demand(const ThroughputSettings& settings, JsonFields& fields);
+
+/// DynamoDB's name of what an index projects.
+std::string_view projection_name(IndexProjection projection);
 
 /// DynamoDB's name of a view type.
 std::string_view view_type_name(StreamViewType type);

@@ -28,6 +28,12 @@ void walk(const std::string& bytes) {
       ++changes;
       seen += change.key.size() + change.new_image.value_or("").size() +
               change.old_image.value_or("").size();
+      for (const millrace::IndexChange& index_change : change.index_changes) {
+        seen += index_change.key.size() + index_change.image.size();
+        if (index_change.kind == millrace::IndexChangeKind::kPutItem && !change.new_image) {
+          std::abort();
+        }
+      }
     }
   }
   if (changes != (*frame)->last_lsn() - (*frame)->first_lsn() + 1) std::abort();
@@ -54,7 +60,11 @@ std::vector<std::string> fuzz_seeds() {
   builder.begin_entry(1'700'000'000'001);
   builder.add_field(millrace::EntryField::kTransactionId, "token");
   builder.add_field(millrace::EntryField::kTraceparent, "00-1-2-01");
-  builder.add_change(ChangeKind::kModify, "a", "new", "old");
+  millrace::IndexChanges index_changes;
+  index_changes.put("entry", "projected");
+  index_changes.put_item("other");
+  index_changes.remove("gone");
+  builder.add_change(ChangeKind::kModify, "a", "new", "old", index_changes);
   builder.add_change(ChangeKind::kRemove, "b", "", "old");
   builder.add_change(ChangeKind::kRemove, "c", "", std::nullopt);
   builder.end_entry();

@@ -155,8 +155,8 @@ TEST(Tables, wrong_definitions_are_refused) {
             kInvalid +
                 "Table is being created with a stream disabled, UpdateViewType should not be "
                 "specified");
-  EXPECT_EQ(create(with_keys(name + ",'LocalSecondaryIndexes':[{'IndexName':'byX'}]")),
-            kInvalid + "LocalSecondaryIndexes is not supported here");
+  EXPECT_EQ(create(with_keys(name + ",'VectorIndexes':[{'IndexName':'byX'}]")),
+            kInvalid + "VectorIndexes is not supported here");
   EXPECT_EQ(node.ok("ListTables", "{}"), "{\"TableNames\":[]}");
 }
 
@@ -286,8 +286,6 @@ TEST(Tables, billing_modes_are_changed) {
   EXPECT_THAT(node.refused("UpdateTable", update(units)),
               StartsWith("ValidationException: The provisioned throughput for the table will not "
                          "change. The requested value equals the current value."));
-  EXPECT_THAT(node.refused("UpdateTable", update(",'GlobalSecondaryIndexUpdates':[{}]")),
-              StartsWith(kInvalid + "GlobalSecondaryIndexUpdates"));
 }
 
 TEST(Tables, names_are_listed_in_pages) {

@@ -50,7 +50,7 @@ TEST(Frame, HasTheBytesThatTheFormatSays) {
             "0201000000000000"  // first LSN
             "c800000000000000"  // durable LSN
             "8877665544332211"  // previous frame's checksum
-            "ddf09b7643824d13"          // checksum
+            "ddf09b7643824d13"  // checksum
             // An entry: size, time, no fields, one change.
             "12"
             "80d095ffbc31"
@@ -131,6 +131,50 @@ TEST(Frame, ReadsBackWhatWasBuilt) {
   }
 }
 
+// A frame of one change with index changes.
+FramePtr indexed(ChangeKind kind, const IndexChanges& index_changes) {
+  FrameBuilder builder(1);
+  builder.begin_entry(5);
+  builder.add_change(kind, "k", "v", std::nullopt, index_changes);
+  builder.end_entry();
+  return std::move(builder).finish(0, 0, kPosition);
+}
+
+TEST(Frame, HasTheBytesThatTheFormatSaysOfIndexChanges) {
+  IndexChanges changes;
+  changes.put("a", "xy");
+  changes.put_item("b");
+  changes.remove("c");
+  const FramePtr frame = indexed(ChangeKind::kInsert, changes);
+  EXPECT_EQ(hex(frame->bytes().substr(Frame::kHeaderBytes)),
+            // An entry: size, time, no fields, one change.
+            "17"
+            "05"
+            "00"
+            "01"
+            // An insertion with one field, the index changes; its key and image.
+            "01"
+            "01"
+            "010c"
+            "0101610278790201620301"
+            "63"
+            "016b"
+            "0176");
+  auto parsed = Frame::parse(std::string(frame->bytes()), kPosition);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const ChangeView change = *(*(*parsed)->begin()).begin();
+  EXPECT_EQ(change.key, "k");
+  EXPECT_EQ(change.new_image, "v");
+  EXPECT_EQ(change.index_changes.encoded(), changes.view().encoded());
+}
+
+TEST(Frame, ARemovalHasNoImageThatAnIndexCouldShare) {
+  IndexChanges changes;
+  changes.put_item("b");
+  const FramePtr frame = indexed(ChangeKind::kRemove, changes);
+  EXPECT_FALSE(Frame::parse(std::string(frame->bytes()), kPosition));
+}
+
 TEST(FrameBuilder, DropsAnEntryWithoutChanges) {
   FrameBuilder builder(1);
   builder.begin_entry(5);
@@ -203,11 +247,16 @@ TEST(Frame, ThatParsesCanBeWalkedWhateverItsPayloadIs) {
   const uint64_t seed = random_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  const std::string bytes(sample()->bytes());
-  ASSERT_EQ(with_checksum(bytes, kPosition), bytes);
+  IndexChanges index_changes;
+  index_changes.put("index", "projected");
+  index_changes.put_item("other");
+  index_changes.remove("gone");
+  const std::string frames[] = {std::string(sample()->bytes()),
+                                std::string(indexed(ChangeKind::kModify, index_changes)->bytes())};
+  for (const std::string& bytes : frames) ASSERT_EQ(with_checksum(bytes, kPosition), bytes);
   int parsed = 0;
   for (int round = 0; round < 200'000; ++round) {
-    std::string mutated = bytes;
+    std::string mutated = frames[round % 2];
     for (uint64_t n = random.below(3) + 1; n > 0; --n) {
       const size_t at = 12 + random.below(mutated.size() - 12);
       mutated[at] = static_cast<char>(random.one_in(3) ? random.below(256)
@@ -222,6 +271,10 @@ TEST(Frame, ThatParsesCanBeWalkedWhateverItsPayloadIs) {
       for (const ChangeView& change : entry) {
         changes += 1;
         EXPECT_LE(change.key.size(), mutated.size());
+        for (const IndexChange& index_change : change.index_changes) {
+          EXPECT_LE(index_change.key.size() + index_change.image.size(), mutated.size());
+          EXPECT_TRUE(index_change.kind != IndexChangeKind::kPutItem || change.new_image);
+        }
       }
     }
     EXPECT_EQ(changes, (*frame)->last_lsn() - (*frame)->first_lsn() + 1);
