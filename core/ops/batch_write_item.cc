@@ -4,6 +4,7 @@
 #include "core/model/item_json.h"
 #include "core/ops/answered_command.h"
 #include "core/ops/operations.h"
+#include "core/ops/write_capacity.h"
 #include "core/ops/write_request.h"
 
 namespace millrace {
@@ -166,8 +167,13 @@ class BatchWriteCommand final : public AnsweredCommand {
   void evaluate(Commit& commit) override {
     std::vector<ItemOutcome> outcomes(writes_.size());
     for (size_t i = 0; i < writes_.size(); ++i) {
-      if (Status status = evaluate_write(writes_[i], catalog_, commit, outcomes[i]); !status)
-        return fail(status.error());
+      Status status = evaluate_write(writes_[i], catalog_, commit, outcomes[i]);
+      if (status) continue;
+      if (status.error().code != ErrorCode::kRequestLimitExceeded) return fail(status.error());
+      // No room for this one: the others go on, unless there are none.
+      outcomes[i] = {};
+      unprocessed_.push_back(i);
+      if (unprocessed_.size() == writes_.size()) return fail(status.error());
     }
     for (size_t i = 0; i < writes_.size(); ++i) stage_write(writes_[i], outcomes[i], commit);
     answer(render(outcomes));
@@ -175,22 +181,44 @@ class BatchWriteCommand final : public AnsweredCommand {
 
  private:
   std::string render(const std::vector<ItemOutcome>& outcomes) const {
-    std::string body = "{\"UnprocessedItems\":{}";
+    std::string body = "{\"UnprocessedItems\":";
+    render_unprocessed(body);
     if (capacity_ != CapacityDetail::kNone) {
       std::map<std::string_view, ConsumedUnits> units;
       for (size_t i = 0; i < writes_.size(); ++i) {
-        units[writes_[i].table->name] +=
-            write_units(outcomes[i].old_bytes(), outcomes[i].new_bytes(writes_[i]));
+        if (outcomes[i].table == nullptr) continue;  // unprocessed
+        units[writes_[i].table->name] += write_capacity(writes_[i], outcomes[i]);
       }
       render_capacities(units, capacity_, CapacityKind::kPlain, body);
     }
     return body + "}";
   }
 
+  // As they were asked for, by table.
+  void render_unprocessed(std::string& body) const {
+    std::map<std::string_view, std::string> requests;
+    for (size_t i : unprocessed_) {
+      std::string& list = requests[writes_[i].table->name];
+      list += list.empty() ? '[' : ',';
+      // Only what puts something can be without room.
+      list += "{\"PutRequest\":{\"Item\":";
+      render_item(ItemView(writes_[i].image), list);
+      list += "}}";
+    }
+    body += '{';
+    for (const auto& [table_name, list] : requests) {
+      if (body.back() != '{') body += ',';
+      render_json_string(table_name, body);
+      body += ':' + list + ']';
+    }
+    body += '}';
+  }
+
   const Catalog& catalog_;
   const std::vector<ItemWrite> writes_;
   const CapacityDetail capacity_;
   size_t bytes_ = sizeof *this;
+  std::vector<size_t> unprocessed_;
 };
 
 }  // namespace

@@ -60,10 +60,6 @@ HalfUnits write_units(size_t old_bytes, size_t new_bytes) {
   return {units_begun(std::max(old_bytes, new_bytes), kWriteUnitBytes) * 2};
 }
 
-HalfUnits transactional_write_units(size_t old_bytes, size_t new_bytes) {
-  return {write_units(old_bytes, new_bytes).count * 2};
-}
-
 ConsumedUnits& ConsumedUnits::operator+=(const ConsumedUnits& other) {
   table += other.table;
   for (const auto& [name, units] : other.local_indexes) local_indexes[name] += units;

@@ -31,7 +31,6 @@ HalfUnits read_units(size_t bytes, bool consistent);
 HalfUnits transactional_read_units(size_t bytes);
 /// A write: a unit for each KB begun of the larger of the item's old and new image, at least one.
 HalfUnits write_units(size_t old_bytes, size_t new_bytes);
-HalfUnits transactional_write_units(size_t old_bytes, size_t new_bytes);
 
 /// What an operation consumed of one table and, by name, of its indexes.
 struct ConsumedUnits {

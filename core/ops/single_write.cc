@@ -2,6 +2,7 @@
 
 #include "core/model/item_json.h"
 #include "core/ops/answered_command.h"
+#include "core/ops/write_capacity.h"
 
 namespace millrace {
 
@@ -43,8 +44,7 @@ class SingleWrite final : public AnsweredCommand {
     if (capacity_ != CapacityDetail::kNone) {
       if (body.size() > 1) body += ',';
       body += "\"ConsumedCapacity\":";
-      render_capacity(write_.table->name,
-                      write_units(outcome.old_bytes(), outcome.new_bytes(write_)), capacity_,
+      render_capacity(write_.table->name, write_capacity(write_, outcome), capacity_,
                       CapacityKind::kPlain, body);
     }
     body += '}';

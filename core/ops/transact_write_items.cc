@@ -5,6 +5,7 @@
 #include "core/ops/cancellation.h"
 #include "core/ops/operations.h"
 #include "core/ops/tokens.h"
+#include "core/ops/write_capacity.h"
 #include "core/ops/write_request.h"
 
 namespace millrace {
@@ -212,7 +213,7 @@ class TransactWriteCommand final : public AnsweredCommand {
     }
     if (capacity_ != CapacityDetail::kNone) {
       std::map<std::string_view, ConsumedUnits> units(record.read_units.begin(),
-                                                  record.read_units.end());
+                                                      record.read_units.end());
       std::string body = "{";
       render_capacities(units, capacity_, CapacityKind::kTransactionalRead, body);
       answer(body + "}");
@@ -261,8 +262,8 @@ class TransactWriteCommand final : public AnsweredCommand {
   std::string render(const std::vector<ItemOutcome>& outcomes) const {
     std::map<std::string_view, ConsumedUnits> units;
     for (size_t i = 0; i < actions_.size(); ++i) {
-      units[actions_[i].write.table->name] += transactional_write_units(
-          outcomes[i].old_bytes(), outcomes[i].new_bytes(actions_[i].write));
+      units[actions_[i].write.table->name] +=
+          transactional_write_capacity(actions_[i].write, outcomes[i]);
     }
     std::string body = "{";
     render_capacities(units, capacity_, CapacityKind::kTransactionalWrite, body);
