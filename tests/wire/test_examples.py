@@ -52,6 +52,31 @@ def test_load_then_follow_the_stream(ddb, endpoint, films):
     assert "each exactly once, in order per item" in told.stdout
 
 
+ANSWERS = """\
+films of 2010: 356
+those whose title begins with 'The S':
+  The Shinjuku Incident (Action, Thriller)
+  The Social Network (Drama, Biography)
+  The Sorcerer's Apprentice (Action, Adventure, Fantasy)
+  The Special Relationship (Drama, Biography)
+  The Spy Next Door (Action, Comedy, Spy)
+  The Switch (Comedy, Romance)
+Westerns from 2010 to 2017:
+  2010 True Grit
+  2012 Django Unchained
+  2015 Bone Tomahawk
+  2016 Jane Got a Gun
+years of the three newest Westerns: 2019 2019 2018
+Comedies: 608
+films with a genre: 2430 of 2512
+"""
+
+
+def test_queries_by_year_and_by_genre(ddb, endpoint, films):
+    run("load.py", endpoint)
+    assert run("queries.py", endpoint).stdout == ANSWERS
+
+
 def test_a_broken_chain_is_found(ddb, endpoint, films):
     """A stream that is younger than the table cannot explain its items."""
     key = {"title": {"S": "x"}, "year": {"N": "1"}}
