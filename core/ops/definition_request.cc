@@ -8,10 +8,7 @@ constexpr int64_t kUnitsMax = 1'000'000'000'000;
 
 // Members that change what a table is or does, so that ignoring them would mislead.
 constexpr std::string_view kUnsupported[] = {"VectorIndexes",
-                                             "Tags",
-                                             "ResourcePolicy",
                                              "GlobalTableSourceArn",
-                                             "GlobalSecondaryIndexUpdates",
                                              "ReplicaUpdates",
                                              "VectorIndexUpdates",
                                              "MultiRegionConsistency",

@@ -17,7 +17,7 @@ void describe_table(Node& node, const Request& request, Reply reply) {
   TablePtr table = node.catalog.resolve(*name);
   if (table == nullptr) return reply.error(table_not_found(*name));
   std::string body = "{\"Table\":";
-  render_table(node.catalog, *table, "ACTIVE", node.clock.wall_ms(), body);
+  render_table(node.catalog, *table, table_status(*table), node.clock.wall_ms(), body);
   reply.ok(body + "}");
 }
 

@@ -34,11 +34,6 @@ LongWork::~LongWork() {
   shared_->wake = nullptr;
 }
 
-bool LongWork::busy() const {
-  std::lock_guard lock(shared_->mutex);
-  return shared_->under_way;
-}
-
 std::shared_ptr<WorkTicket> LongWork::new_ticket() {
   return std::make_shared<WorkTicket>([shared = shared_](Status failure) {
     std::lock_guard lock(shared->mutex);
@@ -70,7 +65,8 @@ void LongWork::refresh() {
   for (const TablePtr& table : node_.catalog.tables()) {
     if (table->ttl) expiring_.push_back(table);
   }
-  next_expiring_ = expiring_.size();
+  next_expiring_ = 0;
+  last_expired_key_.clear();
 }
 
 Status LongWork::step() {
@@ -112,7 +108,9 @@ Result<LongWork::Commands> LongWork::next_commands(const std::shared_ptr<WorkTic
   for (bool backfill : {backfill_first_, !backfill_first_}) {
     ASSIGN_OR_RETURN(commands,
                      backfill ? next_of_backfill(ticket, bounds) : next_of_expiry(ticket, bounds));
-    if (!commands.empty()) break;
+    if (commands.empty()) continue;
+    (backfill ? backfill_steps_ : expiry_steps_).fetch_add(1, std::memory_order_relaxed);
+    break;
   }
   return commands;
 }

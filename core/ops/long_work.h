@@ -37,8 +37,14 @@ class LongWork final : public CommitObserver {
   /// Whether expiry pauses because the wall clock was moved. Any thread.
   bool clock_is_off() const { return clock_.is_off(); }
 
-  /// Whether commands of a step are with the engine. Any thread.
-  bool busy() const;
+  /// What has been submitted so far. Any thread.
+  struct Statistics {
+    uint64_t backfill_steps, expiry_steps;
+  };
+  Statistics statistics() const {
+    return {backfill_steps_.load(std::memory_order_relaxed),
+            expiry_steps_.load(std::memory_order_relaxed)};
+  }
 
   void on_commit(const FramePtr& frame) override;
 
@@ -58,6 +64,7 @@ class LongWork final : public CommitObserver {
   const ClockWatch clock_;
   const std::shared_ptr<Shared> shared_;
   std::atomic<bool> definitions_changed_{true};
+  std::atomic<uint64_t> backfill_steps_{0}, expiry_steps_{0};
 
   // The stepping thread's.
   std::vector<BackfillTarget> backfills_;

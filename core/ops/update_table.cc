@@ -1,5 +1,9 @@
+#include <algorithm>
+
+#include "core/ops/backfill.h"
 #include "core/ops/definition_command.h"
 #include "core/ops/definition_request.h"
+#include "core/ops/index_updates.h"
 #include "core/ops/operations.h"
 #include "core/ops/table_change.h"
 #include "core/ops/write_request.h"
@@ -23,52 +27,93 @@ Status check_stream_members(const std::optional<StreamMembers>& stream) {
   return {};
 }
 
+struct UpdateMembers {
+  DefinitionMembers definition;
+  std::optional<KeyElements> attributes;
+  std::optional<std::vector<IndexUpdateMembers>> index_updates;
+
+  bool any_index(std::optional<IndexMembers> IndexUpdateMembers::*action) const {
+    return index_updates &&
+           std::any_of(index_updates->begin(), index_updates->end(),
+                       [&](const IndexUpdateMembers& update) { return update.*action; });
+  }
+};
+
 // Most changes must be the only one in their request. Of several, the service names the first of
 // these.
-Status check_alone(const DefinitionMembers& members) {
-  const SettingsMembers& settings = members.settings;
+Status check_alone(const UpdateMembers& members) {
+  const DefinitionMembers& definition = members.definition;
+  const SettingsMembers& settings = definition.settings;
+  const bool create = members.any_index(&IndexUpdateMembers::create);
+  const bool online = create || members.any_index(&IndexUpdateMembers::remove);
   const int changes = (settings.encryption ? 1 : 0) + (settings.table_class ? 1 : 0) +
                       (settings.on_demand.any() ? 1 : 0) + (settings.warm.any() ? 1 : 0) +
-                      (members.deletion_protection ? 1 : 0) + (members.stream ? 1 : 0) +
-                      (members.billing_mode || members.throughput ? 1 : 0);
+                      (definition.deletion_protection ? 1 : 0) + (definition.stream ? 1 : 0) +
+                      (definition.billing_mode || definition.throughput ? 1 : 0) +
+                      (members.index_updates ? 1 : 0);
   if (changes > 1) {
-    const std::string_view alone = settings.encryption    ? "Server-Side Encryption modification"
-                                   : settings.table_class ? "TableClass modification"
-                                   : members.deletion_protection ? "DeletionProtection modification"
-                                   : settings.warm.any()         ? "WarmThroughput"
-                                                                 : "";
+    std::string_view alone;
+    if (settings.encryption) {
+      alone = "Server-Side Encryption modification";
+    } else if (settings.table_class) {
+      alone = "TableClass modification";
+    } else if (definition.deletion_protection) {
+      alone = "DeletionProtection modification";
+    } else if (settings.warm.any() && create) {
+      return invalid(
+          "Create global secondary index cannot be specified when updating WarmThroughput");
+    } else if (settings.warm.any()) {
+      alone = "WarmThroughput";
+    }
     if (!alone.empty())
       return invalid(std::string(alone) + " must be the only operation in the request");
   }
-  if (settings.on_demand.any() && (members.stream || members.throughput)) {
+  if (settings.on_demand.any() &&
+      (definition.stream || definition.throughput || members.index_updates)) {
     return invalid(
         "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request");
   }
-  if (members.stream && members.throughput)
+  if (definition.stream && definition.throughput)
     return invalid("You cannot modify stream status while updating table IOPS");
+  if (online && definition.throughput)
+    return invalid("You cannot create or delete index while updating table IOPS");
+  if (online && definition.stream)
+    return invalid("You cannot create or delete index while changing stream status");
   return {};
 }
 
-Result<TableChange> change_of(const DefinitionMembers& members) {
-  RETURN_IF_ERROR(check_defined_table_name(members.table_name));
+// What needs no table.
+Status check_request(const UpdateMembers& members) {
+  const DefinitionMembers& definition = members.definition;
+  RETURN_IF_ERROR(check_defined_table_name(definition.table_name));
   Violations violations;
-  check_definition_constraints(members, violations);
+  check_definition_constraints(definition, violations);
+  if (members.index_updates) check_index_update_constraints(*members.index_updates, violations);
+  if (members.attributes) check_attribute_constraints(members.attributes, violations);
   RETURN_IF_ERROR(violations.status());
-  RETURN_IF_ERROR(check_throughput_bounds(members));
-  RETURN_IF_ERROR(check_settings(members.settings));
-  RETURN_IF_ERROR(check_supported(members));
-  if (!members.billing_mode && !members.throughput && !members.stream &&
-      !members.deletion_protection && !members.settings.any()) {
+  RETURN_IF_ERROR(check_throughput_bounds(definition));
+  RETURN_IF_ERROR(check_settings(definition.settings));
+  RETURN_IF_ERROR(check_supported(definition));
+  const bool changes = definition.billing_mode || definition.throughput || definition.stream ||
+                       definition.deletion_protection || definition.settings.any();
+  if (!changes && (!members.index_updates || members.index_updates->empty())) {
     return validation_error(
         "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
         "GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, "
         "ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, "
         "OnDemandThroughput, WarmThroughput or TableClass is required");
   }
+  if (members.index_updates && members.index_updates->empty())
+    return invalid("List of GlobalSecondaryIndexUpdates is empty");
   RETURN_IF_ERROR(check_alone(members));
-  RETURN_IF_ERROR(check_stream_members(members.stream));
-  if (members.billing_mode == "PROVISIONED" && !members.throughput)
+  RETURN_IF_ERROR(check_stream_members(definition.stream));
+  if (definition.billing_mode == kProvisioned && !definition.throughput)
     return invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
+  return members.index_updates ? check_index_updates(*members.index_updates, members.attributes)
+                               : Status{};
+}
+
+TableChange change_of(const DefinitionMembers& members) {
   TableChange change;
   if (members.billing_mode) change.billing_mode = std::string(*members.billing_mode);
   if (members.throughput)
@@ -85,20 +130,31 @@ Result<TableChange> change_of(const DefinitionMembers& members) {
 
 class UpdateTableCommand final : public DefinitionCommand {
  public:
-  UpdateTableCommand(Node& node, Reply reply, std::string name, TableChange change)
+  UpdateTableCommand(Node& node, Reply reply, const Table& table, TableChange change,
+                     std::vector<IndexUpdate> index_updates)
       : DefinitionCommand(node, std::move(reply)),
-        name_(std::move(name)),
-        change_(std::move(change)) {}
+        name_(table.name),
+        generation_(table.generation),
+        change_(std::move(change)),
+        index_updates_(std::move(index_updates)) {}
 
   void evaluate(Commit& commit) override {
     TablePtr found = catalog_.find(name_);
-    if (found == nullptr) return fail(table_not_found(name_));
+    // Another table of this name may have other keys than those that the request was read by.
+    if (found == nullptr || found->generation != generation_) return fail(table_not_found(name_));
     Table table = *found;
-    Status status = apply_change(change_, catalog_, commit.next_lsn(), commit.time_ms(), table);
-    if (!status) return fail(status.error());
+    const Lsn lsn = commit.next_lsn();
+    const int64_t now_ms = commit.time_ms();
+    if (Status status = apply_change(change_, catalog_, lsn, now_ms, table); !status)
+      return fail(status.error());
+    Result<IndexUpdateOutcome> outcome =
+        apply_index_updates(index_updates_, found->billing_mode, lsn, now_ms, table);
+    if (!outcome) return fail(outcome.error());
     commit.put(Catalog::key_of(name_), Catalog::encode(table), true, std::nullopt);
-    answer_description(as_answered(*found, std::move(table)),
-                       change_.takes_a_while() ? "UPDATING" : "ACTIVE");
+    for (Generation dropped : outcome->dropped) stage_index_drop(commit, dropped, name_);
+    const bool updating = change_.takes_a_while() || creates_or_deletes(index_updates_);
+    table.indexes = std::move(outcome->answered);
+    answer_description(as_answered(*found, std::move(table)), updating ? "UPDATING" : "ACTIVE");
   }
 
  private:
@@ -112,23 +168,35 @@ class UpdateTableCommand final : public DefinitionCommand {
   }
 
   const std::string name_;
+  const Generation generation_;
   const TableChange change_;
+  const std::vector<IndexUpdate> index_updates_;
 };
 
 }  // namespace
 
 void update_table(Node& node, const Request& request, Reply reply) {
   RequestJson json(request.body);
-  DefinitionMembers members;
-  Status status = json.each_member(
-      [&](std::string_view name, JsonValue value) { return members.read(name, value); });
+  UpdateMembers members;
+  Status status = json.each_member([&](std::string_view name, JsonValue value) -> Status {
+    if (name == "AttributeDefinitions")
+      return read_attribute_definitions(value, members.attributes.emplace());
+    if (name == "GlobalSecondaryIndexUpdates")
+      return read_index_updates(value, members.index_updates.emplace());
+    return members.definition.read(name, value);
+  });
+  if (status) status = check_request(members);
   if (!status) return reply.error(status.error());
-  Result<TableChange> change = change_of(members);
-  if (!change) return reply.error(change.error());
-  TablePtr table = node.catalog.resolve(*members.table_name);
-  if (table == nullptr) return reply.error(table_not_found(*members.table_name));
-  node.submit(std::make_unique<UpdateTableCommand>(node, std::move(reply), table->name,
-                                                   std::move(*change)));
+  TablePtr table = node.catalog.resolve(*members.definition.table_name);
+  if (table == nullptr) return reply.error(table_not_found(*members.definition.table_name));
+  std::vector<IndexUpdate> index_updates;
+  if (members.index_updates) {
+    auto updates = index_updates_of(*members.index_updates, members.attributes, *table);
+    if (!updates) return reply.error(updates.error());
+    index_updates = std::move(*updates);
+  }
+  node.submit(std::make_unique<UpdateTableCommand>(
+      node, std::move(reply), *table, change_of(members.definition), std::move(index_updates)));
 }
 
 }  // namespace millrace
