@@ -13,7 +13,8 @@ constexpr const char* kVersion = "millrace " MILLRACE_VERSION;
 
 /// What was given on the command line, as text: it is read after the file, so that it wins.
 struct ServeFlags {
-  std::string config, data, listen, admin, cache_bytes, threads, durability, log_format;
+  std::string config, data, listen, admin, cache_bytes, memory_bytes, disk_bytes, threads,
+      durability, log_format;
   bool insecure_no_auth = false, in_memory = false, allow_reset = false;
 };
 
@@ -31,6 +32,12 @@ void add_serve_flags(CLI::App& app, ServeFlags& flags) {
                  "where to serve /livez, /readyz, /metrics and the changes (127.0.0.1:8001)")
       ->type_name("HOST:PORT");
   app.add_option("--cache-bytes", flags.cache_bytes, "limit of the item cache; 0: none (64MB)")
+      ->type_name("SIZE");
+  app.add_option("--memory-bytes", flags.memory_bytes,
+                 "limit of requests under way, waiting writes and memory tables (256MB)")
+      ->type_name("SIZE");
+  app.add_option("--disk-bytes", flags.disk_bytes,
+                 "limit of the data folder; near it writes are throttled; 0: what the disk has (0)")
       ->type_name("SIZE");
   app.add_option("--threads", flags.threads,
                  "network threads (the CPUs available to the process, at most 4)")
@@ -65,6 +72,8 @@ Result<Config> effective_config(const ServeFlags& flags) {
   RETURN_IF_ERROR(apply(flags.listen, "--listen", parse_address, config.listen));
   RETURN_IF_ERROR(apply(flags.admin, "--admin", parse_address, config.admin));
   RETURN_IF_ERROR(apply(flags.cache_bytes, "--cache-bytes", parse_size, config.cache_bytes));
+  RETURN_IF_ERROR(apply(flags.memory_bytes, "--memory-bytes", parse_memory, config.memory_bytes));
+  RETURN_IF_ERROR(apply(flags.disk_bytes, "--disk-bytes", parse_disk, config.disk_bytes));
   RETURN_IF_ERROR(apply(flags.threads, "--threads", parse_threads, config.threads));
   RETURN_IF_ERROR(apply(flags.durability, "--durability", parse_durability, config.durability));
   RETURN_IF_ERROR(apply(flags.log_format, "--log-format", parse_log_format, config.log_format));
@@ -91,6 +100,15 @@ CLI::App* add_tail(CLI::App& app, TailFlags& flags) {
       ->type_name("HOST:PORT");
   tail->add_flag("--no-color", flags.no_color, "no colours, also on a terminal");
   return tail;
+}
+
+CLI::App* add_check(CLI::App& app, CheckOptions& options) {
+  CLI::App* check = app.add_subcommand(
+      "check", "say what is wrong with a data folder that is not in use; changes nothing");
+  check->add_option("--data", options.data, "folder of the data (./millrace-data)")
+      ->type_name("DIR");
+  check->add_flag("--json", options.json, "one object of JSON, for programs");
+  return check;
 }
 
 Result<TailOptions> tail_options(const TailFlags& flags) {
@@ -144,18 +162,26 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
     TailFlags tail;
     add_serve_flags(app, serve);
     CLI::App* tail_command = add_tail(app, tail);
+    CheckOptions check{Config().data};
+    CLI::App* check_command = add_check(app, check);
+    auto chosen = [&]() -> const CLI::App& {
+      for (const CLI::App* command : {tail_command, check_command}) {
+        if (command->parsed()) return *command;
+      }
+      return app;
+    };
     try {
       app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // from the back
     } catch (const CLI::CallForVersion&) {
       return Invocation(PrintCommand{std::string(kVersion) + "\n"});
     } catch (const CLI::CallForHelp&) {
-      return Invocation(PrintCommand{(tail_command->parsed() ? *tail_command : app).help()});
+      return Invocation(PrintCommand{chosen().help()});
     } catch (const CLI::ParseError& error) {
-      const CLI::App& context = tail_command->parsed() ? *tail_command : app;
       return make_error(ErrorCode::kConfig,
-                        unknown_argument_message(context, error.what(), arguments) +
+                        unknown_argument_message(chosen(), error.what(), arguments) +
                             " (millrace --help tells all)");
     }
+    if (check_command->parsed()) return Invocation(std::move(check));
     if (tail_command->parsed()) {
       ASSIGN_OR_RETURN(TailOptions options, tail_options(tail));
       return Invocation(std::move(options));

@@ -239,6 +239,18 @@ Status read_document(const Reader& reader, const YAML::Node& document, Config& c
            reader.parsed<bool>(config.insecure_no_auth, parse_bool, "true or false")},
           {"log_format",
            reader.parsed<LogFormat>(config.log_format, parse_log_format, "text or json")},
+          {"memory",
+           [&](const YAML::Node& node, const std::string& path) {
+             return reader.mapping(
+                 node, path,
+                 {{"bytes", reader.parsed<size_t>(config.memory_bytes, parse_memory, "a size")}});
+           }},
+          {"disk",
+           [&](const YAML::Node& node, const std::string& path) {
+             return reader.mapping(
+                 node, path,
+                 {{"bytes", reader.parsed<size_t>(config.disk_bytes, parse_disk, "a size")}});
+           }},
           {"cache",
            [&](const YAML::Node& node, const std::string& path) {
              return reader.mapping(

@@ -50,6 +50,9 @@ struct Config {
   size_t threads = 0;      // 0: the CPUs available to the process, at most 4
   Durability durability = Durability::kFlush;
   size_t cache_bytes = 64u << 20;  // 0: no item cache
+  /// Of requests and answers under way, waiting writes and memory tables, together.
+  size_t memory_bytes = 256u << 20;
+  size_t disk_bytes = 0;  // of the data folder; 0: what its file system has
   bool insecure_no_auth = false;
   bool allow_reset = false;  // POST /reset on the administrative port removes all tables
   LogFormat log_format = LogFormat::kText;
@@ -74,6 +77,9 @@ Result<Address> parse_address(std::string_view text);
 Result<size_t> parse_size(std::string_view text);
 Result<Durability> parse_durability(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
+/// A size that is enough to serve at all.
+Result<size_t> parse_memory(std::string_view text);
+Result<size_t> parse_disk(std::string_view text);
 /// 1 to 64.
 Result<size_t> parse_threads(std::string_view text);
 

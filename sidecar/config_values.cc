@@ -9,6 +9,11 @@
 namespace millrace::sidecar {
 namespace {
 
+// Less holds neither a request of 16 MB nor a memory table worth writing.
+constexpr size_t kMemoryBytesMin = 16u << 20;
+// Segments, tables and the reserve have no room in less.
+constexpr size_t kDiskBytesMin = 32u << 20;
+
 Error expected(std::string_view what, std::string_view text, std::string_view example) {
   return make_error(ErrorCode::kConfig, "'" + std::string(text) + "' is not " + std::string(what) +
                                             "; write for example " + std::string(example));
@@ -95,6 +100,21 @@ Result<size_t> parse_size(std::string_view text) {
   if (value > kSizeMax >> shift)
     return make_error(ErrorCode::kConfig, "'" + std::string(text) + "' is larger than 65536GB");
   return static_cast<size_t>(value << shift);
+}
+
+Result<size_t> parse_memory(std::string_view text) {
+  ASSIGN_OR_RETURN(const size_t bytes, parse_size(text));
+  if (bytes >= kMemoryBytesMin) return bytes;
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) + "' is too little memory; write 16MB or more");
+}
+
+Result<size_t> parse_disk(std::string_view text) {
+  ASSIGN_OR_RETURN(const size_t bytes, parse_size(text));
+  if (bytes == 0 || bytes >= kDiskBytesMin) return bytes;
+  return make_error(
+      ErrorCode::kConfig,
+      "'" + std::string(text) + "' is too little disk; write 32MB or more, or 0 for what there is");
 }
 
 Result<Durability> parse_durability(std::string_view text) {

@@ -24,6 +24,7 @@ int run(const std::vector<std::string>& arguments) {
     return 0;
   }
   Status status;
+  if (auto* options = std::get_if<CheckOptions>(&*invocation)) return check(*options);
   if (auto* options = std::get_if<TailOptions>(&*invocation)) {
     status = tail(*options);
   } else {

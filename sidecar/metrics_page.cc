@@ -49,6 +49,18 @@ void collect_engine(Engine& engine, const NewestEntry& newest, Families& familie
   add(families, "millrace_durable_lsn", "The last durable change.", kGauge, newest.lsn());
   add(families, "millrace_checkpoint_lsn", "Up to here the tables need no log.", kGauge,
       statistics.checkpoint_lsn);
+  add(families, "millrace_disk_used_bytes", "Files of the data folder.", kGauge,
+      statistics.disk.used_bytes);
+  add(families, "millrace_disk_budget_bytes", "What the data folder may take.", kGauge,
+      statistics.disk.budget_bytes);
+  add(families, "millrace_disk_reserve_bytes",
+      "With less room than this writes that grow are throttled.", kGauge,
+      statistics.disk.reserve_bytes);
+  add(families, "millrace_disk_level",
+      "0: there is room; 1: writes that grow are throttled; 2: all writes are.", kGauge,
+      static_cast<int>(statistics.disk_level));
+  add(families, "millrace_healthy", "0: the log has stopped, or maintenance of the tables fails.",
+      kGauge, engine.health() ? 1 : 0);
   uint64_t retained = 0;
   for (const SegmentInfo& segment : engine.log().segments()) retained += segment.bytes;
   add(families, "millrace_log_retained_bytes", "Segments of the change log on disk.", kGauge,

@@ -3,6 +3,9 @@
 #include <prometheus/metric_family.h>
 
 #include <algorithm>
+#include <string>
+
+#include "sidecar/event_log.h"
 
 namespace millrace::sidecar {
 
@@ -25,6 +28,15 @@ void RequestMetrics::on_answer(const Operation& operation, int status, int64_t e
   counts.by_status[status_index].fetch_add(1, std::memory_order_relaxed);
   counts.by_duration[bucket].fetch_add(1, std::memory_order_relaxed);
   counts.duration_ns.fetch_add(static_cast<uint64_t>(elapsed_ns), std::memory_order_relaxed);
+}
+
+void RequestMetrics::on_damage(const Error& error) {
+  const uint64_t count = damaged_reads_.fetch_add(1, std::memory_order_relaxed) + 1;
+  // The first, the second, the fourth and so on: one damaged block that is asked for all the time
+  // must not fill the log.
+  if ((count & (count - 1)) != 0) return;
+  log_event(Severity::kError, "damage",
+            {{"message", error.message}, {"reads", std::to_string(count)}});
 }
 
 RequestMetrics::Totals RequestMetrics::totals(size_t operation) const {
@@ -73,6 +85,14 @@ void RequestMetrics::collect(std::vector<prometheus::MetricFamily>& families) co
   }
   families.push_back(std::move(requests));
   families.push_back(std::move(durations));
+  prometheus::MetricFamily damaged{"millrace_damaged_reads_total",
+                                   "Requests that met damage and were answered with an error.",
+                                   prometheus::MetricType::Counter,
+                                   {}};
+  prometheus::ClientMetric metric;
+  metric.counter.value = static_cast<double>(damaged_reads_.load(std::memory_order_relaxed));
+  damaged.metric.push_back(std::move(metric));
+  families.push_back(std::move(damaged));
 }
 
 }  // namespace millrace::sidecar

@@ -21,8 +21,11 @@ class RequestMetrics final : public RequestObserver {
   RequestMetrics(const OperationTable& operations, size_t threads);
 
   void on_answer(const Operation& operation, int status, int64_t elapsed_ns) override;
+  /// Counts, and writes the log line.
+  void on_damage(const Error& error) override;
 
-  /// Appends millrace_requests_total and millrace_request_duration_seconds. Operations that were
+  /// Appends millrace_requests_total, millrace_request_duration_seconds and
+  /// millrace_damaged_reads_total. Operations that were
   /// never asked for are left out.
   void collect(std::vector<prometheus::MetricFamily>& families) const;
 
@@ -50,6 +53,7 @@ class RequestMetrics final : public RequestObserver {
   const OperationTable& operations_;
   /// By thread (the first: all that are no network threads), then by operation.
   std::vector<std::unique_ptr<Counts[]>> counts_;
+  std::atomic<uint64_t> damaged_reads_{0};
 };
 
 }  // namespace millrace::sidecar

@@ -43,7 +43,7 @@ Status serve(const Config& config) {
 
   SystemClock clock;
   PosixDisk posix_disk;
-  MemoryDisk memory_disk(physical_bytes() / 2);
+  MemoryDisk memory_disk(config.disk_bytes != 0 ? config.disk_bytes : physical_bytes() / 2);
   Disk& disk = config.in_memory ? static_cast<Disk&>(memory_disk) : posix_disk;
   int64_t began_ns = clock.monotonic_ns();
   ASSIGN_OR_RETURN(std::unique_ptr<Sidecar> sidecar, Sidecar::start(config, clock, disk));

@@ -7,6 +7,7 @@
 #include <future>
 #include <utility>
 
+#include "core/ops/table_removal.h"
 #include "sidecar/event_log.h"
 #include "sidecar/metrics_page.h"
 #include "streams/streams_operations.h"
@@ -20,6 +21,8 @@ constexpr int64_t kDrainConnectorsNs = int64_t{5} * 1000 * 1000 * 1000;
 
 // What trimming gives back at once of a log in memory.
 constexpr uint64_t kMemorySegmentBytes = 4u << 20;
+
+constexpr size_t kMemoryParts = 16;
 
 /// The CPUs available to the process, at most four: beyond that one committer is the limit.
 size_t default_threads() {
@@ -77,15 +80,36 @@ Sidecar::Sidecar(const Config& config, Clock& clock, Disk& disk, std::optional<F
                 [this] { return index_shards(); }),
       long_working_({.name = "long-work", .idle_ms = 1000}, [this] { return work_long(); }) {}
 
+/// The memory budget's sixteenths: three for a memory table that is filled and six for two full
+/// ones (writers wait from the second on), two for waiting writes; the data port has two for
+/// requests and three for answers.
+EngineOptions Sidecar::engine_options() const {
+  EngineOptions options;
+  options.folder = folder_.path();
+  options.log.sync = config_.durability == Durability::kFlush;
+  const size_t part = config_.memory_bytes / kMemoryParts;
+  options.memory_table_bytes = 3 * part;
+  options.memory_tables_bytes_max = 5 * part;
+  options.queue_bytes_max = 2 * part;
+  options.disk_bytes_max = config_.disk_bytes;
+  uint64_t disk_bytes = config_.disk_bytes;
+  if (disk_bytes == 0) {
+    auto used = disk_.used_bytes(folder_.path());
+    auto free = disk_.free_bytes(folder_.path());
+    // Opening the store will say what is wrong with a disk that does not answer.
+    if (used && free) disk_bytes = *used + *free;
+  }
+  if (disk_bytes != 0) options.fit_to_disk(disk_bytes);
+  return options;
+}
+
 Status Sidecar::open_store() {
   if (config_.cache_bytes > 0) {
     cache::ItemCacheOptions options;
     options.bytes_max = config_.cache_bytes;
     cache_ = std::make_unique<cache::ItemCache>(options, clock_);
   }
-  EngineOptions options;
-  options.folder = folder_.path();
-  options.log.sync = config_.durability == Durability::kFlush;
+  EngineOptions options = engine_options();
   leveldb::Env* env = leveldb::Env::Default();
   if (config_.in_memory) {
     memory_env_ = std::make_unique<DiskEnv>(disk_);
@@ -167,6 +191,8 @@ Status Sidecar::open_port() {
   HttpServerOptions options;
   options.host = config_.listen.host;
   options.port = config_.listen.port;
+  options.receiving_bytes_max = 2 * (config_.memory_bytes / kMemoryParts);
+  options.answer_bytes_max = 3 * (config_.memory_bytes / kMemoryParts);
   server_ = std::make_unique<HttpServer>(
       io_threads_, options, [this](const HttpRequest& request, HttpReply reply) {
         millrace::serve(*node_, operations_, request, std::move(reply));
@@ -182,6 +208,10 @@ Status Sidecar::open_admin() {
   admin_->add("GET", "/livez", [](const AdminRequest&) { return plain_text(200, "alive\n"); });
   admin_->add("GET", "/readyz", [this](const AdminRequest&) {
     Status ready = readiness();
+    if (ready && engine_->statistics().disk_level == DiskBudget::Level::kLow) {
+      return plain_text(200,
+                        "ready, but writes that grow are throttled: the disk budget is near\n");
+    }
     return ready ? plain_text(200, "ready\n") : plain_text(503, ready.error().message + "\n");
   });
   admin_->add("GET", "/metrics", [this](const AdminRequest&) {
@@ -191,6 +221,10 @@ Status Sidecar::open_admin() {
     page.body = metrics_page({*request_metrics_, *engine_, cache_.get(), newest_, connectors_});
     return page;
   });
+  if (config_.allow_reset) {
+    admin_->add_async("POST", "/reset",
+                      [this](const AdminRequest&, AdminReply reply) { reset(std::move(reply)); });
+  }
   admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
     if (!ready_.load(std::memory_order_acquire))
       return reply.send(plain_text(503, "still starting\n"));
@@ -199,11 +233,25 @@ Status Sidecar::open_admin() {
   return admin_->start();
 }
 
+/// Answered once nothing is left: a test that begins then finds an empty node.
+void Sidecar::reset(AdminReply reply) {
+  if (!ready_.load(std::memory_order_acquire))
+    return reply.send(plain_text(503, "still starting\n"));
+  auto shared = std::make_shared<AdminReply>(std::move(reply));
+  node_->submit(reset_command(*node_, [shared](Result<size_t> tables) {
+    if (!tables) return shared->send(plain_text(503, tables.error().message + "\n"));
+    AdminResponse response;
+    response.body = "{\"tables\":" + std::to_string(*tables) + "}\n";
+    shared->send(std::move(response));
+  }));
+}
+
 Status Sidecar::readiness() const {
   if (!ready_.load(std::memory_order_acquire))
     return make_error(ErrorCode::kUnavailable, "starting or stopping");
-  if (log_failed_.load(std::memory_order_relaxed))
-    return make_error(ErrorCode::kIo, "the change log could not be flushed; start again");
+  RETURN_IF_ERROR(engine_->health());
+  if (engine_->statistics().disk_level == DiskBudget::Level::kExhausted)
+    return make_error(ErrorCode::kDiskFull, "the disk budget is used up; writes are refused");
   return {};
 }
 
@@ -218,12 +266,30 @@ bool Sidecar::maintain() {
   // Also when that failed: what fails for want of space gets it back by trimming.
   Status trimmed = log_keeper_->trim_if_due();
   if (!trimmed) log_event(Severity::kError, "trim", {{"message", trimmed.error().message}});
+  tell_of_disk();
   if (!more) {
     log_event(Severity::kError, "maintenance", {{"message", more.error().message}});
     return false;  // again in a second
   }
   deleted_tables_->forget_due();
   return *more;
+}
+
+void Sidecar::tell_of_disk() {
+  Engine::Statistics statistics = engine_->statistics();
+  if (statistics.disk_level == disk_level_) return;
+  disk_level_ = statistics.disk_level;
+  const bool roomy = disk_level_ == DiskBudget::Level::kRoomy;
+  const char* message = "there is room again; all writes go on";
+  if (disk_level_ == DiskBudget::Level::kLow)
+    message = "near the disk budget: writes that grow are throttled, deletions go on";
+  if (disk_level_ == DiskBudget::Level::kExhausted)
+    message = "the disk budget is used up: all writes are throttled";
+  log_event(roomy ? Severity::kInfo : Severity::kWarning, "disk",
+            {{"message", message},
+             {"used_bytes", std::to_string(statistics.disk.used_bytes)},
+             {"room_bytes", std::to_string(statistics.disk.room_bytes)},
+             {"budget_bytes", std::to_string(statistics.disk.budget_bytes)}});
 }
 
 bool Sidecar::work_long() {

@@ -62,6 +62,9 @@ class Sidecar {
   void stop_threads();
   /// Whether requests are answered well; says why if not. Any thread.
   Status readiness() const;
+  EngineOptions engine_options() const;
+  void tell_of_disk();
+  void reset(AdminReply reply);
   void wake_readers();
   bool maintain();
   bool index_shards();
@@ -75,6 +78,7 @@ class Sidecar {
   DataFolder folder_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> log_failed_{false};
+  DiskBudget::Level disk_level_ = DiskBudget::Level::kRoomy;  // as last told; maintenance's
 
   std::unique_ptr<DiskEnv> memory_env_;  // LevelDB's disk, if in memory
 

@@ -72,6 +72,7 @@ struct Subscription::Checkpoint {
   Lsn persisted = 0;
   bool exists = false;  // the item, as far as is known
   bool in_flight = false;
+  bool failed = false;  // the last one: to be tried again though nothing is acknowledged since
 };
 
 class Subscription::SaveCheckpoint final : public Command {
@@ -97,8 +98,8 @@ class Subscription::SaveCheckpoint final : public Command {
   void done(const Status& status) override {
     std::lock_guard lock(checkpoint_->mutex);
     checkpoint_->in_flight = false;
-    // A failure changes nothing: the position is tried again when it is next due.
-    if (!status || !status_) return;
+    checkpoint_->failed = !status || !status_;
+    if (checkpoint_->failed) return;
     checkpoint_->exists = true;
     checkpoint_->persisted = lsn_;
   }
@@ -258,6 +259,10 @@ Lsn Subscription::position_locked() const {
 
 std::unique_ptr<Command> Subscription::checkpoint_if_due() {
   bool moved = records_since_save_ > 0;
+  {
+    std::lock_guard lock(checkpoint_->mutex);
+    moved = moved || checkpoint_->failed;
+  }
   bool due = records_since_save_ >= options_.checkpoint_records ||
              node_.clock.monotonic_ns() - saved_ns_ >= options_.checkpoint_interval_ms * 1'000'000;
   if ((moved && due) || log_bytes_since_save_ >= kQuietLogBytes) return checkpoint();

@@ -12,13 +12,14 @@
 #include "core/base/direct_file.h"
 
 namespace millrace {
-namespace {
 
-Error io_error(const std::string& what, const std::string& path) {
+Error disk_error(const std::string& what, const std::string& path) {
   const bool full = errno == ENOSPC || errno == EDQUOT;
   return make_error(full ? ErrorCode::kDiskFull : ErrorCode::kIo,
                     what + " " + path + ": " + std::strerror(errno));
 }
+
+namespace {
 
 class PosixFile final : public File {
  public:
@@ -33,7 +34,7 @@ class PosixFile final : public File {
     while (done < size) {
       ssize_t n = ::pread(fd_, out.data() + done, size - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return io_error("cannot read", path_);
+      if (n < 0) return disk_error("cannot read", path_);
       if (n == 0) break;
       done += static_cast<size_t>(n);
     }
@@ -45,7 +46,7 @@ class PosixFile final : public File {
     while (!bytes.empty()) {
       ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return io_error("cannot write", path_);
+      if (n < 0) return disk_error("cannot write", path_);
       bytes.remove_prefix(static_cast<size_t>(n));
       offset += static_cast<uint64_t>(n);
     }
@@ -53,13 +54,13 @@ class PosixFile final : public File {
   }
 
   Status sync() override {
-    if (::fdatasync(fd_) != 0) return io_error("cannot sync", path_);
+    if (::fdatasync(fd_) != 0) return disk_error("cannot sync", path_);
     return {};
   }
 
   Result<uint64_t> size() const override {
     struct stat info;
-    if (::fstat(fd_, &info) != 0) return io_error("cannot stat", path_);
+    if (::fstat(fd_, &info) != 0) return disk_error("cannot stat", path_);
     return static_cast<uint64_t>(info.st_size);
   }
 
@@ -71,8 +72,9 @@ class PosixFile final : public File {
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, bool create) {
-  int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
-  if (fd < 0) return io_error("cannot open", path);
+  int fd = ::open(path.c_str(),
+                  (read_only_ ? O_RDONLY : O_RDWR) | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
+  if (fd < 0) return disk_error("cannot open", path);
   return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
 }
 
@@ -82,7 +84,7 @@ Result<std::unique_ptr<File>> PosixDisk::open_direct(const std::string& path, bo
 
 Result<std::vector<std::string>> PosixDisk::list(const std::string& folder) {
   DIR* dir = ::opendir(folder.c_str());
-  if (dir == nullptr) return io_error("cannot list", folder);
+  if (dir == nullptr) return disk_error("cannot list", folder);
   std::vector<std::string> names;
   while (dirent* entry = ::readdir(dir)) {
     std::string name = entry->d_name;
@@ -93,17 +95,17 @@ Result<std::vector<std::string>> PosixDisk::list(const std::string& folder) {
 }
 
 Status PosixDisk::rename(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return io_error("cannot rename", from);
+  if (::rename(from.c_str(), to.c_str()) != 0) return disk_error("cannot rename", from);
   return {};
 }
 
 Status PosixDisk::remove(const std::string& path) {
-  if (::unlink(path.c_str()) != 0) return io_error("cannot remove", path);
+  if (::unlink(path.c_str()) != 0) return disk_error("cannot remove", path);
   return {};
 }
 
 Status PosixDisk::create_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return io_error("cannot create", path);
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return disk_error("cannot create", path);
   return {};
 }
 
@@ -111,16 +113,16 @@ bool PosixDisk::exists(const std::string& path) { return ::access(path.c_str(), 
 
 Status PosixDisk::sync_folder(const std::string& folder) {
   int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return io_error("cannot open", folder);
+  if (fd < 0) return disk_error("cannot open", folder);
   int result = ::fsync(fd);
   ::close(fd);
-  if (result != 0) return io_error("cannot sync", folder);
+  if (result != 0) return disk_error("cannot sync", folder);
   return {};
 }
 
 Result<uint64_t> PosixDisk::free_bytes(const std::string& folder) {
   struct statvfs info;
-  if (::statvfs(folder.c_str(), &info) != 0) return io_error("cannot stat", folder);
+  if (::statvfs(folder.c_str(), &info) != 0) return disk_error("cannot stat", folder);
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
@@ -128,7 +130,7 @@ Result<uint64_t> PosixDisk::used_bytes(const std::string& path) {
   struct stat info;
   if (::lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) return uint64_t{0};
-    return io_error("cannot stat", path);
+    return disk_error("cannot stat", path);
   }
   if (!S_ISDIR(info.st_mode)) {
     // The blocks, not the length: LevelDB's files that are being written are longer than they say,

@@ -55,9 +55,16 @@ class Disk {
   virtual Result<uint64_t> used_bytes(const std::string& path) = 0;
 };
 
+/// What errno says about a failed call: kDiskFull or kIo.
+Error disk_error(const std::string& what, const std::string& path);
+
 /// The operating system's disk.
 class PosixDisk final : public Disk {
  public:
+  /// `read_only`: files are opened for reading, so that a folder of another user or on a medium
+  /// that cannot be written can be looked at.
+  explicit PosixDisk(bool read_only = false) : read_only_(read_only) {}
+
   Result<std::unique_ptr<File>> open(const std::string& path, bool create) override;
   Result<std::unique_ptr<File>> open_direct(const std::string& path, bool create) override;
   Result<std::vector<std::string>> list(const std::string& folder) override;
@@ -68,6 +75,9 @@ class PosixDisk final : public Disk {
   Status sync_folder(const std::string& folder) override;
   Result<uint64_t> free_bytes(const std::string& folder) override;
   Result<uint64_t> used_bytes(const std::string& path) override;
+
+ private:
+  const bool read_only_;
 };
 
 }  // namespace millrace

@@ -170,15 +170,19 @@ HttpResponse refusal(int status) {
       response.body = R"({"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError",)"
                       R"("message":"Internal server error"})";
       break;
-    case 503:
-      response.body = R"({"__type":"com.amazon.coral.availability#ServiceUnavailableException",)"
-                      R"("message":"Too many connections or too much data under way"})";
-      break;
     default:
       response.body = R"({"__type":"com.amazon.coral.service#MalformedHttpRequestException",)"
                       R"("message":"The request is not valid HTTP or not supported"})";
       break;
   }
+  return response;
+}
+
+HttpResponse throttled() {
+  HttpResponse response;
+  response.status = 400;
+  response.body = R"({"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException",)"
+                  R"("message":"Rate of requests exceeds the allowed throughput."})";
   return response;
 }
 

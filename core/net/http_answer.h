@@ -24,6 +24,9 @@ void render_answer(const AnswerContext& context, const HttpResponse& response, s
 /// An answer of the server's own: the refusal of a request that no handler saw.
 HttpResponse refusal(int status);
 
+/// DynamoDB's throttling error, which its clients try again.
+HttpResponse throttled();
+
 /// A fresh x-amzn-RequestId: 52 characters of base32, 260 random bits. Any thread.
 void make_request_id(std::array<char, 52>& id);
 

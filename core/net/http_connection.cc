@@ -173,7 +173,7 @@ size_t HttpConnection::process_one(char* bytes, size_t size) {
   const size_t total = head.size + head.content_length;
   if (total > size) {
     if (!claim(total)) {
-      refuse(503);
+      refuse(throttled());
       return 0;
     }
     wanted_bytes_ = total;
@@ -197,7 +197,7 @@ size_t HttpConnection::process_chunked(const char* bytes, size_t size) {
   switch (chunked_->body.feed({bytes, size}, used)) {
     case ChunkedBody::Outcome::kMore:
       if (claim(chunked_->body.body().capacity())) return used;
-      refuse(503);
+      refuse(throttled());
       return 0;
     case ChunkedBody::Outcome::kBad:
       refuse(400);
@@ -264,12 +264,16 @@ void HttpConnection::dispatch_gzip(HttpRequest& request) {
 }
 
 void HttpConnection::call_handler(const HttpRequest& request) {
+  HttpShared& shared = loop_->shared();
+  if (shared.answer_bytes.load(std::memory_order_relaxed) > shared.options.answer_bytes_max) {
+    return answer_here(throttled());
+  }
   retain();
-  loop_->shared().handler(request, HttpReply(this));
+  shared.handler(request, HttpReply(this));
 }
 
 /// Answers a request that cannot be gone on with; the connection closes behind the answer.
-void HttpConnection::refuse(int status) {
+void HttpConnection::refuse(const HttpResponse& response) {
   wanted_bytes_ = 0;
   chunked_ = nullptr;
   unclaim();
@@ -278,7 +282,7 @@ void HttpConnection::refuse(int status) {
   make_request_id(context_.request_id);
   linger_ = true;
   state_ = State::kHandling;
-  answer_here(refusal(status));
+  answer_here(response);
 }
 
 void HttpConnection::answer_here(const HttpResponse& response) {
@@ -316,6 +320,7 @@ void HttpConnection::flush() {
     if (sent >= 0) {
       sent_bytes_ += static_cast<size_t>(sent);
     } else if (errno == EAGAIN) {
+      count_unread(out_.capacity());
       // An edge will say when there is room. A client that does not read is not waited for longer
       // than one that does not write.
       if (state_ != State::kHandling) {
@@ -328,6 +333,7 @@ void HttpConnection::flush() {
     }
   }
   sent_bytes_ = 0;
+  count_unread(0);
   loop_->give_buffer(std::exchange(out_, {}));
   sent_all();
 }
@@ -367,6 +373,7 @@ void HttpConnection::close() {
   socket_ = -1;
   chunked_ = nullptr;
   unclaim();
+  count_unread(0);
   loop_->remove(this);
 }
 
@@ -376,8 +383,16 @@ bool HttpConnection::claim(size_t bytes) {
   if (bytes <= std::max(kUnclaimedBytes, claimed_bytes_)) return true;
   HttpShared& shared = loop_->shared();
   const size_t more = bytes - claimed_bytes_;
+  const size_t others = shared.receiving_bytes.fetch_add(more) - claimed_bytes_;
   claimed_bytes_ = bytes;
-  return shared.receiving_bytes.fetch_add(more) + more <= shared.options.receiving_bytes_max;
+  return others == 0 || others + bytes <= shared.options.receiving_bytes_max;
+}
+
+/// Counts what the client has not read with that of all others.
+void HttpConnection::count_unread(size_t bytes) {
+  if (bytes == unread_bytes_) return;
+  loop_->shared().answer_bytes.fetch_add(bytes - unread_bytes_, std::memory_order_relaxed);
+  unread_bytes_ = bytes;
 }
 
 void HttpConnection::unclaim() {

@@ -90,7 +90,8 @@ class HttpConnection {
   void dispatch_gzip(HttpRequest& request);
   void call_handler(const HttpRequest& request);
   void send_continue(const RequestHead& head);
-  void refuse(int status);
+  void refuse(int status) { refuse(refusal(status)); }
+  void refuse(const HttpResponse& response);
   void finish_answer();
   void flush();
   void sent_all();
@@ -98,6 +99,7 @@ class HttpConnection {
   void set_reading_deadline();
   bool claim(size_t bytes);
   void unclaim();
+  void count_unread(size_t bytes);
   bool begun() const { return !in_.empty() || chunked_ != nullptr; }
 
   const std::shared_ptr<HttpLoop> loop_;
@@ -114,6 +116,7 @@ class HttpConnection {
   size_t wanted_bytes_ = 0;   // size of the request whose head is complete; 0: not known
   size_t claimed_bytes_ = 0;  // of all connections' receiving_bytes
   size_t sent_bytes_ = 0;     // of out_
+  size_t unread_bytes_ = 0;   // of all connections' answer_bytes
   InputBuffer in_;
   std::string out_;
   std::unique_ptr<ChunkedRequest> chunked_;

@@ -86,6 +86,7 @@ void HttpLoop::run_inbox() {
   in_round_ = true;
   for (PostedAnswer& answer : taken_) {
     if (answer.connection == nullptr) continue;
+    shared_->answer_bytes.fetch_sub(answer.bytes.size(), std::memory_order_relaxed);
     answer.connection->answer_rendered(std::move(answer.bytes));
     answer.connection->release();
   }
@@ -145,6 +146,7 @@ void HttpLoop::post_answer(HttpConnection* connection, std::string answer) {
     std::lock_guard lock(mutex_);
     refused = closed_;
     if (!refused) {
+      shared_->answer_bytes.fetch_add(answer.size(), std::memory_order_relaxed);
       inbox_.push_back({connection, std::move(answer)});
       must_wake = !std::exchange(wake_pending_, true);
       // Under the lock: once close() has returned, nobody touches the event loop.

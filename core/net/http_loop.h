@@ -22,6 +22,7 @@ struct HttpShared {
   HttpServer::Handler handler;
   std::atomic<size_t> connections{0};
   std::atomic<size_t> receiving_bytes{0};  // see HttpServerOptions::receiving_bytes_max
+  std::atomic<size_t> answer_bytes{0};     // see HttpServerOptions::answer_bytes_max
   std::atomic<bool> draining{false};
   /// Called on an io thread whenever the last connection has gone while draining.
   std::function<void()> drained;

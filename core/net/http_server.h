@@ -68,9 +68,13 @@ struct HttpServerOptions {
   size_t header_bytes_max = 16 * 1024;
   size_t body_bytes_max = 16u << 20;  // BatchWriteItem's 16 MB
   size_t connections_max = 10000;
-  /// Of large requests that are being received, all connections together; a request beyond it is
-  /// answered 503. Without it connections_max × body_bytes_max would be the bound.
+  /// Of large requests that are being received, all connections together; a request beyond it gets
+  /// DynamoDB's throttling error (one alone is always taken). Without it connections_max ×
+  /// body_bytes_max would be the bound.
   size_t receiving_bytes_max = 512u << 20;
+  /// Of answers that clients have not read yet, all connections together; while there are more, new
+  /// requests get DynamoDB's throttling error.
+  size_t answer_bytes_max = 512u << 20;
   int header_timeout_seconds = 30;  // for a request begun
   int idle_timeout_seconds = 300;   // between requests
 };

@@ -1,8 +1,7 @@
-#include "core/ops/backfill.h"
 #include "core/ops/definition_command.h"
-#include "core/ops/drops.h"
 #include "core/ops/operations.h"
 #include "core/ops/request_json.h"
+#include "core/ops/table_removal.h"
 #include "core/ops/violations.h"
 #include "core/ops/write_request.h"
 
@@ -29,19 +28,7 @@ class DeleteTableCommand final : public DefinitionCommand {
                              "Attempt to change a resource which is still in use: Cannot delete "
                              "table while indexes are being created, updated, or deleted."));
     }
-    Lsn lsn = commit.remove(Catalog::key_of(name_), std::nullopt);
-    Table table = *found;
-    // Its streams can be read until their records have gone, and a subscription that is behind will
-    // yet meet its changes in the log.
-    if (table.enabled_stream() != nullptr) {
-      table.streams.back().disabled_at = lsn;
-      table.streams.back().disabled_time_ms = commit.time_ms();
-    }
-    commit.put(Catalog::key_of(Catalog::deleted_name(table.generation)), Catalog::encode(table),
-               false, std::nullopt);
-    stage_drop(commit, table.generation, name_);
-    for (const Index& index : table.indexes) stage_drop(commit, index.generation, name_);
-    if (table.ttl) stage_index_drop(commit, table.ttl->generation, name_);
+    stage_table_removal(commit, *found);
     answer_description(*found, "DELETING");
   }
 

@@ -25,6 +25,8 @@ class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
   virtual void on_answer(const Operation& operation, int status, int64_t elapsed_ns) = 0;
+  /// A request was answered InternalServerError because what it read is damaged: an alarm.
+  virtual void on_damage(const Error&) {}
 };
 
 /// What operations work on. All outlive every request.

@@ -182,6 +182,20 @@ Status create_format(const std::string& path, Disk& disk, const DataFolderIdenti
   return disk.sync_folder(path);
 }
 
+Status lock_file(int fd, const std::string& file, const std::string& folder) {
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) {
+    return make_error(ErrorCode::kIo, "cannot lock " + file + ": " + std::strerror(errno));
+  }
+  char pid[32] = {};
+  const ssize_t size = ::pread(fd, pid, sizeof pid - 1, 0);
+  std::string holder(pid, size > 0 ? static_cast<size_t>(size) : 0);
+  while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+  return config_error("the data folder " + folder + " is in use by process " +
+                      (holder.empty() ? "(unknown)" : holder) +
+                      "; stop it, or name another folder");
+}
+
 }  // namespace
 
 Result<std::string> new_iterator_key() {
@@ -224,24 +238,26 @@ Result<FolderLock> FolderLock::acquire(const std::string& given_path) {
     return make_error(ErrorCode::kIo, "cannot open " + file + ": " + std::strerror(errno));
   }
   FolderLock lock(fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) {
-      return make_error(ErrorCode::kIo, "cannot lock " + file + ": " + std::strerror(errno));
-    }
-    char pid[32] = {};
-    const ssize_t size = ::pread(fd, pid, sizeof pid - 1, 0);
-    std::string holder(pid, size > 0 ? static_cast<size_t>(size) : 0);
-    while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-    return config_error("the data folder " + path + " is in use by process " +
-                        (holder.empty() ? "(unknown)" : holder) +
-                        "; stop it, or name another folder");
-  }
+  RETURN_IF_ERROR(lock_file(fd, file, path));
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd, 0) != 0 ||
       ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     return make_error(ErrorCode::kIo, "cannot write " + file + ": " + std::strerror(errno));
   }
   return lock;
+}
+
+Result<std::optional<FolderLock>> FolderLock::acquire_to_look(const std::string& given_path) {
+  const std::string path = without_trailing_slashes(given_path);
+  const std::string file = path + "/LOCK";
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    if (errno == ENOENT) return std::optional<FolderLock>();
+    return make_error(ErrorCode::kIo, "cannot open " + file + ": " + std::strerror(errno));
+  }
+  FolderLock lock(fd);
+  RETURN_IF_ERROR(lock_file(fd, file, path));
+  return std::optional<FolderLock>(std::move(lock));
 }
 
 FolderLock::FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

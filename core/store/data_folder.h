@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/disk.h"
@@ -59,6 +60,10 @@ class FolderLock {
   /// Creates the folder if need be. kConfig, naming the folder and the process that holds it, if
   /// one does.
   static Result<FolderLock> acquire(const std::string& path);
+
+  /// Of a folder that is only looked at: writes nothing, and needs no permission to. None if it has
+  /// no file `LOCK`: no process has ever held it.
+  static Result<std::optional<FolderLock>> acquire_to_look(const std::string& path);
 
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&& other) noexcept;

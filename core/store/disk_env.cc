@@ -81,6 +81,8 @@ class Writable final : public leveldb::WritableFile {
   std::function<Status()> sync_folder_;  // of a MANIFEST only, as LevelDB's PosixEnv does
 };
 
+class NoLock final : public leveldb::FileLock {};
+
 class NoLogger final : public leveldb::Logger {
  public:
   void Logv(const char*, std::va_list) override {}
@@ -160,6 +162,16 @@ leveldb::Status DiskEnv::GetFileSize(const std::string& path, uint64_t* size) {
 
 leveldb::Status DiskEnv::RenameFile(const std::string& from, const std::string& to) {
   return status_of(disk_.rename(from, to));
+}
+
+leveldb::Status DiskEnv::LockFile(const std::string&, leveldb::FileLock** lock) {
+  *lock = new NoLock;
+  return leveldb::Status::OK();
+}
+
+leveldb::Status DiskEnv::UnlockFile(leveldb::FileLock* lock) {
+  delete lock;
+  return leveldb::Status::OK();
 }
 
 leveldb::Status DiskEnv::NewLogger(const std::string&, leveldb::Logger** logger) {

@@ -30,6 +30,8 @@ class DiskEnv : public leveldb::EnvWrapper {
   leveldb::Status RemoveDir(const std::string& path) override;
   leveldb::Status GetFileSize(const std::string& path, uint64_t* size) override;
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
+  leveldb::Status LockFile(const std::string& path, leveldb::FileLock** lock) override;
+  leveldb::Status UnlockFile(leveldb::FileLock* lock) override;
   leveldb::Status NewLogger(const std::string& path, leveldb::Logger** logger) override;
 
  private:

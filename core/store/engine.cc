@@ -5,6 +5,7 @@
 #include <deque>
 #include <limits>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "core/store/tables.h"
@@ -17,10 +18,17 @@ constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
 // Wakes maintenance for what the log needs of it (spare segments) at least this often.
 constexpr uint64_t kMaintenanceLogBytes = 8u << 20;
 
+constexpr int64_t kSecondNs = 1'000'000'000;
+// The disk's room is looked at this often, and whenever so much has been logged.
+constexpr int64_t kMeasureNs = kSecondNs;
+// Near the budget: how often all that could give space back is asked to.
+constexpr int64_t kReclaimNs = 10 * kSecondNs;
+
 // Takes a dropped generation's item out of the drop table.
 class DropDone final : public Command {
  public:
-  explicit DropDone(Generation generation) {
+  DropDone(Generation generation, std::function<void(Generation)> refused)
+      : generation_(generation), refused_(std::move(refused)) {
     append_partition_prefix(kDropGeneration, std::to_string(generation), key_);
   }
   size_t bytes() const override { return key_.size(); }
@@ -28,9 +36,13 @@ class DropDone final : public Command {
     std::string image;
     if (auto found = commit.get(key_, image); found && *found) commit.remove(key_, std::nullopt);
   }
-  void done(const Status&) override {}
+  void done(const Status& status) override {
+    if (!status) refused_(generation_);
+  }
 
  private:
+  const Generation generation_;
+  const std::function<void(Generation)> refused_;
   std::string key_;
 };
 
@@ -38,11 +50,15 @@ class DropDone final : public Command {
 
 struct Engine::State {
   State(EngineOptions engine_options, Disk& the_disk, Clock& the_clock)
-      : options(std::move(engine_options)), disk(the_disk), clock(the_clock) {}
+      : options(std::move(engine_options)),
+        disk(the_disk),
+        clock(the_clock),
+        disk_budget(the_disk, options.folder, options.disk_bytes_max) {}
 
   const EngineOptions options;
   Disk& disk;
   Clock& clock;
+  DiskBudget disk_budget;
   std::unique_ptr<Tables> tables;
   std::unique_ptr<Log> log;
   std::vector<CommitObserver*> observers;
@@ -51,10 +67,11 @@ struct Engine::State {
   std::function<void()> maintenance_wakeup = [] {};
   std::function<void()> step_wakeup = [] {};
 
-  std::mutex queue_mutex;  // guards queue, stopped and tables_error
+  mutable std::mutex queue_mutex;  // guards queue, stopped, tables_error and refused_drops
   std::deque<std::unique_ptr<Command>> queue;
   Status stopped;       // why nothing is written any more
   Status tables_error;  // why the last maintain() failed
+  std::vector<Generation> refused_drops;
   std::atomic<size_t> queue_bytes{0};
 
   /// The commit token: whoever turns it to true is the committer until it turns it back.
@@ -62,8 +79,16 @@ struct Engine::State {
   // The committer's.
   int64_t last_time_ms = 0;
   uint64_t bytes_since_wakeup = 0;
+  Lsn first_lsn_free = 0;  // LSNs below it are taken by changes that were undone
   std::vector<std::unique_ptr<Command>> batch;
 
+  // Maintenance's.
+  int64_t measured_ns = 0;
+  uint64_t measured_log_bytes = 0;
+  int64_t reclaimed_ns = 0;
+
+  /// Maintenance wants the active memory table behind a new one; then: it is.
+  std::atomic<bool> rotation_wanted{false}, rotated{false};
   std::atomic<bool> starved{false};  // commands wait for room in the memory tables
   std::atomic<uint64_t> batches{0}, commands{0}, changes{0}, log_bytes{0};
 
@@ -71,7 +96,11 @@ struct Engine::State {
   void give_back(size_t from);
   void refuse_all(const Status& status);
   void commit_batch();
+  Status log_batch(FrameBuilder&& builder, const View& base);
+  Status undo(const Frame& frame, const View& base);
   void publish(const FramePtr& frame);
+  Status look_at_disk();
+  bool finish_drop(Engine& engine, Generation generation);
 };
 
 namespace {
@@ -79,12 +108,13 @@ namespace {
 class BatchCommit final : public Commit {
  public:
   BatchCommit(const View& base, KnownItems* known_items, Tables& tables, FrameBuilder& builder,
-              int64_t time_ms)
+              int64_t time_ms, const DiskBudget& disk_budget)
       : base_(base),
         known_items_(known_items),
         tables_(tables),
         builder_(builder),
-        time_ms_(time_ms) {}
+        time_ms_(time_ms),
+        disk_budget_(disk_budget) {}
 
   Result<bool> get(std::string_view key, std::string& image) override {
     // Staged changes are in the memory tables already, above every published LSN.
@@ -114,6 +144,7 @@ class BatchCommit final : public Commit {
   }
   Lsn next_lsn() const override { return builder_.next_lsn(); }
   int64_t time_ms() const override { return time_ms_; }
+  Status may_grow() const override { return disk_budget_.may_grow(); }
 
  private:
   const View& base_;
@@ -121,6 +152,7 @@ class BatchCommit final : public Commit {
   Tables& tables_;
   FrameBuilder& builder_;
   const int64_t time_ms_;
+  const DiskBudget& disk_budget_;
 };
 
 }  // namespace
@@ -133,9 +165,9 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, leveldb::Env* env,
                                              Clock& clock) {
   RETURN_IF_ERROR(disk.create_folder(options.folder));
-  TablesOptions tables_options{options.folder + "/tables", options.memory_table_bytes,
+  TablesOptions tables_options{options.folder + "/tables",      options.memory_table_bytes,
                                options.memory_tables_bytes_max, options.checkpoint_bytes,
-                               options.block_cache_bytes};
+                               options.block_cache_bytes,       options.table_file_bytes};
   LogOptions log_options = options.log;
   log_options.folder = options.folder + "/log";
   std::unique_ptr<Engine> engine(new Engine(std::move(options), disk, clock));
@@ -164,6 +196,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, 
   }
   if (last == 0) last = state.log->durable_lsn();
   state.tables->publish(last, nullptr);
+  RETURN_IF_ERROR(state.look_at_disk());
   return engine;
 }
 
@@ -172,6 +205,7 @@ Status Engine::submit(std::unique_ptr<Command>&& command) {
   size_t bytes = command->bytes();
   std::lock_guard lock(state.queue_mutex);
   if (!state.stopped) return state.stopped;
+  RETURN_IF_ERROR(state.disk_budget.may_write());
   size_t queued = state.queue_bytes.load(std::memory_order_relaxed);
   if (queued > 0 && queued + bytes > state.options.queue_bytes_max) {
     return make_error(
@@ -230,8 +264,8 @@ void Engine::State::commit_batch() {
   if (status) {
     ViewPtr base = tables->view();
     last_time_ms = std::max(last_time_ms, clock.wall_ms());
-    FrameBuilder builder(log->next_lsn());
-    BatchCommit commit(*base, known_items, *tables, builder, last_time_ms);
+    FrameBuilder builder(std::max(log->next_lsn(), first_lsn_free));
+    BatchCommit commit(*base, known_items, *tables, builder, last_time_ms, disk_budget);
     size_t evaluated = 0;
     // What commands stage may be far more than what they held: the frame must stay a frame.
     while (evaluated < batch.size() && builder.payload_bytes() < options.batch_bytes) {
@@ -240,23 +274,62 @@ void Engine::State::commit_batch() {
       builder.end_entry();
     }
     if (evaluated < batch.size()) give_back(evaluated);
-    if (!builder.empty()) {
-      // Every answer of the batch waits for this flush, also a failed condition's: what it saw may
-      // have been staged by a command before it.
-      Result<FramePtr> frame = log->append_unread(std::move(builder));
-      if (frame) {
-        publish(*frame);
-      } else {
-        status = make_error(ErrorCode::kIo, "writing has stopped: " + frame.error().message);
-        std::lock_guard lock(queue_mutex);
-        stopped = status;
-      }
-    }
+    if (!builder.empty()) status = log_batch(std::move(builder), *base);
     batches.fetch_add(1, std::memory_order_relaxed);
     commands.fetch_add(batch.size(), std::memory_order_relaxed);
   }
   for (auto& command : batch) command->done(status);
   batch.clear();
+}
+
+// Every answer of the batch waits for this flush, also a failed condition's: what it saw may have
+// been staged by a command before it.
+Status Engine::State::log_batch(FrameBuilder&& builder, const View& base) {
+  FramePtr frame = log->seal(std::move(builder));
+  Status written = log->write(frame);
+  if (written) {
+    publish(frame);
+    return {};
+  }
+  Error error = std::move(written).error();
+  if (!log->failed()) {
+    Status undone = undo(*frame, base);
+    if (undone && error.code == ErrorCode::kDiskFull) {
+      disk_budget.note_full();
+      return disk_is_full();
+    }
+    if (undone) return error;
+    error = undone.error();
+  }
+  Status status = make_error(ErrorCode::kIo, "writing has stopped: " + error.message);
+  std::lock_guard lock(queue_mutex);
+  stopped = status;
+  return status;
+}
+
+// What a refused batch staged is in the active memory table, above every published LSN. Each of its
+// keys gets back what it had, above that, and the LSNs go on behind both.
+Status Engine::State::undo(const Frame& frame, const View& base) {
+  std::set<std::string_view> keys;
+  for (const EntryView& entry : frame) {
+    for (const ChangeView& change : entry) {
+      keys.insert(change.key);
+      for (const IndexChange& index_change : change.index_changes) keys.insert(index_change.key);
+    }
+  }
+  const Lsn lsn = frame.last_lsn() + 1;
+  for (std::string_view key : keys) {
+    std::string image;
+    ASSIGN_OR_RETURN(const bool found, base.get(key, image));
+    tables->insert(key, lsn, found ? std::optional<std::string_view>(image) : std::nullopt);
+  }
+  first_lsn_free = lsn + 1;
+  // So that what was refused cannot fill the memory.
+  if (tables->active_is_full()) {
+    tables->rotate();
+    maintenance_wakeup();
+  }
+  return {};
 }
 
 void Engine::State::publish(const FramePtr& frame) {
@@ -276,6 +349,11 @@ bool Engine::step() {
   State& state = *state_;
   if (state.committing.exchange(true, std::memory_order_acq_rel)) return false;
   bool committed = false;
+  if (state.rotation_wanted.exchange(false)) {
+    state.tables->rotate();
+    state.rotated = true;
+    state.maintenance_wakeup();
+  }
   if (state.tables->full()) {
     state.starved.store(true, std::memory_order_seq_cst);
     // maintain() may have made room between the two lines: look again, so that no wake-up is lost.
@@ -311,11 +389,54 @@ ViewPtr Engine::view() const { return state_->tables->view(); }
 
 Lsn Engine::published_lsn() const { return state_->tables->published_lsn(); }
 
+// Now and then, and often when there is little room.
+Status Engine::State::look_at_disk() {
+  const int64_t now = clock.monotonic_ns();
+  const uint64_t logged = log_bytes.load(std::memory_order_relaxed);
+  if (measured_ns != 0 && now - measured_ns < kMeasureNs &&
+      disk_budget.level() != DiskBudget::Level::kExhausted &&
+      logged - measured_log_bytes < kMaintenanceLogBytes) {
+    return {};
+  }
+  measured_ns = now;
+  measured_log_bytes = logged;
+  RETURN_IF_ERROR(disk_budget.measure());
+  if (disk_budget.level() == DiskBudget::Level::kRoomy) return {};
+  if (reclaimed_ns != 0 && now - reclaimed_ns < kReclaimNs) return {};
+  reclaimed_ns = now;
+  // What is in memory only holds the log, and what was deleted its place in the tables.
+  rotation_wanted = true;
+  step_wakeup();
+  tables->reclaim_space();
+  return {};
+}
+
+bool Engine::State::finish_drop(Engine& engine, Generation generation) {
+  auto refused = [this](Generation again) {
+    std::lock_guard lock(queue_mutex);
+    refused_drops.push_back(again);
+  };
+  if (!engine.submit(std::make_unique<DropDone>(generation, refused))) return false;
+  step_wakeup();
+  return true;
+}
+
 Result<bool> Engine::maintain() {
   State& state = *state_;
-  Result<bool> more = state.tables->maintain(*state.log, [&](Generation generation) {
-    if (submit(std::make_unique<DropDone>(generation))) state.step_wakeup();
-  });
+  std::vector<Generation> again;
+  {
+    std::lock_guard lock(state.queue_mutex);
+    again.swap(state.refused_drops);
+  }
+  for (Generation generation : again) {
+    if (state.finish_drop(*this, generation)) continue;
+    std::lock_guard lock(state.queue_mutex);
+    state.refused_drops.push_back(generation);
+  }
+  if (state.rotated.exchange(false)) state.tables->want_checkpoint();
+  Result<bool> more = state.tables->maintain(
+      *state.log, [&](Generation generation) { return state.finish_drop(*this, generation); });
+  if (Status measured = state.look_at_disk(); more && !measured) more = measured.error();
   {
     std::lock_guard lock(state.queue_mutex);
     state.tables_error =
@@ -330,7 +451,18 @@ Result<bool> Engine::maintain() {
     state.step_wakeup();
   }
   if (*more) return true;
+  if (state.disk_budget.level() != DiskBudget::Level::kRoomy) return false;
   return state.log->prepare_spare();
+}
+
+Status Engine::health() const {
+  const State& state = *state_;
+  if (state.log->failed()) {
+    return make_error(ErrorCode::kIo, "the change log could not be flushed; start again");
+  }
+  std::lock_guard lock(state.queue_mutex);
+  RETURN_IF_ERROR(state.stopped);
+  return state.tables_error;
 }
 
 Status Engine::checkpoint() {
@@ -366,7 +498,24 @@ Engine::Statistics Engine::statistics() const {
           state.log_bytes.load(std::memory_order_relaxed),
           state.queue_bytes.load(std::memory_order_relaxed),
           state.tables->memory_bytes(),
-          state.tables->checkpoint_lsn()};
+          state.tables->checkpoint_lsn(),
+          state.disk_budget.level(),
+          state.disk_budget.figures()};
+}
+
+void EngineOptions::fit_to_disk(uint64_t bytes) {
+  // Powers of two, so that a disk that is a little fuller does not make recycled segments useless.
+  auto at_most = [bytes](auto usual, uint64_t part, uint64_t least) {
+    uint64_t size = least;
+    while (size < usual && 2 * size <= bytes / part) size *= 2;
+    return static_cast<decltype(usual)>(std::min<uint64_t>(size, usual));
+  };
+  constexpr uint64_t kMb = 1u << 20;
+  log.segment_bytes = at_most(log.segment_bytes, 32, kMb);
+  memory_table_bytes = at_most(memory_table_bytes, 32, kMb);
+  memory_tables_bytes_max = at_most(memory_tables_bytes_max, 16, 2 * kMb);
+  checkpoint_bytes = at_most(checkpoint_bytes, 16, 2 * kMb);
+  table_file_bytes = at_most(table_file_bytes, 64, kMb);
 }
 
 }  // namespace millrace

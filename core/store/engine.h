@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/base/disk.h"
 #include "core/base/result.h"
+#include "core/store/disk_budget.h"
 #include "core/store/frame.h"
 #include "core/store/log.h"
 #include "core/store/view.h"
@@ -40,6 +41,9 @@ class Commit {
   virtual Lsn next_lsn() const = 0;
   /// The time of this entry: never less than the previous entry's.
   virtual int64_t time_ms() const = 0;
+  /// Asked before staging what makes the data grow: near the disk budget the error that the client
+  /// gets. What shrinks the data, or is needed to let go of some, need not ask.
+  virtual Status may_grow() const { return {}; }
 };
 
 /// A write, or a read that must see the newest state, queued for the committer.
@@ -92,6 +96,14 @@ struct EngineOptions {
   /// the most that one command stages (see Frame::kPayloadBytesMax) it must stay below that.
   size_t batch_bytes = 4u << 20;
   size_t block_cache_bytes = 8u << 20;
+  /// What the folder may take, log, tables and all: 0 is what the file system has.
+  uint64_t disk_bytes_max = 0;
+  /// Of the tables' files (see TablesOptions).
+  size_t table_file_bytes = 16u << 20;
+
+  /// Makes segments, memory tables and files small enough for a folder of `bytes`: on a small disk
+  /// the usual ones would be a large part of it.
+  void fit_to_disk(uint64_t bytes);
 };
 
 /// The single-writer engine: evaluates commands in one order, makes them durable in the log,
@@ -104,9 +116,10 @@ class Engine {
                                               Clock& clock);
   ~Engine();
 
-  /// Queues a command; thread-safe. kThrottling when the queue is full, kIo when the engine has
-  /// stopped after a failed flush: then `command` is left as it was, so that the caller can answer
-  /// it, and done() is not called. The caller sees to it that step() is called afterwards.
+  /// Queues a command; thread-safe. kThrottling when the queue is full, kRequestLimitExceeded when
+  /// the disk is, kIo when the engine has stopped after a failed flush: then `command` is left as
+  /// it was, so that the caller can answer it, and done() is not called. The caller sees to it that
+  /// step() is called afterwards.
   Status submit(std::unique_ptr<Command>&& command);
 
   /// Commits one batch if commands wait and no other thread is committing. True if commands still
@@ -124,6 +137,8 @@ class Engine {
   /// if more waits. While it fails and the memory tables are full, commands are refused (kIo)
   /// rather than kept waiting.
   Result<bool> maintain();
+  /// Why writes fail, or are about to: a stopped log, maintenance that fails. Thread-safe.
+  Status health() const;
   /// Writes all memory tables and takes a checkpoint, so that the next start replays nothing. No
   /// step() may run beside it. Refused once the engine has stopped after a failed flush.
   Status checkpoint();
@@ -147,6 +162,8 @@ class Engine {
     uint64_t batches, commands, changes, log_bytes;
     size_t queue_bytes, memory_table_bytes;
     Lsn checkpoint_lsn;
+    DiskBudget::Level disk_level;
+    DiskBudget::Figures disk;
   };
   Statistics statistics() const;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -75,5 +76,24 @@ class IndexChanges {
  private:
   std::string encoded_;
 };
+
+/// Calls `write` with the key, and the image if it stays, of each changed entry.
+template <typename Write>
+void for_each_index_change(IndexChangesView changes, std::optional<std::string_view> item_image,
+                           Write&& write) {
+  for (const IndexChange& change : changes) {
+    switch (change.kind) {
+      case IndexChangeKind::kPut:
+        write(change.key, std::optional<std::string_view>(change.image));
+        break;
+      case IndexChangeKind::kPutItem:
+        write(change.key, item_image);
+        break;
+      case IndexChangeKind::kRemove:
+        write(change.key, std::optional<std::string_view>());
+        break;
+    }
+  }
+}
 
 }  // namespace millrace

@@ -14,6 +14,7 @@ constexpr size_t kMarkedSegments = 16;
 
 /// A segment that must be made while a flush waits is at most this many times the first one's size.
 constexpr uint64_t kInlineFactor = 4;
+constexpr uint64_t kBlockBytes = 4096;
 
 std::string parent_of(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -85,19 +86,14 @@ Result<std::shared_ptr<File>> Log::open_for_appends(Lsn segment) {
 Lsn Log::next_lsn() const { return next_lsn_; }
 
 Result<FramePtr> Log::append(FrameBuilder&& builder) {
-  ASSIGN_OR_RETURN(FramePtr frame, append_unread(std::move(builder)));
+  FramePtr frame = seal(std::move(builder));
+  RETURN_IF_ERROR(write(frame));
   make_readable(*frame);
   return frame;
 }
 
-Result<FramePtr> Log::append_unread(FrameBuilder&& builder) {
-  if (failed_) {
-    return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
-  }
+FramePtr Log::seal(FrameBuilder&& builder) {
   CHECK(!builder.empty() && builder.first_lsn() >= next_lsn_);
-  if (builder.payload_bytes() > Frame::kPayloadBytesMax) {
-    return make_error(ErrorCode::kInternal, "a batch is larger than a frame of the log may be");
-  }
   const uint64_t size = Frame::kHeaderBytes + builder.payload_bytes();
   const bool fits = file_ && end_.offset + size <= file_bytes_;
   const LogPosition position =
@@ -107,22 +103,35 @@ Result<FramePtr> Log::append_unread(FrameBuilder&& builder) {
     std::lock_guard lock(mutex_);
     synced = synced_lsn_;
   }
-  FramePtr frame = std::move(builder).finish(synced, last_checksum_, position);
-  // After a failed write or sync nobody knows what is on disk, and a further append that succeeded
-  // would vouch for it.
-  if (Status status = write_frame(frame); !status) {
-    failed_ = true;
-    return status.error();
+  return std::move(builder).finish(synced, last_checksum_, position);
+}
+
+Status Log::write(const FramePtr& frame) {
+  if (failed_) {
+    return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
   }
-  return frame;
+  if (frame->size() > Frame::kHeaderBytes + Frame::kPayloadBytesMax) {
+    return make_error(ErrorCode::kInternal, "a batch is larger than a frame of the log may be");
+  }
+  // After a failed write or sync nobody knows what is on disk, and a further append that succeeded
+  // would vouch for it. Where it is known, the disk was only full.
+  Status status = write_frame(frame);
+  if (!status && status.error().code != ErrorCode::kDiskFull) failed_ = true;
+  return status;
 }
 
 Status Log::write_frame(const FramePtr& frame) {
   if (frame->position().offset == SegmentHeader::kBytes) {
     RETURN_IF_ERROR(begin_segment(frame));
   } else {
-    RETURN_IF_ERROR(file_->write(frame->position().offset, frame->bytes()));
-    if (options_.sync) RETURN_IF_ERROR(file_->sync());
+    // The blocks have been written before, but a file system that never writes in place may be
+    // full all the same.
+    Status written = file_->write(frame->position().offset, frame->bytes());
+    if (!written && written.error().code == ErrorCode::kDiskFull) {
+      RETURN_IF_ERROR(take_back(*file_, *frame));
+    }
+    RETURN_IF_ERROR(written);
+    if (options_.sync) RETURN_IF_ERROR(sync_file(*file_));
     publish(frame, std::nullopt);
   }
   end_ = frame->end_position();
@@ -133,19 +142,50 @@ Status Log::write_frame(const FramePtr& frame) {
   return {};
 }
 
+// Most of a refused frame may have been written, and were its rest zeros it would be whole: after a
+// crash a write that was refused would be there. Without its header it is nothing; that the header
+// never was written can be seen as well as made so.
+Status Log::take_back(File& file, const Frame& frame) {
+  const uint64_t offset = frame.position().offset;
+  auto gone = [&]() -> Status {
+    std::string header;
+    RETURN_IF_ERROR(file.read(offset, Frame::kHeaderBytes, header));
+    if (header != frame.bytes().substr(0, Frame::kHeaderBytes)) return {};
+    RETURN_IF_ERROR(file.write(offset, std::string(Frame::kHeaderBytes, '\0')));
+    return file.sync();
+  };
+  Status status = gone();
+  if (status) return {};
+  return make_error(ErrorCode::kIo, "a write that the full disk refused cannot be undone: " +
+                                        status.error().message);
+}
+
+// A file for a new segment that holds the frame without growing. kDiskFull leaves nothing behind.
+Result<std::string> Log::new_segment_file(uint64_t frame_bytes, uint64_t& file_bytes) {
+  // Whole blocks, which is what direct writes are made of.
+  const uint64_t needed =
+      (SegmentHeader::kBytes + frame_bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+  file_bytes = options_.segment_bytes;
+  if (file_ && needed <= file_bytes) {
+    if (std::optional<std::string> spare = spares_.take()) return *std::move(spare);
+  }
+  // The flush waits for the zeros of this one, so it is small.
+  file_bytes = std::min(file_bytes, file_ ? kInlineFactor * options_.first_segment_bytes
+                                          : options_.first_segment_bytes);
+  file_bytes = std::max(file_bytes, needed);
+  return spares_.create(file_bytes, options_.sync);
+}
+
 Status Log::begin_segment(const FramePtr& first_frame) {
   const Lsn name = first_frame->first_lsn();
-  uint64_t bytes = options_.segment_bytes;
-  std::optional<std::string> spare = file_ ? spares_.take() : std::nullopt;
-  if (!spare) {
-    // The flush waits for the zeros of this one, so it is small.
-    bytes = std::min(
-        bytes, file_ ? kInlineFactor * options_.first_segment_bytes : options_.first_segment_bytes);
-    ASSIGN_OR_RETURN(spare, spares_.create(bytes, options_.sync));
+  uint64_t bytes = 0;
+  ASSIGN_OR_RETURN(const std::string spare, new_segment_file(first_frame->size(), bytes));
+  if (Status renamed = disk_.rename(spare, path_of(name)); !renamed) {
+    if (renamed.error().code == ErrorCode::kDiskFull) RETURN_IF_ERROR(remove_file(spare));
+    return renamed;
   }
-  RETURN_IF_ERROR(disk_.rename(*spare, path_of(name)));
   // Before the first write: a recycled file still has its old name on disk until then.
-  RETURN_IF_ERROR(disk_.sync_folder(options_.folder));
+  RETURN_IF_ERROR(sync_names());
   ASSIGN_OR_RETURN(std::shared_ptr<File> file, open_for_appends(name));
 
   LogSegment segment;
@@ -160,13 +200,35 @@ Status Log::begin_segment(const FramePtr& first_frame) {
   segment.file = file;
   std::string start = segment.header.encode();
   start += first_frame->bytes();
-  RETURN_IF_ERROR(file->write(0, start));
-  if (options_.sync) RETURN_IF_ERROR(file->sync());
+  if (Status written = file->write(0, start); !written) {
+    if (written.error().code != ErrorCode::kDiskFull) return written;
+    RETURN_IF_ERROR(remove_file(path_of(name)));
+    RETURN_IF_ERROR(sync_names());
+    return written;
+  }
+  if (options_.sync) RETURN_IF_ERROR(sync_file(*file));
 
   file_ = std::move(file);
   file_bytes_ = bytes;
   publish(first_frame, std::move(segment));
   return {};
+}
+
+// What follows must not fail as a full disk does, which would leave the log going.
+
+Status Log::sync_file(File& file) {
+  Status status = file.sync();
+  return status ? status : make_error(ErrorCode::kIo, status.error().message);
+}
+
+Status Log::sync_names() {
+  Status status = disk_.sync_folder(options_.folder);
+  return status ? status : make_error(ErrorCode::kIo, status.error().message);
+}
+
+Status Log::remove_file(const std::string& path) {
+  Status status = disk_.remove(path);
+  return status ? status : make_error(ErrorCode::kIo, status.error().message);
 }
 
 void Log::publish(const FramePtr& frame, std::optional<LogSegment> begun) {

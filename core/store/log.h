@@ -23,8 +23,8 @@ namespace millrace {
 struct LogOptions {
   std::string folder;
   /// Size of a segment file, zero-filled before use so that a flush needs no file system metadata.
-  /// Frames larger than what is left go to a new segment; one larger than a segment extends its
-  /// file.
+  /// Frames larger than what is left go to a new segment; one larger than a segment has a file of
+  /// its own size.
   uint64_t segment_bytes = 64u << 20;
   /// Size of a new log's first segment: small, so that a start on an empty folder takes
   /// milliseconds.
@@ -73,11 +73,17 @@ class Log {
                                            const std::function<Status(const FramePtr&)>& replay);
 
   /// Completes `builder` to a frame, writes it, syncs it, and makes it readable. After an error
-  /// every further append fails (a failed flush proves nothing about what is on disk).
+  /// every further append fails (a failed flush proves nothing about what is on disk), but after
+  /// kDiskFull: then nothing of the frame is on disk, for good, and a later one may succeed.
   Result<FramePtr> append(FrameBuilder&& builder);
-  /// The same, but readers find the frame only after make_readable(): once its changes are in the
-  /// published view, so that who has read a change from the log never reads an older item.
-  Result<FramePtr> append_unread(FrameBuilder&& builder);
+  /// The same in steps, for who needs the frame also if it is refused: the frame that append()
+  /// would write now ...
+  FramePtr seal(FrameBuilder&& builder);
+  /// ... its writing, before any other frame is sealed; readers find it only after
+  /// make_readable(): once its changes are in the published view, so that who has read a change
+  /// from the log never reads an older item. kInternal, which harms nothing, if it is larger than a
+  /// frame may be.
+  Status write(const FramePtr& frame);
   void make_readable(const Frame& frame) {
     readable_lsn_.store(frame.last_lsn(), std::memory_order_release);
   }
@@ -110,8 +116,10 @@ class Log {
   Status trim(Lsn lsn);
 
   /// One unit of background work: a few MB of zero-filling of the next spare. True if there is
-  /// more.
+  /// more. Leaves the last of a disk's room alone.
   Result<bool> prepare_spare();
+  /// Whether it has stopped for good.
+  bool failed() const { return failed_; }
 
  private:
   friend class LogCursor;
@@ -125,6 +133,14 @@ class Log {
   Status write_frame(const FramePtr& frame);
   Result<std::shared_ptr<File>> open_for_appends(Lsn segment);
   Status begin_segment(const FramePtr& first_frame);
+  Result<std::string> new_segment_file(uint64_t frame_bytes, uint64_t& file_bytes);
+  /// After a write of `frame` to `file` was refused for want of room: sees to it that it cannot
+  /// pass for a frame.
+  Status take_back(File& file, const Frame& frame);
+  // As the disk's, but never kDiskFull.
+  Status sync_file(File& file);
+  Status sync_names();
+  Status remove_file(const std::string& path);
   /// Makes a durable frame readable, and the segment that it begins, if any, part of the log.
   void publish(const FramePtr& frame, std::optional<LogSegment> begun);
 

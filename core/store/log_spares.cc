@@ -14,6 +14,9 @@ constexpr const char* kUnfinished = "unfinished-";
 /// disk.
 constexpr uint64_t kFillBytes = 1u << 20;
 
+/// No spare is made on a disk with less room than this many segments.
+constexpr uint64_t kRoomFactor = 4;
+
 std::optional<uint64_t> number_after(std::string_view prefix, std::string_view name) {
   if (!name.starts_with(prefix)) return std::nullopt;
   name.remove_prefix(prefix.size());
@@ -78,8 +81,14 @@ std::optional<std::string> SparePool::take() {
 Result<std::string> SparePool::create(uint64_t bytes, bool sync) {
   const std::string path = path_of(kUnfinished, take_number());
   ASSIGN_OR_RETURN(auto file, disk_.open_direct(path, true));
-  RETURN_IF_ERROR(write_zeros(*file, 0, bytes));
-  if (sync) RETURN_IF_ERROR(file->sync());
+  Status filled = write_zeros(*file, 0, bytes);
+  if (filled && sync) filled = file->sync();
+  if (!filled) {
+    // What a full disk did not take must not keep what little room there is.
+    file.reset();
+    RETURN_IF_ERROR(disk_.remove(path));
+    return filled.error();
+  }
   return path;
 }
 
@@ -90,12 +99,19 @@ Result<bool> SparePool::prepare() {
       std::lock_guard lock(mutex_);
       if (ready_.size() >= wanted_) return false;
     }
+    // A spare is for speed: the last room is for what is needed.
+    ASSIGN_OR_RETURN(const uint64_t room, disk_.free_bytes(folder_));
+    if (room < kRoomFactor * segment_bytes_) return false;
     filling_path_ = path_of(kUnfinished, take_number());
     filled_bytes_ = 0;
     ASSIGN_OR_RETURN(filling_, disk_.open_direct(filling_path_, true));
   }
   const uint64_t to = std::min(filled_bytes_ + kFillBytes, segment_bytes_);
-  RETURN_IF_ERROR(write_zeros(*filling_, filled_bytes_, to));
+  if (Status filled = write_zeros(*filling_, filled_bytes_, to); !filled) {
+    filling_.reset();
+    RETURN_IF_ERROR(disk_.remove(filling_path_));
+    return filled.error();
+  }
   filled_bytes_ = to;
   if (filled_bytes_ < segment_bytes_) return true;
 

@@ -27,9 +27,10 @@ class SparePool {
 
   /// A spare's path, no longer the pool's; none if there is none.
   std::optional<std::string> take();
-  /// Makes a zero-filled file of `bytes` now and returns its path.
+  /// Makes a zero-filled file of `bytes` now and returns its path. After an error there is none.
   Result<std::string> create(uint64_t bytes, bool sync);
-  /// A few MB of zero-filling of the next spare if one is wanted. True if there is more to do.
+  /// A few MB of zero-filling of the next spare if one is wanted and the disk has room for several.
+  /// True if there is more to do.
   Result<bool> prepare();
   /// Keeps the file at `path`, whose content nobody needs, as a spare, or removes it.
   Status give_back(const std::string& path, uint64_t file_bytes);

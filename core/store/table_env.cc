@@ -70,6 +70,11 @@ leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::Writ
   return status;
 }
 
+leveldb::Status TableEnv::RemoveFile(const std::string& path) {
+  if (removals_held_) return leveldb::Status::OK();
+  return target()->RemoveFile(path);
+}
+
 leveldb::Status TableEnv::LockFile(const std::string&, leveldb::FileLock** lock) {
   *lock = new NoLock;
   return leveldb::Status::OK();

@@ -2,6 +2,9 @@
 
 #include <leveldb/env.h>
 
+#include <atomic>
+#include <string>
+
 #include "core/base/disk.h"
 
 namespace millrace {
@@ -22,11 +25,16 @@ class TableEnv final : public leveldb::EnvWrapper {
   TableEnv(leveldb::Env* target, Disk& disk) : EnvWrapper(target), disk_(disk) {}
 
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
+  /// While removals are held nothing is removed: LevelDB looks for what it does not need again
+  /// after each compaction.
+  leveldb::Status RemoveFile(const std::string& path) override;
+  void hold_removals(bool hold) { removals_held_ = hold; }
   leveldb::Status LockFile(const std::string& path, leveldb::FileLock** lock) override;
   leveldb::Status UnlockFile(leveldb::FileLock* lock) override;
 
  private:
   Disk& disk_;
+  std::atomic<bool> removals_held_{false};
 };
 
 }  // namespace millrace

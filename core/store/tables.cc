@@ -2,6 +2,7 @@
 
 #include <leveldb/write_batch.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/base/bytes.h"
@@ -12,7 +13,6 @@ namespace {
 
 // Bytes that one maintain() writes at most: bounds how long it holds up what runs beside it.
 constexpr size_t kWriteBytes = 128u << 10;
-constexpr int kReclaimKeys = 1000;
 constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
 
 // Persisted: generation 0 is no table's.
@@ -53,9 +53,7 @@ Result<std::unique_ptr<Tables>> Tables::open(TablesOptions options, leveldb::Env
   return tables;
 }
 
-Status Tables::open_database() {
-  block_cache_.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
-  filter_.reset(leveldb::NewBloomFilterPolicy(10));
+leveldb::Options Tables::database_options() {
   leveldb::Options options;
   options.env = &env_;
   options.create_if_missing = true;
@@ -67,12 +65,20 @@ Status Tables::open_database() {
   // small blocks.
   options.block_size = 1024;
   // Every file costs three syncs.
-  options.max_file_size = 16u << 20;
+  options.max_file_size = options_.table_file_bytes;
+  // A compaction that did not check what it reads would give damage a new checksum.
+  options.paranoid_checks = true;
   // One memory table becomes one file of level 0: the fewer and larger, the less is rewritten by
   // compaction.
   options.write_buffer_size = options_.memory_table_bytes + options_.memory_table_bytes / 4;
+  return options;
+}
+
+Status Tables::open_database() {
+  block_cache_.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
+  filter_.reset(leveldb::NewBloomFilterPolicy(10));
   leveldb::DB* db = nullptr;
-  RETURN_IF_ERROR(checked(leveldb::DB::Open(options, options_.folder, &db)));
+  RETURN_IF_ERROR(checked(leveldb::DB::Open(database_options(), options_.folder, &db)));
   db_.reset(db);
 
   leveldb::ReadOptions read;
@@ -91,8 +97,8 @@ Status Tables::open_database() {
 }
 
 std::shared_ptr<const leveldb::Snapshot> Tables::snapshot() const {
-  leveldb::DB* db = db_.get();
-  return {db->GetSnapshot(), [db](const leveldb::Snapshot* held) { db->ReleaseSnapshot(held); }};
+  return {db_->GetSnapshot(),
+          [db = db_](const leveldb::Snapshot* held) { db->ReleaseSnapshot(held); }};
 }
 
 void Tables::publish_locked(Lsn lsn) {
@@ -116,19 +122,10 @@ Status Tables::replay(const FramePtr& frame) {
 
 void Tables::insert_index_changes(IndexChangesView changes, Lsn lsn,
                                   std::optional<std::string_view> item_image) {
-  for (const IndexChange& change : changes) {
-    switch (change.kind) {
-      case IndexChangeKind::kPut:
-        insert(change.key, lsn, change.image);
-        break;
-      case IndexChangeKind::kPutItem:
-        insert(change.key, lsn, item_image);
-        break;
-      case IndexChangeKind::kRemove:
-        insert(change.key, lsn, std::nullopt);
-        break;
-    }
-  }
+  for_each_index_change(changes, item_image,
+                        [&](std::string_view key, std::optional<std::string_view> image) {
+                          insert(key, lsn, image);
+                        });
 }
 
 bool Tables::publish(Lsn lsn, const FramePtr& frame) {
@@ -252,53 +249,22 @@ Status Tables::take_checkpoint(Log& log) {
   return find_drops();
 }
 
-// Right after a checkpoint: a dropped generation whose drop is in LevelDB now will never be
-// replayed again, so its keys can go.
-Status Tables::find_drops() {
-  std::string prefix;
-  append_generation_prefix(kDropGeneration, prefix);
-  leveldb::ReadOptions options;
-  options.verify_checksums = true;
-  std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
-  for (it->Seek(slice(prefix)); it->Valid() && it->key().starts_with(slice(prefix)); it->Next()) {
-    ASSIGN_OR_RETURN(StoreKeyView key, split_store_key({it->key().data(), it->key().size()}));
-    Generation generation = 0;
-    std::from_chars(key.partition_scalar.data(),
-                    key.partition_scalar.data() + key.partition_scalar.size(), generation);
-    bool known = reclaimed_.contains(generation);
-    for (const Drop& drop : drops_) known = known || drop.generation == generation;
-    if (!known && generation >= kFirstUserGeneration) drops_.push_back({generation});
+Result<bool> Tables::maintain(Log& log, const std::function<bool(Generation)>& dropped) {
+  if (previous_.expired()) env_.hold_removals(false);
+  if (broken_) {
+    if (--calls_until_reopen_ > 0) {
+      return make_error(ErrorCode::kIo, "tables: waiting to be opened again");
+    }
+    RETURN_IF_ERROR(reopen(log));
   }
-  return checked(it->status());
+  Result<bool> more = do_some(log);
+  if (!more) look_at_failure();
+  report_drops(dropped);
+  return more;
 }
 
-Status Tables::reclaim_some(Drop& drop) {
-  std::string prefix;
-  append_generation_prefix(drop.generation, prefix);
-  leveldb::ReadOptions options;
-  options.fill_cache = false;
-  std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
-  leveldb::WriteBatch batch;
-  int count = 0;
-  for (it->Seek(slice(prefix));
-       count < kReclaimKeys && it->Valid() && it->key().starts_with(slice(prefix)); it->Next()) {
-    batch.Delete(it->key());
-    ++count;
-  }
-  RETURN_IF_ERROR(checked(it->status()));
-  if (count > 0) return checked(db_->Write(leveldb::WriteOptions(), &batch));
-  drop.emptied = true;
-  checkpoint_wanted_ = true;
-  // The published snapshot would keep LevelDB from giving the space back. No memory table is half
-  // written now, so a newer one shows the same items but for the dropped ones.
-  auto without_dropped = snapshot();
-  std::lock_guard lock(mutex_);
-  snapshot_ = std::move(without_dropped);
-  publish_locked(view_->lsn());
-  return {};
-}
-
-Result<bool> Tables::maintain(Log& log, const std::function<void(Generation)>& dropped) {
+// One unit; true if there may be more.
+Result<bool> Tables::do_some(Log& log) {
   bool waiting;
   {
     std::lock_guard lock(mutex_);
@@ -310,17 +276,21 @@ Result<bool> Tables::maintain(Log& log, const std::function<void(Generation)>& d
   }
   if (checkpoint_due()) {
     RETURN_IF_ERROR(take_checkpoint(log));
-    for (const Drop& drop : drops_) {
-      if (!drop.emptied) continue;
-      reclaimed_.insert(drop.generation);
-      dropped(drop.generation);
-    }
-    std::erase_if(drops_, [](const Drop& drop) { return drop.emptied; });
+    for (Drop& drop : drops_) drop.durable = drop.emptied;
     return true;
   }
   for (Drop& drop : drops_) {
     if (drop.emptied) continue;
     RETURN_IF_ERROR(reclaim_some(drop));
+    return true;
+  }
+  if (!looked_for_drops_) {
+    looked_for_drops_ = true;
+    RETURN_IF_ERROR(find_drops());
+    return true;
+  }
+  if (!compactions_.empty()) {
+    RETURN_IF_ERROR(compact_some());
     return true;
   }
   return false;

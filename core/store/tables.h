@@ -33,6 +33,9 @@ struct TablesOptions {
   size_t memory_tables_bytes_max = 160u << 20;
   uint64_t checkpoint_bytes = 64u << 20;
   size_t block_cache_bytes = 8u << 20;
+  /// Of LevelDB's files: smaller ones cost more syncs, larger ones more room while they are
+  /// compacted.
+  size_t table_file_bytes = 16u << 20;
 };
 
 /// The item tables: memory tables over LevelDB, the published view of both, and how the one becomes
@@ -67,6 +70,8 @@ class Tables {
   bool publish(Lsn lsn, const FramePtr& frame);
   /// Puts the active memory table behind a new one, if it holds anything.
   void rotate();
+  /// Whether publish() would do that.
+  bool active_is_full() const { return active_->bytes() >= options_.memory_table_bytes; }
   /// Whether the memory tables have reached their bound.
   bool full() const;
 
@@ -81,8 +86,19 @@ class Tables {
 
   /// One unit of work: part of a memory table to LevelDB, a checkpoint, part of a dropped
   /// generation's space. `dropped` is called with a generation whose space has come back for good:
-  /// the caller then removes its item from the drop table. True if there is more to do.
-  Result<bool> maintain(Log& log, const std::function<void(Generation)>& dropped);
+  /// the caller then removes its item from the drop table, or returns false to be asked again. True
+  /// if there is more to do.
+  ///
+  /// LevelDB refuses every write once one of its background writes has failed, as on a full disk.
+  /// Then it is opened anew, after a growing number of further calls, and given again from the log
+  /// what it had not made durable; views go on reading the failed one meanwhile. Only what it calls
+  /// corruption stays.
+  Result<bool> maintain(Log& log, const std::function<bool(Generation)>& dropped);
+  /// The next unit with nothing to write is a checkpoint; called from where maintain() is.
+  void want_checkpoint() { checkpoint_wanted_ = true; }
+  /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
+  /// while it is at it. Called from where maintain() is.
+  void reclaim_space();
   /// Writes all memory tables and takes a checkpoint.
   Status checkpoint(Log& log);
 
@@ -93,25 +109,36 @@ class Tables {
   };
   struct Drop {
     Generation generation;
-    bool emptied = false;  // all its keys are removed, but no checkpoint has made that durable yet
+    bool emptied = false;  // all its keys are removed
+    bool durable = false;  // a checkpoint has made that durable
   };
 
   Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
       : options_(std::move(options)), env_(env, disk) {}
   Status open_database();
+  leveldb::Options database_options();
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
   Status write_some(bool all);
   bool checkpoint_due() const;
   Status take_checkpoint(Log& log);
+  Result<bool> do_some(Log& log);
   Status find_drops();
+  bool in_memory_table(std::string_view key) const;
   Status reclaim_some(Drop& drop);
+  void report_drops(const std::function<bool(Generation)>& dropped);
+  void look_at_failure();
+  Status reopen(Log& log);
+  Status open_beside(Log& log);
+  Status compact_some();
+  Status write_again(Log& log, leveldb::DB& db, Lsn through) const;
 
   const TablesOptions options_;
   TableEnv env_;
   std::unique_ptr<leveldb::Cache> block_cache_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;
-  std::unique_ptr<leveldb::DB> db_;
+  /// Shared with snapshots, and so with the views that read a failed one.
+  std::shared_ptr<leveldb::DB> db_;
   std::optional<LogCheckpoint> recovered_;
 
   std::shared_ptr<MemoryTable> active_ = std::make_shared<MemoryTable>();  // the committer's
@@ -132,6 +159,15 @@ class Tables {
   bool checkpoint_wanted_ = false;
   std::vector<Drop> drops_;
   std::set<Generation> reclaimed_;
+  bool looked_for_drops_ = false;
+  struct KeyRange {
+    std::string begin, end;  // no end: to the last key
+  };
+  std::deque<KeyRange> compactions_;     // whose space is to come back
+  bool broken_ = false;                  // LevelDB refuses writes, but not for corruption
+  int calls_until_reopen_ = 0;           // while broken_
+  int reopen_after_calls_ = 1;           // doubles with each failure
+  std::weak_ptr<leveldb::DB> previous_;  // the failed one, while views read it
 };
 
 }  // namespace millrace

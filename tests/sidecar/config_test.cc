@@ -85,8 +85,7 @@ const Mistake kMistakes[] = {
     {"data: x\nlisen: 127.0.0.1:1\n", "m.yaml:2:1: unknown key 'lisen'; did you mean 'listen'?"},
     {"frobnicate: 1\n",
      "m.yaml:1:1: unknown key 'frobnicate'; known are listen, admin, data, in_memory, threads, "
-     "durability, "
-     "insecure_no_auth, log_format, cache, connectors"},
+     "durability, insecure_no_auth, log_format, memory, disk, cache, connectors"},
     {"data: a\ndata: b\n", "m.yaml:2:1: 'data' is there twice; keep one of the two"},
     {"data:\n", "m.yaml:1:1: 'data' has no value; give it one or remove it"},
     {"data: [a]\n", "m.yaml:1:7: 'data' holds a list; it must be a folder"},

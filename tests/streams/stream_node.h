@@ -116,6 +116,7 @@ class StreamNode {
   }
 
   void submit(std::unique_ptr<Command> command) {
+    if (refuse_commits) return command->done(make_error(ErrorCode::kThrottling, "told to refuse"));
     ASSERT_TRUE(engine_->submit(std::move(command)));
     if (!hold_commits) commit();
   }
@@ -254,7 +255,8 @@ class StreamNode {
 
   ManualClock clock;
   sim::SimDisk index_disk;
-  bool hold_commits = false;  // commands that are submitted wait for commit()
+  bool refuse_commits = false;  // commands that are submitted fail
+  bool hold_commits = false;    // commands that are submitted wait for commit()
 
  private:
   StreamDefinition new_stream(StreamViewType view, Commit& commit) {

@@ -252,6 +252,23 @@ TEST(Subscription, OnlyOneCheckpointIsUnderWay) {
   EXPECT_GE(subscription->persisted(), second);
 }
 
+TEST(Subscription, ACheckpointThatFailedIsTriedAgainWithoutFurtherRecords) {
+  StreamNode node;
+  node.create_table("t", std::nullopt);
+  auto subscription = open(node, named("s"));
+  Lsn lsn = node.put("t", "a", "1");
+  poll_all(*subscription, false);
+  node.refuse_commits = true;
+  subscription->acknowledge(lsn);
+  subscription->flush();
+  EXPECT_LT(subscription->persisted(), lsn);
+  node.refuse_commits = false;
+  node.clock.advance(1000);
+  poll_all(*subscription, false);
+  node.commit();
+  EXPECT_GE(subscription->persisted(), lsn);
+}
+
 TEST(Subscription, MayBeClosedWhileItsCheckpointIsUnderWay) {
   StreamNode node;
   node.create_table("t", std::nullopt);

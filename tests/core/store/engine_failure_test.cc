@@ -39,6 +39,8 @@ class Lambda final : public Command {
 class FailingDisk final : public Disk {
  public:
   std::atomic<bool> fail_writes{false}, fail_removals{false}, fail_renames{false};
+  /// The next write leaves out this many bytes at its end and says that the disk is full.
+  std::atomic<size_t> full_before_last{0};
 
   Result<std::unique_ptr<File>> open(const std::string& path, bool create) override {
     ASSIGN_OR_RETURN(auto file, disk_.open(path, create));
@@ -73,6 +75,10 @@ class FailingDisk final : public Disk {
     }
     Status write(uint64_t offset, std::string_view bytes) override {
       if (disk_.fail_writes) return make_error(ErrorCode::kIo, "told to fail");
+      if (const size_t left_out = disk_.full_before_last.exchange(0); left_out > 0) {
+        RETURN_IF_ERROR(file_->write(offset, bytes.substr(0, bytes.size() - left_out)));
+        return make_error(ErrorCode::kDiskFull, "told to be full");
+      }
       return file_->write(offset, bytes);
     }
     Status sync() override { return file_->sync(); }
@@ -194,6 +200,30 @@ TEST_F(EngineFailureTest, AfterAFailedFlushNothingThatWasStagedReachesTheTables)
   EXPECT_EQ(get(1), "old");
   open();
   EXPECT_EQ(get(1), "old");
+}
+
+// What was written of a refused frame must not be whole by chance: here all of it but zeros, which
+// are there already.
+TEST_F(EngineFailureTest, AWriteThatAFullDiskCutShortIsNotThereAfterACrash) {
+  put(1, "old");
+  disk_.full_before_last = 100;
+  submit_put(1, std::string(500, '\0'));
+  engine_->step();
+  ASSERT_FALSE(answers_.back());
+  EXPECT_EQ(answers_.back().error().code, ErrorCode::kRequestLimitExceeded);
+  EXPECT_EQ(get(1), "old");
+  open();  // as after a kill: nothing was shut down
+  EXPECT_EQ(get(1), "old");
+  put(2, "goes on");
+  disk_.full_before_last = 100;
+  submit_put(1, std::string(500, '\0'));
+  engine_->step();
+  ASSERT_TRUE(engine_->maintain());  // there is room by the disk's word
+  put(3, "also without a restart");
+  open();
+  EXPECT_EQ(get(1), "old");
+  EXPECT_EQ(get(2), "goes on");
+  EXPECT_EQ(get(3), "also without a restart");
 }
 
 // Commands say what they hold, not what they stage: deletes of large items are small.

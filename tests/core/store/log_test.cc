@@ -279,7 +279,7 @@ TEST_F(LogTest, PreparesSparesInPiecesAndUsesThem) {
   while (*log_->prepare_spare()) {
   }
   const uint64_t syncs = disk_.syncs();
-  append(9 << 20);
+  append((9 << 20) - 500);
   EXPECT_EQ(disk_.syncs(), syncs + 2);
 }
 
@@ -340,13 +340,20 @@ TEST_F(LogTest, AfterAFailedWriteNothingIsAppendedAnyMore) {
   append();
 }
 
-TEST_F(LogTest, AFullDiskFailsTheSwitchOfSegmentsAndARestartGoesOn) {
+TEST_F(LogTest, AFullDiskRefusesTheSwitchOfSegmentsAndTheLogGoesOnOnceThereIsRoom) {
   open();
   append();
   disk_.set_capacity(6 << 10);
-  ASSERT_FALSE(log_->append(build(log_->next_lsn(), 4000)));
-  ASSERT_FALSE(log_->prepare_spare());
+  auto refused = log_->append(build(log_->next_lsn(), 4000));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kDiskFull);
+  EXPECT_FALSE(log_->failed());
+  EXPECT_FALSE(*log_->prepare_spare()) << "the last room is left alone";
+  EXPECT_EQ(disk_.list("log")->size(), 1u) << "what was begun is gone";
+  append(10);  // what fits goes on
   disk_.set_capacity(std::nullopt);
+  append(4000);
+  expect_same(read_all(kFirst), frames_);
   open();
   expect_same(replayed_, frames_);
   append(4000);

@@ -1,0 +1,76 @@
+#include <leveldb/write_batch.h>
+
+#include <algorithm>
+
+#include "core/store/leveldb_status.h"
+#include "core/store/tables.h"
+
+namespace millrace {
+namespace {
+
+// Maintenance calls once a second while the tables fail.
+constexpr int kReopenAfterCallsMax = 32;
+
+}  // namespace
+
+// Whether it was LevelDB that failed for good: then it refuses every write, also an empty one.
+void Tables::look_at_failure() {
+  leveldb::WriteBatch nothing;
+  leveldb::Status status = db_->Write(leveldb::WriteOptions(), &nothing);
+  broken_ = !status.ok() && !status.IsCorruption();
+  calls_until_reopen_ = reopen_after_calls_;
+}
+
+// Tries; while it fails it is tried less and less often.
+Status Tables::reopen(Log& log) {
+  Status opened = open_beside(log);
+  reopen_after_calls_ = opened ? 1 : std::min(2 * reopen_after_calls_, kReopenAfterCallsMax);
+  calls_until_reopen_ = reopen_after_calls_;
+  return opened;
+}
+
+// The failed one writes and removes nothing any more, so a second one may stand beside it; but
+// views read its files until they are released.
+Status Tables::open_beside(Log& log) {
+  if (!previous_.expired()) {
+    return make_error(ErrorCode::kIo, "tables: a reader still holds those that failed before");
+  }
+  env_.hold_removals(true);
+  leveldb::DB* opened = nullptr;
+  RETURN_IF_ERROR(checked(leveldb::DB::Open(database_options(), options_.folder, &opened)));
+  std::shared_ptr<leveldb::DB> db(opened);
+  // Of what was written since the checkpoint any part may be lost.
+  if (last_applied_) RETURN_IF_ERROR(write_again(log, *db, last_applied_->last_lsn()));
+  resume_key_.clear();
+  for (Drop& drop : drops_) drop.emptied = drop.emptied && drop.durable;
+  broken_ = false;
+  checkpoint_wanted_ = true;
+  previous_ = db_;
+  std::lock_guard lock(mutex_);
+  db_ = std::move(db);
+  snapshot_ = snapshot();
+  publish_locked(view_->lsn());
+  return {};
+}
+
+Status Tables::write_again(Log& log, leveldb::DB& db, Lsn through) const {
+  LogCursor cursor(log, recovered_ ? recovered_->lsn + 1 : log.first_retained_lsn());
+  while (cursor.position() <= through) {
+    ASSIGN_OR_RETURN(const FramePtr frame, cursor.next());
+    if (!frame) break;
+    leveldb::WriteBatch batch;
+    auto write = [&](std::string_view key, std::optional<std::string_view> image) {
+      image ? batch.Put(slice(key), slice(*image)) : batch.Delete(slice(key));
+    };
+    for (const EntryView& entry : *frame) {
+      for (const ChangeView& change : entry) {
+        write(change.key, change.new_image);
+        for_each_index_change(change.index_changes, change.new_image, write);
+      }
+    }
+    RETURN_IF_ERROR(checked(db.Write(leveldb::WriteOptions(), &batch)));
+  }
+  return {};
+}
+
+}  // namespace millrace

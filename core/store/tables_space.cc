@@ -1,0 +1,150 @@
+// How space comes back: of dropped generations, and of what was deleted.
+
+#include <leveldb/write_batch.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/bytes.h"
+#include "core/store/leveldb_status.h"
+#include "core/store/tables.h"
+
+namespace millrace {
+namespace {
+
+constexpr int kReclaimKeys = 1000;
+constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
+
+// The most that one compaction rewrites, about: nothing else is maintained meanwhile.
+constexpr uint64_t kCompactBytes = 64u << 20;
+
+// Keys are told apart by their first bytes: a generation, then a hash or an expiry.
+constexpr size_t kSplitBytes = 16;
+
+// A key about halfway between two; `begin` if there is none. An empty `end` is no bound.
+std::string key_between(const std::string& begin, const std::string& end) {
+  auto byte = [](const std::string& key, size_t i, bool unbounded) -> unsigned {
+    if (i < key.size()) return static_cast<uint8_t>(key[i]);
+    return unbounded ? 255 : 0;
+  };
+  std::string middle(kSplitBytes, '\0');
+  unsigned carry = 0;
+  // The sum from the last byte on, with a carry that may exceed the first, then its half.
+  unsigned sums[kSplitBytes];
+  for (size_t i = kSplitBytes; i-- > 0;) {
+    const unsigned sum = byte(begin, i, false) + byte(end, i, end.empty()) + carry;
+    sums[i] = sum & 255;
+    carry = sum >> 8;
+  }
+  for (size_t i = 0; i < kSplitBytes; ++i) {
+    middle[i] = static_cast<char>((carry << 8 | sums[i]) >> 1);
+    carry = sums[i] & 1;
+  }
+  return middle > begin && (end.empty() || middle < end) ? middle : begin;
+}
+
+}  // namespace
+
+// Right after a checkpoint: a dropped generation whose drop is in LevelDB now will never be
+// replayed again, so its keys can go.
+Status Tables::find_drops() {
+  std::string prefix;
+  append_generation_prefix(kDropGeneration, prefix);
+  leveldb::ReadOptions options;
+  options.verify_checksums = true;
+  std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
+  for (it->Seek(slice(prefix)); it->Valid() && it->key().starts_with(slice(prefix)); it->Next()) {
+    ASSIGN_OR_RETURN(StoreKeyView key, split_store_key({it->key().data(), it->key().size()}));
+    Generation generation = 0;
+    std::from_chars(key.partition_scalar.data(),
+                    key.partition_scalar.data() + key.partition_scalar.size(), generation);
+    // Its keys may yet be in memory tables below the drop's own entry, and would come back: after
+    // a crash LevelDB may hold more than the checkpoint says.
+    if (in_memory_table(string_view_of(it->key()))) continue;
+    bool known = reclaimed_.contains(generation);
+    for (const Drop& drop : drops_) known = known || drop.generation == generation;
+    if (!known && generation >= kFirstUserGeneration) drops_.push_back({generation});
+  }
+  return checked(it->status());
+}
+
+bool Tables::in_memory_table(std::string_view key) const {
+  std::vector<std::shared_ptr<MemoryTable>> tables;
+  {
+    std::lock_guard lock(mutex_);
+    tables.push_back(active_);
+    for (const Full& full : full_) tables.push_back(full.table);
+  }
+  return std::any_of(tables.begin(), tables.end(),
+                     [&](const auto& table) { return table->get(key, kNewest).has_value(); });
+}
+
+Status Tables::reclaim_some(Drop& drop) {
+  std::string prefix;
+  append_generation_prefix(drop.generation, prefix);
+  leveldb::ReadOptions options;
+  options.fill_cache = false;
+  std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
+  leveldb::WriteBatch batch;
+  int count = 0;
+  for (it->Seek(slice(prefix));
+       count < kReclaimKeys && it->Valid() && it->key().starts_with(slice(prefix)); it->Next()) {
+    batch.Delete(it->key());
+    ++count;
+  }
+  RETURN_IF_ERROR(checked(it->status()));
+  if (count > 0) return checked(db_->Write(leveldb::WriteOptions(), &batch));
+  drop.emptied = true;
+  checkpoint_wanted_ = true;
+  compactions_.push_back({prefix, prefix_successor(prefix)});
+  // The published snapshot would keep LevelDB from giving the space back. No memory table is half
+  // written now, so a newer one shows the same items but for the dropped ones.
+  auto without_dropped = snapshot();
+  std::lock_guard lock(mutex_);
+  snapshot_ = std::move(without_dropped);
+  publish_locked(view_->lsn());
+  return {};
+}
+
+void Tables::report_drops(const std::function<bool(Generation)>& dropped) {
+  std::erase_if(drops_, [&](const Drop& drop) {
+    if (!drop.durable || !dropped(drop.generation)) return false;
+    reclaimed_.insert(drop.generation);
+    return true;
+  });
+}
+
+void Tables::reclaim_space() {
+  if (!compactions_.empty()) return;
+  // The published snapshot keeps what was deleted since, so a newer one first; as below.
+  auto newer = resume_key_.empty() ? snapshot() : nullptr;
+  if (newer) {
+    std::lock_guard lock(mutex_);
+    snapshot_ = std::move(newer);
+    publish_locked(view_->lsn());
+  }
+  compactions_.push_back({"", ""});
+}
+
+Status Tables::compact_some() {
+  KeyRange range = std::move(compactions_.front());
+  compactions_.pop_front();
+  const std::string last(kSplitBytes, '\xff');
+  for (;;) {
+    leveldb::Range bounds(range.begin, range.end.empty() ? last : range.end);
+    uint64_t bytes = 0;
+    db_->GetApproximateSizes(&bounds, 1, &bytes);
+    if (bytes == 0) return {};
+    if (bytes <= kCompactBytes) break;
+    std::string middle = key_between(range.begin, range.end);
+    if (middle == range.begin) break;
+    compactions_.push_front({middle, range.end});
+    range.end = std::move(middle);
+  }
+  const leveldb::Slice begin(range.begin), end(range.end);
+  db_->CompactRange(&begin, range.end.empty() ? nullptr : &end);
+  leveldb::WriteBatch nothing;  // tells of a failure, which CompactRange keeps to itself
+  return checked(db_->Write(leveldb::WriteOptions(), &nothing));
+}
+
+}  // namespace millrace
