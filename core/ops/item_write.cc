@@ -44,6 +44,21 @@ Status check_younger_indexes(const ItemWrite& write, const Table& table) {
   return write.update ? check_update_index_keys(table, *write.update) : Status{};
 }
 
+// Near the disk budget what grows is refused, and what shrinks is not.
+Status check_room(const ItemWrite& write, const Catalog& catalog, const ItemOutcome& outcome,
+                  const Commit& commit) {
+  if (!outcome.changed || !outcome.exists) return {};
+  if (outcome.existed && outcome.new_image(write).size() <= outcome.old_image.size()) return {};
+  Status status = commit.may_grow();
+  if (status) return status;
+  Error error = status.error();
+  error.members =
+      "\"ThrottlingReasons\":[{\"reason\":\"TableWriteAccountLimitExceeded\",\"resource\":";
+  render_json_string(catalog.table_arn(write.table->name), error.members);
+  error.members += "}]";
+  return error;
+}
+
 }  // namespace
 
 bool is_too_large(std::string_view image) {
@@ -73,7 +88,7 @@ Status evaluate_write(const ItemWrite& write, const Catalog& catalog, Commit& co
     case WriteKind::kPut:
       outcome.exists = true;
       outcome.changed = !outcome.existed || outcome.old_image != write.image;
-      return {};
+      return check_room(write, catalog, outcome, commit);
     case WriteKind::kDelete:
       outcome.exists = false;
       outcome.changed = outcome.existed;
@@ -84,7 +99,8 @@ Status evaluate_write(const ItemWrite& write, const Catalog& catalog, Commit& co
     case WriteKind::kUpdate:
       break;
   }
-  return evaluate_update(write, outcome);
+  RETURN_IF_ERROR(evaluate_update(write, outcome));
+  return check_room(write, catalog, outcome, commit);
 }
 
 void stage_write(const ItemWrite& write, const ItemOutcome& outcome, Commit& commit) {
