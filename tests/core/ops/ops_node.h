@@ -11,6 +11,7 @@
 
 #include "core/base/disk.h"
 #include "core/net/http_server.h"
+#include "core/ops/long_work.h"
 #include "core/ops/operation.h"
 #include "core/store/engine.h"
 
@@ -18,12 +19,15 @@ namespace millrace {
 
 class ManualClock final : public Clock {
  public:
-  int64_t wall_ms() const override { return now_ms_; }
+  int64_t wall_ms() const override { return now_ms_ + wall_moved_ms_; }
   int64_t monotonic_ns() const override { return now_ms_ * 1'000'000; }
   void advance(int64_t ms) { now_ms_ += ms; }
+  /// Somebody sets the wall clock.
+  void move_wall(int64_t ms) { wall_moved_ms_ += ms; }
 
  private:
   std::atomic<int64_t> now_ms_{1'700'000'000'000};
+  std::atomic<int64_t> wall_moved_ms_{0};
 };
 
 /// A real engine in a folder of its own, called as a client would, without HTTP. Text of requests
@@ -141,6 +145,19 @@ class OpsNode {
     }
   }
 
+  /// Lets the long work do all that there is to do at this time.
+  void work() {
+    for (int step = 0; step < 10'000; ++step) {
+      woken_ = false;
+      Status status = long_work_->step();
+      ASSERT_TRUE(status) << status.error().message;
+      commit();
+      if (!woken_) return;
+    }
+    ADD_FAILURE() << "the long work does not end";
+  }
+
+  LongWork& long_work() { return *long_work_; }
   Engine& engine() { return *engine_; }
   Catalog& catalog() { return *catalog_; }
   Node& node() { return *node_; }
@@ -157,8 +174,11 @@ class OpsNode {
     engine_->add_observer(catalog_.get());
     node_ = std::make_unique<Node>(
         Node{*engine_, *catalog_, clock, [this](auto command) { submit(std::move(command)); }});
+    long_work_ = std::make_unique<LongWork>(*node_, [this] { woken_ = true; });
+    engine_->add_observer(long_work_.get());
   }
   void close() {
+    long_work_.reset();
     node_.reset();
     engine_.reset();
     catalog_.reset();
@@ -170,6 +190,8 @@ class OpsNode {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<LongWork> long_work_;
+  std::atomic<bool> woken_{false};
   OperationTable operations_;
 };
 
