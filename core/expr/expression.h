@@ -35,6 +35,9 @@ class Bindings {
   bool has_values() const { return has_values_; }
   /// Of the names and encoded values, for bounds.
   size_t bytes() const;
+  /// Names and encoded values by their aliases, in order: equal for requests that mean the same.
+  const std::map<std::string, std::string, std::less<>>& names() const { return names_; }
+  const std::map<std::string, std::string, std::less<>>& values() const { return values_; }
 
  private:
   bool has_names_ = false;

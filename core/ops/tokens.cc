@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/hash.h"
 #include "core/model/schema.h"
 
 namespace millrace {
@@ -35,8 +36,7 @@ Result<uint64_t> integer_of(std::optional<ValueView> value) {
 
 class RemoveExpired final : public Command {
  public:
-  RemoveExpired(std::vector<std::string> keys, int64_t now_ms)
-      : keys_(std::move(keys)), now_ms_(now_ms) {
+  explicit RemoveExpired(std::vector<std::string> keys) : keys_(std::move(keys)) {
     for (const std::string& key : keys_) bytes_ += key.size() + sizeof key;
   }
   size_t bytes() const override { return bytes_; }
@@ -45,20 +45,37 @@ class RemoveExpired final : public Command {
     for (const std::string& key : keys_) {
       Result<bool> found = commit.get(key, image);
       if (!found || !*found) continue;
-      // The token may have been used anew since the view was taken.
+      // The token may have been used anew since the view was taken; and it is by entry times that
+      // tokens protect.
       Result<TokenRecord> record = decode_token(ItemView(image));
-      if (record && record->expired(now_ms_)) commit.remove(key, std::nullopt);
+      if (record && record->expired(commit.time_ms())) commit.remove(key, std::nullopt);
     }
   }
   void done(const Status&) override {}
 
  private:
   const std::vector<std::string> keys_;
-  const int64_t now_ms_;
   size_t bytes_ = sizeof *this;
 };
 
 }  // namespace
+
+void RequestHash::add(std::string_view field) { put_fixed64(hashes_, xxh3_64(field)); }
+
+void RequestHash::add(std::optional<std::string_view> field) {
+  if (field) return add(*field);
+  put_fixed64(hashes_, 0);
+}
+
+void RequestHash::add(const std::map<std::string, std::string, std::less<>>& entries) {
+  put_fixed64(hashes_, entries.size());
+  for (const auto& [name, value] : entries) {
+    add(std::string_view(name));
+    add(std::string_view(value));
+  }
+}
+
+uint64_t RequestHash::finish() const { return xxh3_64(hashes_); }
 
 std::string token_key(std::string_view token) {
   std::string key;
@@ -74,6 +91,7 @@ std::string encode_token(std::string_view token, const TokenRecord& record) {
     units.emplace(table, integer_value(halves.count));
   return encode_item({{"Token", Value::string(std::string(token))},
                       {"Hash", Value::binary(std::move(hash))},
+                      {"HashForm", integer_value(record.hash_form)},
                       {"Time", integer_value(static_cast<uint64_t>(record.time_ms))},
                       {"ReadHalfUnits", Value::map(std::move(units))}});
 }
@@ -87,6 +105,7 @@ Result<TokenRecord> decode_token(ItemView item) {
     return damaged();
   }
   record.request_hash = get_fixed64(hash->scalar().data());
+  ASSIGN_OR_RETURN(record.hash_form, integer_of(item.get("HashForm")));
   ASSIGN_OR_RETURN(uint64_t time_ms, integer_of(item.get("Time")));
   record.time_ms = static_cast<int64_t>(time_ms);
   for (MapView::Entry entry : units->map()) {
@@ -127,7 +146,7 @@ Result<std::unique_ptr<Command>> expired_tokens_command(const View& view, int64_
   }
   RETURN_IF_ERROR(range->status());
   if (keys.empty()) return std::unique_ptr<Command>();
-  return std::unique_ptr<Command>(std::make_unique<RemoveExpired>(std::move(keys), now_ms));
+  return std::unique_ptr<Command>(std::make_unique<RemoveExpired>(std::move(keys)));
 }
 
 }  // namespace millrace

@@ -23,8 +23,23 @@ namespace millrace {
 /// Source: API reference, TransactWriteItems, ClientRequestToken.
 inline constexpr int64_t kTokenLifetimeMs = 10 * 60 * 1000;
 
+/// The hash of what a request means, field by field. Persisted: its form is kForm, XXH3 of the
+/// fields' XXH3 hashes, 8 bytes little-endian each, where an absent field counts as 0.
+class RequestHash {
+ public:
+  static constexpr uint64_t kForm = 1;
+  void add(std::string_view field);
+  void add(std::optional<std::string_view> field);
+  void add(const std::map<std::string, std::string, std::less<>>& entries);
+  uint64_t finish() const;
+
+ private:
+  std::string hashes_;
+};
+
 struct TokenRecord {
   uint64_t request_hash = 0;
+  uint64_t hash_form = RequestHash::kForm;
   int64_t time_ms = 0;
   /// What reading the transaction's items would consume, by table: what a repeat is charged.
   std::map<std::string, HalfUnits, std::less<>> read_units;
@@ -39,7 +54,8 @@ Result<TokenRecord> decode_token(ItemView item);
 
 /// Looks at up to `count_max` tokens from the store key `from` on (empty: from the first) and sets
 /// it to where to go on (empty: the end was reached). The command that removes those that have
-/// expired by `now_ms`, each looked at again when it runs; null if there are none.
+/// expired by `now_ms`, each looked at again, by the time of its entry, when it runs; null if there
+/// are none.
 Result<std::unique_ptr<Command>> expired_tokens_command(const View& view, int64_t now_ms,
                                                         size_t count_max, std::string& from);
 

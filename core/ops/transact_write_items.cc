@@ -1,6 +1,5 @@
 #include <set>
 
-#include "core/base/hash.h"
 #include "core/ops/answered_command.h"
 #include "core/ops/cancellation.h"
 #include "core/ops/operations.h"
@@ -72,11 +71,6 @@ Status read_action(JsonValue value, Action& action) {
 
 Status read_actions(JsonValue value, TransactWrite& transaction) {
   ASSIGN_OR_RETURN(JsonArray array, read_list(value));
-  // The token protects these bytes: a repeat with others is another request.
-  std::string_view raw;
-  bool empty = false;
-  if (array.raw_json().get(raw) || array.reset().get(empty)) return malformed_json();
-  transaction.hash = xxh3_64(raw);
   transaction.has_actions = true;
   return each_element(array, [&](size_t, JsonValue element) -> Status {
     if (++transaction.count > kActionsMax) return {};  // past the limit only the count matters
@@ -141,14 +135,30 @@ Status check_shape(const TransactWrite& transaction) {
   return {};
 }
 
+// What the token protects: the same actions in other JSON are the same request.
+void add_action(const Action& action, const Table* table, RequestHash& hash) {
+  const WriteMembers& members = action.members;
+  hash.add(member_path(action.kind));
+  hash.add(table != nullptr ? std::string_view(table->name) : *members.table_name);
+  hash.add(members.image ? std::optional<std::string_view>(*members.image) : std::nullopt);
+  hash.add(members.condition_expression);
+  hash.add(members.update_expression);
+  hash.add(members.bindings.names());
+  hash.add(members.bindings.values());
+  hash.add(members.return_values_on_failure);
+}
+
 // Parses every action and binds it to its table. What is wrong with a key against its schema is the
 // action's cancellation reason; an empty key value and everything else refuses the request.
 Status prepare(const Catalog& catalog, TransactWrite& transaction) {
+  RequestHash hash;
   for (Action& action : transaction.actions) {
-    std::string_view table_name = *action.members.table_name;
+    TablePtr table = catalog.resolve(*action.members.table_name);
+    if (transaction.token) add_action(action, table.get(), hash);
     ASSIGN_OR_RETURN(action.write, parse_write(std::move(action.members), action.kind));
-    action.write.table = catalog.resolve(table_name);
+    action.write.table = std::move(table);
   }
+  transaction.hash = hash.finish();
   std::set<std::string_view> keys;
   size_t bytes = 0;
   for (Action& action : transaction.actions) {
@@ -205,7 +215,8 @@ class TransactWriteCommand final : public AnsweredCommand {
     if (!token_existed_) return false;
     ASSIGN_OR_RETURN(TokenRecord record, decode_token(ItemView(image)));
     if (record.expired(commit.time_ms())) return false;
-    if (record.request_hash != hash_) {
+    // Of a request that another release hashed in another way only the token is known.
+    if (record.hash_form == RequestHash::kForm && record.request_hash != hash_) {
       return make_error(ErrorCode::kIdempotentParameterMismatch,
                         "The request uses the same client token as a previous, but non-identical "
                         "request. Do not reuse a client token with different requests, unless the "

@@ -151,6 +151,24 @@ TEST_F(Transactions, a_token_makes_a_repeat_harmless_also_after_a_restart) {
   EXPECT_THAT(get("one", "count"), HasSubstr("\"n\":{\"N\":\"3\"}"));
 }
 
+TEST_F(Transactions, a_token_protects_what_a_request_means) {
+  auto request = [](const std::string& table, const std::string& values, const std::string& space) {
+    return "{'ClientRequestToken':'tok','TransactItems':[{'Update':{'Key':{'pk':{'S':'count'}}," +
+           space + "'TableName':'" + table +
+           "','UpdateExpression':'ADD n :n SET m = :m','ExpressionAttributeValues':{" + values +
+           "}}}]}";
+  };
+  const std::string n = "':n':{'N':'1'}", m = "':m':{'S':'x'}";
+  node.ok("TransactWriteItems", request("one", n + "," + m, ""));
+  node.ok("TransactWriteItems", request("one", m + " , ':n':{'N':'1.0'}", "  "));
+  node.ok("TransactWriteItems", request(node.catalog().table_arn("one"), n + "," + m, ""));
+  EXPECT_THAT(get("one", "count"), HasSubstr("\"n\":{\"N\":\"1\"}"));
+  EXPECT_THAT(node.refused("TransactWriteItems", request("two", n + "," + m, "")),
+              StartsWith("IdempotentParameterMismatchException: "));
+  EXPECT_THAT(node.refused("TransactWriteItems", request("one", n + ",':m':{'S':'y'}", "")),
+              StartsWith("IdempotentParameterMismatchException: "));
+}
+
 TEST_F(Transactions, a_cancelled_transaction_does_not_use_its_token) {
   std::string token = ",'ClientRequestToken':'tok'";
   std::string guarded = put("one", "a", ",'ConditionExpression':'attribute_exists(pk)'");
