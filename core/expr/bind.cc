@@ -42,7 +42,7 @@ size_t arity(Function function) {
 
 bool needs_path(Function function) {
   return function == Function::kAttributeExists || function == Function::kAttributeNotExists ||
-         function == Function::kAttributeType || function == Function::kIfNotExists;
+         function == Function::kIfNotExists;
 }
 
 // The type that an operand has whatever the item holds; empty for paths.

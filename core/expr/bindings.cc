@@ -6,6 +6,8 @@ namespace millrace {
 namespace {
 
 constexpr size_t kAliasBytesMax = 255;
+// The longest that all names together, and all values together, may be.
+constexpr size_t kSubstitutionBytesMax = 2 * 1024 * 1024;
 
 bool is_alias(std::string_view key, char sign) {
   if (key.size() < 2 || key[0] != sign) return false;
@@ -29,6 +31,14 @@ Status check_alias(std::string_view parameter, std::string_view key, char sign) 
     return validation_error(prefix + "Syntax error; key: \"" + std::string(key) + "\"");
   }
   return {};
+}
+
+template <typename Map>
+Status check_size(std::string_view parameter, const Map& bound) {
+  size_t bytes = 0;
+  for (const auto& [alias, meaning] : bound) bytes += alias.size() + meaning.size();
+  if (bytes <= kSubstitutionBytesMax) return {};
+  return validation_error(std::string(parameter) + " exceeds max size");
 }
 
 Error bad_json() { return make_error(ErrorCode::kSerialization, {}); }
@@ -76,11 +86,15 @@ Status Bindings::parse_names(simdjson::ondemand::object names) {
     if (name.empty()) {
       refuse(validation_error(std::string(kParameter) +
                               " contains invalid value: Empty attribute name for key " + alias));
+    } else if (name.size() > kAttributeNameBytesMax) {
+      refuse(validation_error(std::string(kParameter) + " contains invalid value: " +
+                              attribute_name_too_large().message + " for key " + alias));
     }
     names_.insert_or_assign(alias, std::string(name));
   }
   if (!any) return validation_error(std::string(kParameter) + " must not be empty");
-  return refusal;
+  RETURN_IF_ERROR(refusal);
+  return check_size(kParameter, names_);
 }
 
 Status Bindings::parse_values(simdjson::ondemand::object values) {
@@ -116,8 +130,9 @@ Status Bindings::parse_values(simdjson::ondemand::object values) {
     values_.insert_or_assign(alias, std::move(encoded));
   }
   if (!any) return validation_error(std::string(kParameter) + " must not be empty");
-  if (!bad_key) return bad_key;
-  return bad_value;
+  RETURN_IF_ERROR(bad_key);
+  RETURN_IF_ERROR(bad_value);
+  return check_size(kParameter, values_);
 }
 
 Result<std::string> Bindings::name(std::string_view alias, std::string_view kind) {

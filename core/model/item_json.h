@@ -10,10 +10,17 @@
 
 namespace millrace {
 
+/// The longest attribute name, as the service has it.
+inline constexpr size_t kAttributeNameBytesMax = 65535;
+
+/// What a longer name is answered with.
+Error attribute_name_too_large();
+
 /// Reads an item, a map of names to `{"S": ...}` attribute values, and appends its encoding to
 /// `out`. Errors are DynamoDB's: SerializationException for a wrong JSON shape, ValidationException
 /// for a value that its rules refuse (several or no types in a value, empty set, duplicate in a
-/// set, bad number, nesting over 32, base64). Size is the caller's to check.
+/// set, bad number, nesting over 32, base64, an empty or too long name). Size is the caller's to
+/// check.
 Status parse_item(simdjson::ondemand::object object, std::string& out);
 
 /// Reads one attribute value, and appends its encoding to `out`.

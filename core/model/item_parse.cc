@@ -120,6 +120,11 @@ class AttributeReader {
     if (!refusal_) refusal_ = std::move(error);
   }
 
+  void check_name(std::string_view name) {
+    if (name.empty()) refuse(validation_error("Empty attribute name"));
+    if (name.size() > kAttributeNameBytesMax) refuse(attribute_name_too_large());
+  }
+
   Status verdict() {
     if (refusal_) return *std::move(refusal_);
     return {};
@@ -148,6 +153,7 @@ class AttributeReader {
       if (std::move(result).get(field)) return bad_json();
       std::string_view name;
       if (!key_text(field, name)) return bad_json();
+      check_name(name);
       const size_t start = out.size();
       put_varint(out, name.size());
       const size_t name_at = out.size();
@@ -459,6 +465,11 @@ class AttributeReader {
 };
 
 }  // namespace
+
+Error attribute_name_too_large() {
+  return validation_error("Attribute name is too large, must be less than " +
+                          std::to_string(kAttributeNameBytesMax + 1) + " bytes");
+}
 
 Status parse_item(simdjson::ondemand::object object, std::string& out) {
   return AttributeReader().item(object, out);

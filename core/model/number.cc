@@ -242,9 +242,9 @@ Result<Number> Number::add(const Number& a, const Number& b) {
   Number sum;
   sum.negative_ = greater.negative_;
   const int exponent = top - first;
-  if (exponent > kExponentMax) return overflow();
+  // The service calls a sum that 38 digits cannot hold an overflow too.
+  if (exponent > kExponentMax || last - first > kDigitsMax) return overflow();
   if (exponent < kExponentMin) return underflow();
-  if (last - first > kDigitsMax) return too_many_digits();
   sum.exponent_ = static_cast<int16_t>(exponent);
   sum.digits_count_ = static_cast<uint8_t>(last - first);
   for (int i = first; i < last; ++i) {

@@ -70,7 +70,9 @@ Status read_updates(JsonValue value, LegacyUpdateMap& updates) {
 }
 
 Status check_name(std::string_view attribute) {
-  return attribute.empty() ? Status(validation_error("Empty attribute name")) : Status();
+  if (attribute.empty()) return validation_error("Empty attribute name");
+  if (attribute.size() > kAttributeNameBytesMax) return attribute_name_too_large();
+  return {};
 }
 
 // The rules between the members of one of Expected's conditions.

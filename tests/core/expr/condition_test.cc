@@ -84,6 +84,7 @@ TEST(Condition, WhatHolds) {
            "attribute_not_exists(m[0])",
            "attribute_not_exists(s[0])",
            "attribute_type(s, :S)",
+           "attribute_type(:s, :S)",
            "attribute_type(n, :N)",
            "attribute_type(t, :BOOL)",
            "attribute_type(nothing, :NULL)",
@@ -340,8 +341,6 @@ TEST(Condition, FunctionsHaveTheirPlaceAndOperands) {
       {"attribute_exists(n, s)", count + "attribute_exists, number of operands: 2"},
       {"attribute_exists(:n)",
        "Operator or function requires a document path; operator or function: attribute_exists"},
-      {"attribute_type(:s, :S)",
-       "Operator or function requires a document path; operator or function: attribute_type"},
       {"contains(s, s)",
        "The first operand must be distinct from the remaining operands for this operator or "
        "function; operator: contains, "

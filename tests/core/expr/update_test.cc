@@ -132,11 +132,11 @@ TEST(Update, RefusesWhatTheItemDoesNotAllow) {
   EXPECT_EQ(applied("REMOVE absent.k", item), path);
   EXPECT_EQ(applied("REMOVE s.k", item), path);
   EXPECT_EQ(applied("ADD absent.k :n", item), path);
-  EXPECT_EQ(
-      applied("ADD n :big", item),
-      "Number overflow. Attempting to store a number with magnitude larger than supported range");
-  EXPECT_EQ(applied("SET n = n + :n", item),
-            "Attempting to store more than 38 significant digits in a Number");
+  for (const char* expression : {"ADD n :big", "SET n = n + :n"}) {
+    EXPECT_EQ(
+        applied(expression, item),
+        "Number overflow. Attempting to store a number with magnitude larger than supported range");
+  }
 }
 
 TEST(Update, RefusesToNestTooDeep) {

@@ -208,6 +208,23 @@ TEST(ItemJson, BadJsonIsASerializationError) {
   }
 }
 
+TEST(ItemJson, NamesAreNeitherEmptyNorTooLong) {
+  const std::string longest(65535, 'n');
+  EXPECT_TRUE(parse("{\"" + longest + R"(":{"S":"x"}})").has_value());
+  const std::string too_large = "Attribute name is too large, must be less than 65536 bytes";
+  for (const auto& [name, message] :
+       {std::pair<std::string, std::string>{"", "Empty attribute name"},
+        {longest + "n", too_large}}) {
+    const std::string entry = "\"" + name + R"(":{"S":"x"})";
+    for (const std::string& json : {"{" + entry + "}", R"({"m":{"M":{)" + entry + "}}}"}) {
+      Result<std::string> encoded = parse(json);
+      ASSERT_FALSE(encoded.has_value());
+      EXPECT_EQ(encoded.error().code, ErrorCode::kValidation);
+      EXPECT_EQ(encoded.error().message, message);
+    }
+  }
+}
+
 TEST(ItemJson, RandomItemsComeBack) {
   const uint64_t seed = random_seed();
   std::cout << "seed " << seed << "\n";

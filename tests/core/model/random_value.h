@@ -28,6 +28,13 @@ inline std::string random_text(Random& random, size_t size_max = 12) {
   return text;
 }
 
+// A name is a text that is not empty.
+inline std::string random_name(Random& random, size_t size_max) {
+  std::string name;
+  while (name.empty()) name = random_text(random, size_max);
+  return name;
+}
+
 inline std::string random_bytes(Random& random, size_t size_max = 12) {
   std::string bytes;
   for (size_t i = random.below(size_max + 1); i > 0; --i) {
@@ -83,7 +90,7 @@ inline Value random_value(Random& random, int levels = 4) {
     default: {
       Value::Map map;
       for (size_t i = random.below(4); i > 0; --i) {
-        map.insert_or_assign(random_text(random, 3), random_value(random, levels - 1));
+        map.insert_or_assign(random_name(random, 3), random_value(random, levels - 1));
       }
       return Value::map(std::move(map));
     }
@@ -93,7 +100,7 @@ inline Value random_value(Random& random, int levels = 4) {
 inline ItemTree random_item(Random& random) {
   ItemTree item;
   for (size_t i = random.below(8); i > 0; --i) {
-    item.insert_or_assign(random_text(random, 4), random_value(random));
+    item.insert_or_assign(random_name(random, 4), random_value(random));
   }
   return item;
 }
