@@ -91,7 +91,7 @@ TEST(Catalog, golden_bytes_of_a_token) {
   EXPECT_EQ(hex(token_key("token")), "0000000000000003ae23c8ed1a12e6190005746f6b656e");
   std::string encoded = encode_token("token", record);
   EXPECT_EQ(hex(encoded),
-            "050448617368050808070605040302010848617368466f726d030280200d5265616448616c66556e697473"
+            "050448617368050808070605040302010848617368466f726d0303c0820b0d5265616448616c66556e697473"
             "0a0c010566696c6d730303c082290454696d650303c08e1205546f6b656e0405746f6b656e");
   RequestHash hash;
   hash.add(std::string_view("put"));
