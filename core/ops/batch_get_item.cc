@@ -116,6 +116,8 @@ Status bind(const Catalog& catalog, BatchGet& batch) {
                        store_key(table.table->key, table.table->generation, MapView(key), true));
       table.store_keys.push_back(std::move(stored));
     }
+    if (table.projection)
+      RETURN_IF_ERROR(check_scalar_keys(*table.table, table.projection->paths()));
   }
   return {};
 }

@@ -169,7 +169,10 @@ Result<std::string> locate(Node& node, RequestJson& json, ReadMembers& members,
   }
   table = node.catalog.resolve(*members.table_name);
   if (table == nullptr) return requested_resource_not_found();
-  return store_key(table->key, table->generation, MapView(key), true);
+  ASSIGN_OR_RETURN(std::string stored,
+                   store_key(table->key, table->generation, MapView(key), true));
+  if (projection) RETURN_IF_ERROR(check_scalar_keys(*table, projection->paths()));
+  return stored;
 }
 
 std::string_view why_not_cached(const Node& node, const ReadMembers& members) {

@@ -233,30 +233,6 @@ Status set_fetch(const PageMembers& members, PageRequest& page) {
   return {};
 }
 
-Status check_scalar_keys(const Table& table, const std::vector<Path>& paths) {
-  auto leads_into = [&](const KeyAttribute& attribute) {
-    return std::any_of(paths.begin(), paths.end(), [&](const Path& path) {
-      return path.size() > 1 && path[0].name == attribute.name;
-    });
-  };
-  auto refusal = [](std::string_view kind, const KeyAttribute& attribute) {
-    return validation_error(
-        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not "
-        "allowed: " +
-        std::string(kind) + ": " + attribute.name);
-  };
-  if (leads_into(table.key.partition)) return refusal("Key", table.key.partition);
-  if (table.key.sort && leads_into(*table.key.sort)) return refusal("Key", *table.key.sort);
-  for (const Index& index : table.indexes) {
-    for (const auto* attributes : {&index.key.partition, &index.key.sort}) {
-      for (const KeyAttribute& attribute : *attributes) {
-        if (leads_into(attribute)) return refusal("IndexKey", attribute);
-      }
-    }
-  }
-  return {};
-}
-
 void send_page(Node& node, const PageRequest& page, Reply reply) {
   const ViewPtr view = node.engine.view();
   PageReader reader(*view, page);

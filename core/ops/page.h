@@ -73,9 +73,6 @@ Status check_select_on_index(const PageMembers& members, const Index* index);
 /// error. The page's table, index and projection are set.
 Status set_fetch(const PageMembers& members, PageRequest& page);
 
-/// The rule that no path leads into a key attribute of the table or an index.
-Status check_scalar_keys(const Table& table, const std::vector<Path>& paths);
-
 /// Reads one page and answers it.
 void send_page(Node& node, const PageRequest& page, Reply reply);
 

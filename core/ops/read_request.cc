@@ -1,5 +1,7 @@
 #include "core/ops/read_request.h"
 
+#include <algorithm>
+
 #include "core/model/item_json.h"
 #include "core/ops/legacy_request.h"
 #include "core/ops/write_request.h"
@@ -48,6 +50,30 @@ Result<std::optional<Projection>> ReadMembers::parse_projection_only() {
     RETURN_IF_ERROR(used_bindings().check_all_used());
   }
   return projection;
+}
+
+Status check_scalar_keys(const Table& table, const std::vector<Path>& paths) {
+  auto leads_into = [&](const KeyAttribute& attribute) {
+    return std::any_of(paths.begin(), paths.end(), [&](const Path& path) {
+      return path.size() > 1 && path[0].name == attribute.name;
+    });
+  };
+  auto refusal = [](std::string_view kind, const KeyAttribute& attribute) {
+    return validation_error(
+        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not "
+        "allowed: " +
+        std::string(kind) + ": " + attribute.name);
+  };
+  if (leads_into(table.key.partition)) return refusal("Key", table.key.partition);
+  if (table.key.sort && leads_into(*table.key.sort)) return refusal("Key", *table.key.sort);
+  for (const Index& index : table.indexes) {
+    for (const auto* attributes : {&index.key.partition, &index.key.sort}) {
+      for (const KeyAttribute& attribute : *attributes) {
+        if (leads_into(attribute)) return refusal("IndexKey", attribute);
+      }
+    }
+  }
+  return {};
 }
 
 void render_projected(ItemView item, const std::optional<Projection>& projection,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/expr/expression.h"
+#include "core/ops/catalog.h"
 #include "core/ops/request_json.h"
 
 namespace millrace {
@@ -41,6 +42,9 @@ struct ReadMembers {
     return *bindings;
   }
 };
+
+/// The rule that no path leads into a key attribute of the table or one of its indexes.
+Status check_scalar_keys(const Table& table, const std::vector<Path>& paths);
 
 /// Appends the item, or what `projection` selects of it.
 void render_projected(ItemView item, const std::optional<Projection>& projection, std::string& out);

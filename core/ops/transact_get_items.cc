@@ -98,6 +98,7 @@ Status prepare(const Catalog& catalog, TransactGet& transaction) {
     Get& get = transaction.gets[i];
     get.table = catalog.resolve(*get.members.table_name);
     if (get.table == nullptr) return requested_resource_not_found();
+    if (get.projection) RETURN_IF_ERROR(check_scalar_keys(*get.table, get.projection->paths()));
     Result<std::string> key =
         store_key(get.table->key, get.table->generation, MapView(*get.key), true);
     if (!key) {

@@ -487,7 +487,7 @@ class IndexPagesModel {
   int bound_count_ = 0;
 };
 
-TEST(IndexPages, of_random_tables_are_what_sorting_all_items_gives) {
+TEST(IndexPagesOfRandomTables, are_what_sorting_all_items_gives) {
   uint64_t seed = random_seed();
   if (const char* given = std::getenv("MILLRACE_SEED")) seed = std::stoull(given);
   for (int round = 0; round < 25; ++round, ++seed) {
