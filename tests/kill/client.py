@@ -14,6 +14,8 @@ class Refused(Exception):
     def __init__(self, status, body):
         super().__init__(f"{status}: {body[:500]!r}")
         self.status = status
+        # Near the disk budget a write that grows is refused: it has not happened.
+        self.no_room = b"#RequestLimitExceeded" in body
 
 
 class Client:

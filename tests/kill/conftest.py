@@ -17,6 +17,12 @@ from peers.kafka import Kafka  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption("--rounds", type=int, default=5, help="rounds of kill -9")
     parser.addoption("--seed", type=int, help="the seed of a run to have again")
+    parser.addoption("--disk-bytes", help="the sidecar's disk budget, such as 256MB")
+
+
+@pytest.fixture
+def disk_bytes(request):
+    return request.config.getoption("--disk-bytes")
 
 
 @pytest.fixture

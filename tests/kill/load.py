@@ -3,7 +3,7 @@
 import random
 import threading
 
-from client import Client, Lost
+from client import Client, Lost, Refused
 from ledger import HOT
 
 TABLE = "ledger"
@@ -48,11 +48,17 @@ class Writer(threading.Thread):
             value = self._ledger.acknowledged[keys[0]] + 1
             for key in keys:
                 self._ledger.unknown[key] = value
-        client.call(operation, request(value))
+        try:
+            client.call(operation, request(value))
+        except Refused as refused:
+            if not refused.no_room:
+                raise
+            value = None
         with self._lock:
             for key in keys:
-                self._ledger.acknowledged[key] = value
                 del self._ledger.unknown[key]
+                if value is not None:
+                    self._ledger.acknowledged[key] = value
 
     def _padding(self):
         return self._random.choice((10, 100, 1000, 6000))
@@ -97,16 +103,23 @@ class Writer(threading.Thread):
     def _increment(self, client):
         with self._lock:
             self._ledger.hot_unknown += 1
-        answer = client.call(
-            "UpdateItem",
-            {
-                "TableName": TABLE,
-                "Key": {"pk": {"S": HOT}},
-                "UpdateExpression": "ADD n :one",
-                "ExpressionAttributeValues": {":one": {"N": "1"}},
-                "ReturnValues": "UPDATED_NEW",
-            },
-        )
+        try:
+            answer = client.call(
+                "UpdateItem",
+                {
+                    "TableName": TABLE,
+                    "Key": {"pk": {"S": HOT}},
+                    "UpdateExpression": "ADD n :one",
+                    "ExpressionAttributeValues": {":one": {"N": "1"}},
+                    "ReturnValues": "UPDATED_NEW",
+                },
+            )
+        except Refused as refused:
+            if not refused.no_room:
+                raise
+            with self._lock:
+                self._ledger.hot_unknown -= 1
+            return
         value = int(answer["Attributes"]["n"]["N"])
         with self._lock:
             self._ledger.hot_unknown -= 1

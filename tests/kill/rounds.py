@@ -10,10 +10,10 @@ from client import Client, Lost, Refused
 from ledger import Delivered, History, Ledger, Violation, require
 from load import TABLE, Writer
 from peers.process import NotReady, wait_until
-from peers.sidecar import Sidecar
+from peers.sidecar import Sidecar, binary
 
 WRITERS = 6
-REREAD_EVERY = 25  # Rounds after which the whole stream is read again.
+REREAD_EVERY = 25  # Rounds after which the folder is checked and the whole stream read again.
 
 
 class Topic(threading.Thread):
@@ -156,6 +156,14 @@ class Run:
         if self.random.random() < 0.3:
             self._kill_while_starting()
         self.topic.delivered.restarts += 1
+        if number % REREAD_EVERY == 0:
+            told = subprocess.run(
+                [str(binary()), "check", "--data", str(self.sidecar.data)],
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            require(told.returncode == 0, f"millrace check: {told.stdout}{told.stderr}")
         try:
             self.sidecar.start()
         except NotReady as error:

@@ -46,6 +46,28 @@ TEST(CommandLine, Tail) {
   EXPECT_EQ(options.admin.port, 9);
 }
 
+TEST(CommandLine, Check) {
+  Result<Invocation> invocation = parse_command_line({"check", "--data", "d", "--json"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const CheckOptions& options = std::get<CheckOptions>(*invocation);
+  EXPECT_EQ(options.data, "d");
+  EXPECT_TRUE(options.json);
+  Result<Invocation> plain = parse_command_line({"check"});
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(std::get<CheckOptions>(*plain).data, "./millrace-data");
+}
+
+TEST(CommandLine, BoundsAndWhatIsForTestSuites) {
+  Result<Invocation> invocation = parse_command_line(
+      {"--memory-bytes", "64MB", "--disk-bytes=1GB", "--in-memory", "--allow-reset"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const Config& config = std::get<ServeCommand>(*invocation).config;
+  EXPECT_EQ(config.memory_bytes, 64u << 20);
+  EXPECT_EQ(config.disk_bytes, 1u << 30);
+  EXPECT_TRUE(config.in_memory);
+  EXPECT_TRUE(config.allow_reset);
+}
+
 TEST(CommandLine, MistakesAreNamed) {
   EXPECT_EQ(error_of({"--listne", "127.0.0.1:1"}),
             "unknown argument '--listne'; did you mean '--listen'? (millrace --help tells all)");

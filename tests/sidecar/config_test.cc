@@ -34,6 +34,9 @@ TEST(Config, ReadsEverything) {
       "log_format: json\n"
       "insecure_no_auth: true\n"
       "cache: {bytes: 512KB}\n"
+      "memory: {bytes: 32MB}\n"
+      "disk: {bytes: 2GB}\n"
+      "in_memory: true\n"
       "connectors:\n"
       "  - name: films-to-kafka\n"
       "    kind: kafka\n"
@@ -54,6 +57,10 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->log_format, LogFormat::kJson);
   EXPECT_TRUE(config->insecure_no_auth);
   EXPECT_EQ(config->cache_bytes, 512u << 10);
+  EXPECT_EQ(config->memory_bytes, 32u << 20);
+  EXPECT_EQ(config->disk_bytes, 2u << 30);
+  EXPECT_TRUE(config->in_memory);
+  EXPECT_FALSE(config->allow_reset);
   ASSERT_EQ(config->connectors.size(), 2u);
   const ConnectorConfig& films = config->connectors[0];
   EXPECT_EQ(films.name, "films-to-kafka");
@@ -64,6 +71,14 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(films.properties.at("linger.ms"), "20");
   EXPECT_TRUE(config->connectors[1].tables.empty());
   EXPECT_EQ(config->connectors[1].from, ConnectorConfig::From::kTrimHorizon);
+}
+
+TEST(Config, TheAdministrativePortMayAllowMore) {
+  Result<Config> config =
+      parse_config("admin: {listen: 127.0.0.1:9001, allow_reset: true}\n", "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->admin.text(), "127.0.0.1:9001");
+  EXPECT_TRUE(config->allow_reset);
 }
 
 TEST(Config, JsonIsYaml) {
@@ -86,6 +101,11 @@ const Mistake kMistakes[] = {
     {"frobnicate: 1\n",
      "m.yaml:1:1: unknown key 'frobnicate'; known are listen, admin, data, in_memory, threads, "
      "durability, insecure_no_auth, log_format, memory, disk, cache, connectors"},
+    {"memory: {bytes: 1MB}\n",
+     "m.yaml:1:17: 'memory.bytes': '1MB' is too little memory; write 16MB or more"},
+    {"disk: {bytes: 1MB}\n",
+     "m.yaml:1:15: 'disk.bytes': '1MB' is too little disk; write 32MB or more, or 0 for what there "
+     "is"},
     {"data: a\ndata: b\n", "m.yaml:2:1: 'data' is there twice; keep one of the two"},
     {"data:\n", "m.yaml:1:1: 'data' has no value; give it one or remove it"},
     {"data: [a]\n", "m.yaml:1:7: 'data' holds a list; it must be a folder"},

@@ -202,6 +202,30 @@ TEST_F(HttpServerTest, ALargeAnswerWaitsForASlowReader) {
   stop();
 }
 
+TEST_F(HttpServerTest, BoundsWhatClientsHaveNotReadByThrottlingTheNext) {
+  options_.answer_bytes_max = 1 << 20;
+  const std::string large(20 << 20, 'L');
+  serve([&](const HttpRequest& request, HttpReply reply) {
+    answer_with(reply, request.body == "large" ? large : "small");
+  });
+  Client slow(port()), other(port());
+  slow.send(post("large"));
+  Answered throttled;
+  for (int i = 0; i < 100000 && throttled.status != 400; ++i) {
+    other.send(post("small"));
+    throttled = other.read();
+  }
+  EXPECT_EQ(throttled.status, 400);
+  EXPECT_NE(throttled.body.find("#ThrottlingException"), std::string::npos);
+  // The oldest is served, and then all are again, on the same connections.
+  EXPECT_EQ(slow.read().body.size(), large.size());
+  slow.send(post("small"));
+  EXPECT_EQ(slow.read().body, "small");
+  other.send(post("small"));
+  EXPECT_EQ(other.read().body, "small");
+  stop();
+}
+
 TEST_F(HttpServerTest, PostedWorkRunsBehindAllThatIsReady) {
   // Requests that have arrived together are all there when work posted by the first of them runs.
   std::vector<HttpReply> waiting;
