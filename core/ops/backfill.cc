@@ -87,6 +87,7 @@ class AddEntries final : public BackfillCommand {
   void evaluate(Commit& commit) override {
     const TablePtr table = this->table();
     if (table == nullptr) return;
+    if (Status room = commit.may_grow(); !room) return ticket_->fail(room.error());
     IndexChanges changes;
     std::string image;
     size_t added = 0;

@@ -39,9 +39,11 @@ std::shared_ptr<WorkTicket> LongWork::new_ticket() {
     std::lock_guard lock(shared->mutex);
     // Of a step that found nothing to do nobody is told: it would be woken for ever.
     if (!std::exchange(shared->under_way, false)) return;
-    // What failed is tried again after a while. An engine that is full is no failure.
+    // What failed is tried again after a while. A full queue or disk is no failure of this work.
     if (!failure) {
-      if (failure.error().code != ErrorCode::kThrottling) shared->failure = std::move(failure);
+      const ErrorCode code = failure.error().code;
+      if (code != ErrorCode::kThrottling && code != ErrorCode::kRequestLimitExceeded)
+        shared->failure = std::move(failure);
       return;
     }
     if (shared->wake) shared->wake();
@@ -79,7 +81,8 @@ Status LongWork::step() {
   // Held until all are submitted, so that they do not end, and wake this, before.
   const std::shared_ptr<WorkTicket> ticket = new_ticket();
   ASSIGN_OR_RETURN(Commands commands, next_commands(ticket));
-  if (commands.empty()) return {};
+  if (commands.empty())
+    return node_.catalog.sizes().count_some(*node_.engine.view(), node_.clock.monotonic_ns());
   {
     std::lock_guard lock(shared_->mutex);
     shared_->under_way = true;
