@@ -5,6 +5,7 @@
 
 #include "core/expr/paths.h"
 #include "core/expr/reserved_words.h"
+#include "core/model/item_json.h"
 
 namespace millrace {
 namespace {
@@ -64,20 +65,6 @@ std::string_view static_type(const Operand& operand) {
 }
 
 bool is_ordered_type(std::string_view type) { return type == "S" || type == "N" || type == "B"; }
-
-// How DynamoDB prints a bound of BETWEEN.
-std::string bound_text(ValueView value) {
-  std::string text = "AttributeValue: {" + std::string(wire_name(value.type())) + ":";
-  if (value.type() == ValueType::kNumber) {
-    value.number().append_text(text);
-  } else if (value.type() == ValueType::kString) {
-    text += value.scalar();
-  } else {
-    const std::string size = std::to_string(value.scalar().size());
-    text += "java.nio.HeapByteBuffer[pos=0 lim=" + size + " cap=" + size + "]";
-  }
-  return text + "}";
-}
 
 std::string type_name_in_words(std::string_view type) {
   if (type == "S") return "STRING";
@@ -355,7 +342,7 @@ Status Binder::check_bounds(const ConditionNode& between) const {
                             : nullptr;
   if (problem == nullptr) return {};
   return error(std::string("The BETWEEN operator requires ") + problem + "; lower bound operand: " +
-               bound_text(low) + ", upper bound operand: " + bound_text(high));
+               printed_key_value(low) + ", upper bound operand: " + printed_key_value(high));
 }
 
 // An operand that is compared with itself is refused.

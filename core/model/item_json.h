@@ -30,6 +30,8 @@ Status parse_value(simdjson::ondemand::value json, std::string& out);
 void render_item(ItemView item, std::string& out);
 /// Appends `{"S":"..."}`.
 void render_value(ValueView value, std::string& out);
+/// A string, number or binary as DynamoDB's messages print it: AttributeValue: {S:text}.
+std::string printed_key_value(ValueView value);
 /// Appends `"text"` with JSON's escapes. `text` is UTF-8.
 void render_json_string(std::string_view text, std::string& out);
 /// Appends standard base64 with padding.

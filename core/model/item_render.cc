@@ -175,4 +175,17 @@ void render_json_string(std::string_view text, std::string& out) {
   out += '"';
 }
 
+std::string printed_key_value(ValueView value) {
+  std::string text = "AttributeValue: {" + std::string(wire_name(value.type())) + ":";
+  if (value.type() == ValueType::kNumber) {
+    value.number().append_text(text);
+  } else if (value.type() == ValueType::kString) {
+    text += value.scalar();
+  } else {
+    const std::string size = std::to_string(value.scalar().size());
+    text += "java.nio.HeapByteBuffer[pos=0 lim=" + size + " cap=" + size + "]";
+  }
+  return text + "}";
+}
+
 }  // namespace millrace

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/model/item_json.h"
 #include "core/ops/index_changes.h"
 #include "core/ops/key_range.h"
 #include "core/ops/operations.h"
@@ -105,6 +106,12 @@ Status check_filter(const Condition& filter, std::string_view parameter, const I
                           missing + "]");
 }
 
+Error no_second_item(MapView start_key, const KeyAttribute& partition) {
+  return validation_error("The provided exclusive start key is invalid: ExclusiveStartKey: {" +
+                          partition.name + "=" + printed_key_value(*start_key.get(partition.name)) +
+                          "}");
+}
+
 // Sets the range of store keys that the key condition and the start key leave. The two are held
 // against the key side by side, one key attribute after the other.
 Status set_range(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
@@ -123,9 +130,13 @@ Status set_range(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
   const KeyRange range = key_range(condition, *page.table, page.index);
   page.begin = range.first_key();
   page.end = range.end_key();
+  // Without a sort key a partition is one item: Limit cuts nothing off, and nothing can go on.
+  const bool has_one_item = page.index == nullptr && !page.table->key.sort;
+  if (has_one_item) page.limit.reset();
   if (!members.start_key) return {};
   ASSIGN_OR_RETURN(const std::string start, start_store_key(start_key, *page.table, page.index));
   RETURN_IF_ERROR(check_start_in_range(start, range, condition.restricts_sort()));
+  if (has_one_item) return no_second_item(start_key, page.table->key.partition);
   if (page.reverse) {
     page.end = start;
   } else {

@@ -197,3 +197,14 @@ def test_a_scan_sees_writes_and_deletions(ddb, table):
     found = {one["pk"]["S"]: one for one in ddb.scan(TableName=table)["Items"]}
     assert set(found) == {f"k{number}" for number in range(1, 20, 2)}
     assert found["k1"] == item(pk="k1", new=1)
+
+
+@pytest.mark.service
+def test_a_partition_of_one_item_has_no_second_page(ddb, table):
+    ddb.put_item(TableName=table, Item=item(pk="a"))
+    answer = query(ddb, table, "pk = :p", {":p": "a"}, Limit=1)
+    assert "LastEvaluatedKey" not in answer
+    with invalid(
+        "The provided exclusive start key is invalid: ExclusiveStartKey: {pk=AttributeValue: {S:a}}"
+    ):
+        query(ddb, table, "pk = :p", {":p": "a"}, ExclusiveStartKey=item(pk="a"))

@@ -243,6 +243,21 @@ TEST_F(Pages, wrong_parameters_are_refused) {
             "SerializationException: STRING_VALUE cannot be converted to Integer");
 }
 
+TEST_F(Pages, of_a_table_without_a_sort_key_have_one_item_and_never_go_on) {
+  node.create_table("plain");
+  node.ok("PutItem", "{'TableName':'plain','Item':{'pk':{'S':'a'}}}");
+  auto query_plain = [&](const std::string& more) {
+    return "{'TableName':'plain','KeyConditionExpression':'pk = :p','ExpressionAttributeValues':{" +
+           a + "}" + more + "}";
+  };
+  EXPECT_EQ(node.ok("Query", query_plain(",'Limit':1")),
+            "{\"Items\":[{\"pk\":{\"S\":\"a\"}}],\"Count\":1,\"ScannedCount\":1}");
+  EXPECT_EQ(node.refused("Query", query_plain(",'ExclusiveStartKey':{'pk':{'S':'a'}}")),
+            "ValidationException: The provided exclusive start key is invalid: ExclusiveStartKey: "
+            "{pk=AttributeValue: {S:a}}");
+  EXPECT_EQ(last_key(node.ok("Scan", "{'TableName':'plain','Limit':1}")), "{\"pk\":{\"S\":\"a\"}}");
+}
+
 TEST_F(Pages, a_page_is_of_one_moment) {
   fill();
   ViewPtr before = node.engine().view();
