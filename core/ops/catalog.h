@@ -15,6 +15,7 @@
 #include "core/ops/attachments.h"
 #include "core/ops/index.h"
 #include "core/ops/table_settings.h"
+#include "core/ops/table_sizes.h"
 #include "core/store/engine.h"
 #include "core/store/frame.h"
 
@@ -96,6 +97,9 @@ class Catalog final : public CommitObserver {
   std::string table_arn(std::string_view table_name) const;
   std::string stream_arn(const Table& table, const StreamDefinition& stream) const;
 
+  /// What is known of how large the tables are.
+  TableSizes& sizes() const { return sizes_; }
+
   /// From now on CreateTable sets Table::keep_old_images of tables of this name (empty: of every
   /// name), so that none of their changes lacks its old image. Not persisted: a subscription that
   /// needs old images asks at every start, before the first command.
@@ -123,6 +127,7 @@ class Catalog final : public CommitObserver {
 
   const std::string region_;
   const std::string account_;
+  mutable TableSizes sizes_;
   mutable std::mutex mutex_;
   std::map<std::string, TablePtr, std::less<>> by_name_;
   std::map<Generation, TablePtr> by_generation_;

@@ -16,6 +16,11 @@ void describe_table(Node& node, const Request& request, Reply reply) {
   if (!status) return reply.error(status.error());
   TablePtr table = node.catalog.resolve(*name);
   if (table == nullptr) return reply.error(table_not_found(*name));
+  std::vector<Generation> generations{table->generation};
+  for (const Index& index : table->indexes) generations.push_back(index.generation);
+  status =
+      node.catalog.sizes().refresh(*node.engine.view(), generations, node.clock.monotonic_ns());
+  if (!status) return reply.error(status.error());
   std::string body = "{\"Table\":";
   render_table(node.catalog, *table, table_status(*table), node.clock.wall_ms(), body);
   reply.ok(body + "}");

@@ -1,5 +1,6 @@
 #include "core/ops/operation.h"
 
+#include "core/ops/cors.h"
 #include "core/ops/error_wire.h"
 #include "core/ops/operations.h"
 
@@ -9,7 +10,7 @@ void Reply::send(int status, std::string_view body, std::string_view headers,
                  std::optional<uint32_t> crc32) {
   std::string with_origin;
   if (any_origin_) {
-    with_origin.append("Access-Control-Allow-Origin: *\r\n").append(headers);
+    with_origin.append(kAnyOriginHeaders).append(headers);
     headers = with_origin;
   }
   if (receive_) {

@@ -1,13 +1,12 @@
 #include <cstring>
 
+#include "core/ops/cors.h"
 #include "core/ops/error_wire.h"
 #include "core/ops/operation.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kAnyOrigin = "Access-Control-Allow-Origin: *\r\n";
 
 // The answer to what is no operation at all, in the service's words.
 void send_not_found(HttpReply& reply) {
@@ -22,14 +21,14 @@ void send_health(const Node& node, bool any_origin, HttpReply& reply) {
   std::string body = "healthy: dynamodb." + node.catalog.region() + ".amazonaws.com ";
   HttpResponse response;
   response.content_type = "text/plain";
-  if (any_origin) response.extra_headers = kAnyOrigin;
+  if (any_origin) response.extra_headers = kAnyOriginHeaders;
   response.body = body;
   reply.send(response);
 }
 
 // A browser asks before it sends a request from a page of another origin.
 void send_preflight(const HttpRequest& request, HttpReply& reply) {
-  std::string headers(kAnyOrigin);
+  std::string headers(kAnyOriginHeaders);
   auto allow = [&](std::string_view asked, std::string_view allowed) {
     std::string_view value = request.header(asked);
     if (!value.empty()) headers.append(allowed).append(": ").append(value).append("\r\n");

@@ -107,8 +107,9 @@ void render_index(const Catalog& catalog, const Table& table, const Index& index
     if (index.status == IndexStatus::kCreating) fields.truth("Backfilling", index.backfilling);
     render_provisioned(index.throughput, units, now_ms, fields);
   }
-  fields.integer("IndexSizeBytes", 0);
-  fields.integer("ItemCount", 0);
+  const TableSizes::Size size = catalog.sizes().size(index.generation);
+  fields.integer("IndexSizeBytes", static_cast<int64_t>(size.bytes));
+  fields.integer("ItemCount", static_cast<int64_t>(size.entries));
   fields.text("IndexArn", catalog.table_arn(table.name) + "/index/" + index.name);
   if (global) {
     render_on_demand(index.throughput, fields);
@@ -229,9 +230,9 @@ void render_table(const Catalog& catalog, const Table& table, std::string_view s
   render_billing(table, fields);
   if (status != "CREATING") render_warm(throughput, table.billing_mode, units, fields);
   render_on_demand(throughput, fields);
-  // The service brings these two up to date every six hours or so; a new table has zero.
-  fields.integer("TableSizeBytes", 0);
-  fields.integer("ItemCount", 0);
+  const TableSizes::Size size = catalog.sizes().size(table.generation);
+  fields.integer("TableSizeBytes", static_cast<int64_t>(size.bytes));
+  fields.integer("ItemCount", static_cast<int64_t>(size.entries));
   fields.text("TableArn", catalog.table_arn(table.name));
   fields.text("TableId", table.id);
   render_indexes(catalog, table, status == "CREATING", now_ms, fields);

@@ -1,5 +1,6 @@
 """HTTP, by raw requests: headers, malformed bodies, limits, and the connection after an error."""
 
+import gzip
 import json
 import socket
 
@@ -190,6 +191,96 @@ def test_the_failing_item_is_in_the_error_when_asked(connection, table):
         "message": "The conditional request failed",
         "Item": item(pk="a", n=1),
     }
+
+
+def test_a_compressed_body_is_understood(connection, table):
+    request = {"TableName": table, "Item": item(pk="a", text="x" * 5000)}
+    body = gzip.compress(json.dumps(request).encode())
+    assert connection.send(body, "PutItem", Content_Encoding="gzip").check().status == 200
+    found = connection.call("GetItem", {"TableName": table, "Key": item(pk="a")})
+    assert found["Item"] == request["Item"]
+
+
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}")[:-4], gzip.compress(b"{")])
+def test_a_compressed_body_that_is_damaged(connection, body):
+    answer = connection.send(body, "ListTables", Content_Encoding="gzip").check()
+    assert answer.status == 400
+    usable(connection)
+
+
+def test_a_small_body_that_is_large_once_it_is_decompressed(connection):
+    body = gzip.compress(b'{"x":"' + b"a" * (64 * 1024 * 1024) + b'"}')
+    assert len(body) < 100_000
+    assert connection.send(body, "PutItem", Content_Encoding="gzip").check().status == 413
+    usable(connection)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "compressed"),
+    [
+        ("gzip", True),
+        ("gzip, deflate, br", True),
+        ("deflate, GZIP;q=0.5", True),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("", False),
+    ],
+)
+def test_answers_are_compressed_for_who_asks(connection, table, accepted, compressed):
+    """The checksum is of the bytes that travel: check() compares it with those."""
+    connection.call("PutItem", {"TableName": table, "Item": item(pk="a", text="x" * 5000)})
+    get = {"TableName": table, "Key": item(pk="a")}
+    for _ in range(3):  # from the store, and from a cache
+        answer = connection.send(get, "GetItem", Accept_Encoding=accepted).check()
+        assert answer.headers.get("content-encoding") == ("gzip" if compressed else None)
+        body = gzip.decompress(answer.body) if compressed else answer.body
+        assert json.loads(body)["Item"] == item(pk="a", text="x" * 5000)
+    small = connection.send({}, "ListTables", Accept_Encoding="gzip").check()
+    if len(small.body) < 1000:
+        assert "content-encoding" not in small.headers
+
+
+CORS = ("allow-origin", "expose-headers", "max-age", "allow-methods", "allow-headers")
+
+
+def cors(answer):
+    found = {name: answer.headers.get(f"access-control-{name}") for name in CORS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def test_pages_of_any_origin_may_call(connection):
+    origin = {"Origin": "https://example.com"}
+    for answer in (
+        connection.send({}, "ListTables", **origin).check(),
+        connection.send({}, "GetItem", **origin).check(),
+        connection.send({}, "Nonsense", **origin).check(),
+        connection.send(None, method="GET", **origin).check(),
+    ):
+        allowed = cors(answer)
+        assert allowed.pop("allow-origin") == "*"
+        assert "x-amzn-requestid" in allowed.pop("expose-headers").lower()
+        assert allowed == {}
+    asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "x-amz-target, x-y"}
+    allowed = cors(connection.send(None, method="OPTIONS", **origin, **asked).check())
+    assert allowed.pop("expose-headers")
+    assert allowed == {
+        "allow-origin": "*",
+        "max-age": "172800",
+        "allow-methods": "POST",
+        "allow-headers": "x-amz-target, x-y",
+    }
+
+
+def test_others_see_nothing_of_origins(connection):
+    assert cors(connection.send({}, "ListTables").check()) == {}
+    assert cors(connection.send(None, method="GET").check()) == {}
+
+
+def test_a_page_cannot_call_without_asking_first(connection):
+    """What a form can send needs no preflight, so it is not served."""
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        answer = connection.send({}, "ListTables", Origin="https://example.com", Content_Type=kind)
+        assert answer.status == 404
 
 
 def test_other_methods_and_paths(connection):

@@ -195,3 +195,14 @@ def test_what_is_off_for_every_table(api, table):
             operation,
             TableName="absent",
         )
+
+
+def test_a_table_tells_how_many_items_it_has_and_their_size(api, table):
+    for number in range(3):
+        item = {"pk": {"S": f"key{number}"}, "n": {"N": "12"}}
+        api("PutItem", TableName=table, Item=item)
+    shown = api("DescribeTable", TableName=table)["Table"]
+    # Names and values as the service counts them: 2 + 4 and 1 + 2 bytes.
+    assert (shown["ItemCount"], shown["TableSizeBytes"]) == (3, 27)
+    api("DeleteItem", TableName=table, Key={"pk": {"S": "key1"}})
+    assert api("DescribeTable", TableName=table)["Table"]["ItemCount"] == 2
