@@ -5,10 +5,13 @@
 namespace millrace {
 namespace {
 
-// An eighth of the budget: a compaction writes its result before it removes what it read, and
-// memory tables that are full must find their place. More than 1 GB would only be wasted.
+// An eighth of the budget, a quarter of a small one: a compaction writes its result before it
+// removes what it read, and memory tables that are full must find their place. More than 1 GB would
+// only be wasted.
 constexpr uint64_t kReserveParts = 8;
 constexpr uint64_t kReserveBytesMax = 1u << 30;
+constexpr uint64_t kSmallReserveParts = 4;
+constexpr uint64_t kSmallReserveBytes = 32u << 20;
 // The part of the reserve that deletions leave alone.
 constexpr uint64_t kLastParts = 8;
 // Room that must come back beyond the reserve before writes go on, so that they do not stop again
@@ -29,7 +32,8 @@ Result<bool> DiskBudget::measure() {
   ASSIGN_OR_RETURN(const uint64_t free, disk_.free_bytes(folder_));
   const uint64_t budget = bytes_max_ != 0 ? std::min(bytes_max_, used + free) : used + free;
   const uint64_t room = budget - std::min(budget, used);
-  const uint64_t reserve = std::min(budget / kReserveParts, kReserveBytesMax);
+  const uint64_t reserve = std::max(std::min(budget / kReserveParts, kReserveBytesMax),
+                                    std::min(budget / kSmallReserveParts, kSmallReserveBytes));
   used_.store(used, std::memory_order_relaxed);
   room_.store(room, std::memory_order_relaxed);
   reserve_.store(reserve, std::memory_order_relaxed);

@@ -42,6 +42,10 @@ class DiskBudget {
 
   Level level() const { return level_.load(std::memory_order_relaxed); }
   Figures figures() const;
+  /// Bytes after whose growth it is time to measure() again.
+  uint64_t measure_bytes() const {
+    return reserve_.load(std::memory_order_relaxed) / kMeasuresInReserve;
+  }
   /// OK, or the error that answers a write that grows: DynamoDB's for an account's limit, which
   /// SDKs try again.
   Status may_grow() const;
@@ -49,6 +53,8 @@ class DiskBudget {
   Status may_write() const;
 
  private:
+  static constexpr uint64_t kMeasuresInReserve = 8;
+
   Disk& disk_;
   const std::string folder_;
   const uint64_t bytes_max_;

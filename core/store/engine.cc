@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "core/store/drop_done.h"
 #include "core/store/tables.h"
 
 namespace millrace {
@@ -21,30 +22,10 @@ constexpr uint64_t kMaintenanceLogBytes = 8u << 20;
 constexpr int64_t kSecondNs = 1'000'000'000;
 // The disk's room is looked at this often, and whenever so much has been logged.
 constexpr int64_t kMeasureNs = kSecondNs;
-// Near the budget: how often all that could give space back is asked to.
+// Near the budget all that could give space back is asked to, this often at most, and never for
+// more than a tenth of the time: what is kept for good does not go for being compacted again.
 constexpr int64_t kReclaimNs = 10 * kSecondNs;
-
-// Takes a dropped generation's item out of the drop table.
-class DropDone final : public Command {
- public:
-  DropDone(Generation generation, std::function<void(Generation)> refused)
-      : generation_(generation), refused_(std::move(refused)) {
-    append_partition_prefix(kDropGeneration, std::to_string(generation), key_);
-  }
-  size_t bytes() const override { return key_.size(); }
-  void evaluate(Commit& commit) override {
-    std::string image;
-    if (auto found = commit.get(key_, image); found && *found) commit.remove(key_, std::nullopt);
-  }
-  void done(const Status& status) override {
-    if (!status) refused_(generation_);
-  }
-
- private:
-  const Generation generation_;
-  const std::function<void(Generation)> refused_;
-  std::string key_;
-};
+constexpr int64_t kReclaimRest = 10;
 
 }  // namespace
 
@@ -85,7 +66,8 @@ struct Engine::State {
   // Maintenance's.
   int64_t measured_ns = 0;
   uint64_t measured_log_bytes = 0;
-  int64_t reclaimed_ns = 0;
+  int64_t reclaim_began_ns = 0;
+  int64_t reclaim_next_ns = 0;
 
   /// Maintenance wants the active memory table behind a new one; then: it is.
   std::atomic<bool> rotation_wanted{false}, rotated{false};
@@ -339,7 +321,7 @@ void Engine::State::publish(const FramePtr& frame) {
   changes.fetch_add(frame->last_lsn() - frame->first_lsn() + 1, std::memory_order_relaxed);
   log_bytes.fetch_add(frame->size(), std::memory_order_relaxed);
   bytes_since_wakeup += frame->size();
-  if (wake || bytes_since_wakeup >= kMaintenanceLogBytes) {
+  if (wake || bytes_since_wakeup >= std::min(kMaintenanceLogBytes, disk_budget.measure_bytes())) {
     bytes_since_wakeup = 0;
     maintenance_wakeup();
   }
@@ -349,7 +331,8 @@ bool Engine::step() {
   State& state = *state_;
   if (state.committing.exchange(true, std::memory_order_acq_rel)) return false;
   bool committed = false;
-  if (state.rotation_wanted.exchange(false)) {
+  if (state.rotation_wanted.load(std::memory_order_relaxed) &&
+      state.rotation_wanted.exchange(false)) {
     state.tables->rotate();
     state.rotated = true;
     state.maintenance_wakeup();
@@ -395,15 +378,20 @@ Status Engine::State::look_at_disk() {
   const uint64_t logged = log_bytes.load(std::memory_order_relaxed);
   if (measured_ns != 0 && now - measured_ns < kMeasureNs &&
       disk_budget.level() != DiskBudget::Level::kExhausted &&
-      logged - measured_log_bytes < kMaintenanceLogBytes) {
+      logged - measured_log_bytes < std::min(kMaintenanceLogBytes, disk_budget.measure_bytes())) {
     return {};
   }
   measured_ns = now;
   measured_log_bytes = logged;
   RETURN_IF_ERROR(disk_budget.measure());
   if (disk_budget.level() == DiskBudget::Level::kRoomy) return {};
-  if (reclaimed_ns != 0 && now - reclaimed_ns < kReclaimNs) return {};
-  reclaimed_ns = now;
+  if (tables->reclaiming()) {
+    reclaim_next_ns = now + std::max(kReclaimNs, kReclaimRest * (now - reclaim_began_ns));
+    return {};
+  }
+  if (now < reclaim_next_ns) return {};
+  reclaim_began_ns = now;
+  reclaim_next_ns = now + kReclaimNs;
   // What is in memory only holds the log, and what was deleted its place in the tables.
   rotation_wanted = true;
   step_wakeup();
@@ -501,21 +489,6 @@ Engine::Statistics Engine::statistics() const {
           state.tables->checkpoint_lsn(),
           state.disk_budget.level(),
           state.disk_budget.figures()};
-}
-
-void EngineOptions::fit_to_disk(uint64_t bytes) {
-  // Powers of two, so that a disk that is a little fuller does not make recycled segments useless.
-  auto at_most = [bytes](auto usual, uint64_t part, uint64_t least) {
-    uint64_t size = least;
-    while (size < usual && 2 * size <= bytes / part) size *= 2;
-    return static_cast<decltype(usual)>(std::min<uint64_t>(size, usual));
-  };
-  constexpr uint64_t kMb = 1u << 20;
-  log.segment_bytes = at_most(log.segment_bytes, 32, kMb);
-  memory_table_bytes = at_most(memory_table_bytes, 32, kMb);
-  memory_tables_bytes_max = at_most(memory_tables_bytes_max, 16, 2 * kMb);
-  checkpoint_bytes = at_most(checkpoint_bytes, 16, 2 * kMb);
-  table_file_bytes = at_most(table_file_bytes, 64, kMb);
 }
 
 }  // namespace millrace

@@ -99,6 +99,7 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
+  bool reclaiming() const { return !compactions_.empty(); }
   /// Writes all memory tables and takes a checkpoint.
   Status checkpoint(Log& log);
 

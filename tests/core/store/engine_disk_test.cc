@@ -210,7 +210,7 @@ TEST_F(EngineDiskTest, NearTheBudgetDeletionsGoOnAndMakeRoom) {
   EXPECT_EQ(refused.error().code, ErrorCode::kRequestLimitExceeded);
   EXPECT_EQ(engine_->statistics().disk_level, DiskBudget::Level::kLow);
   EXPECT_LE(disk_.used_bytes("data").value(), 2u << 20);
-  EXPECT_GT(n, 500u);
+  EXPECT_GT(n, 300u);
   for (uint64_t i = 0; i < n; ++i) {
     Status removed = remove(i);
     ASSERT_TRUE(removed) << i << " of " << n << ": " << removed.error().message;
