@@ -3,6 +3,7 @@
 
 #include "core/model/item_json.h"
 #include "core/ops/answered_command.h"
+#include "core/ops/item_collections.h"
 #include "core/ops/operations.h"
 #include "core/ops/write_capacity.h"
 #include "core/ops/write_request.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr size_t kWritesMax = 25;
 constexpr size_t kBytesMax = 16u << 20;
+// What a batch may stage, its index entries included: far below what a frame of the log holds.
+constexpr size_t kStagedBytesMax = 64u << 20;
 
 struct TableWrites {
   std::string_view table_name;
@@ -154,11 +157,14 @@ Result<std::vector<ItemWrite>> bind(const Catalog& catalog, BatchWrite&& batch) 
 
 class BatchWriteCommand final : public AnsweredCommand {
  public:
-  BatchWriteCommand(Node& node, Reply reply, std::vector<ItemWrite> writes, CapacityDetail capacity)
+  BatchWriteCommand(Node& node, Reply reply, std::vector<ItemWrite> writes, CapacityDetail capacity,
+                    bool with_collections)
       : AnsweredCommand(std::move(reply)),
+        engine_(node.engine),
         catalog_(node.catalog),
         writes_(std::move(writes)),
-        capacity_(capacity) {
+        capacity_(capacity),
+        with_collections_(with_collections) {
     for (const ItemWrite& write : writes_) bytes_ += write.bytes();
   }
 
@@ -166,9 +172,19 @@ class BatchWriteCommand final : public AnsweredCommand {
 
   void evaluate(Commit& commit) override {
     std::vector<ItemOutcome> outcomes(writes_.size());
+    size_t staged_bytes = 0;
     for (size_t i = 0; i < writes_.size(); ++i) {
       Status status = evaluate_write(writes_[i], catalog_, commit, outcomes[i]);
-      if (status) continue;
+      if (status && (i == 0 || writes_[i].kind == WriteKind::kDelete ||
+                     staged_bytes + outcomes[i].staged_bytes(writes_[i]) <= kStagedBytesMax)) {
+        staged_bytes += outcomes[i].staged_bytes(writes_[i]);
+        continue;
+      }
+      if (status) {
+        outcomes[i] = {};
+        unprocessed_.push_back(i);
+        continue;
+      }
       if (status.error().code != ErrorCode::kRequestLimitExceeded) return fail(status.error());
       // No room for this one: the others go on, unless there are none.
       outcomes[i] = {};
@@ -183,6 +199,7 @@ class BatchWriteCommand final : public AnsweredCommand {
   std::string render(const std::vector<ItemOutcome>& outcomes) const {
     std::string body = "{\"UnprocessedItems\":";
     render_unprocessed(body);
+    if (with_collections_) render_collections(outcomes, body);
     if (capacity_ != CapacityDetail::kNone) {
       std::map<std::string_view, ConsumedUnits> units;
       for (size_t i = 0; i < writes_.size(); ++i) {
@@ -192,6 +209,16 @@ class BatchWriteCommand final : public AnsweredCommand {
       render_capacities(units, capacity_, CapacityKind::kPlain, body);
     }
     return body + "}";
+  }
+
+  void render_collections(const std::vector<ItemOutcome>& outcomes, std::string& body) const {
+    ItemCollections collections;
+    for (size_t i = 0; i < writes_.size(); ++i) {
+      if (outcomes[i].table != nullptr) collections.add(writes_[i]);
+    }
+    if (collections.empty()) return;
+    body += ",\"ItemCollectionMetrics\":";
+    collections.render(*engine_.view(), body);
   }
 
   // As they were asked for, by table.
@@ -214,9 +241,11 @@ class BatchWriteCommand final : public AnsweredCommand {
     body += '}';
   }
 
+  Engine& engine_;
   const Catalog& catalog_;
   const std::vector<ItemWrite> writes_;
   const CapacityDetail capacity_;
+  const bool with_collections_;
   size_t bytes_ = sizeof *this;
   std::vector<size_t> unprocessed_;
 };
@@ -230,10 +259,11 @@ void batch_write_item(Node& node, const Request& request, Reply reply) {
   if (status) status = check_shape(batch);
   if (!status) return reply.error(status.error());
   CapacityDetail capacity = capacity_detail(batch.return_consumed_capacity.value_or(""));
+  const bool with_collections = batch.return_item_collection_metrics == "SIZE";
   Result<std::vector<ItemWrite>> writes = bind(node.catalog, std::move(batch));
   if (!writes) return reply.error(writes.error());
-  node.submit(
-      std::make_unique<BatchWriteCommand>(node, std::move(reply), std::move(*writes), capacity));
+  node.submit(std::make_unique<BatchWriteCommand>(node, std::move(reply), std::move(*writes),
+                                                  capacity, with_collections));
 }
 
 }  // namespace millrace

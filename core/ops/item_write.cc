@@ -59,6 +59,13 @@ Status check_room(const ItemWrite& write, const Catalog& catalog, const ItemOutc
   return error;
 }
 
+void find_index_changes(const ItemWrite& write, ItemOutcome& outcome) {
+  std::optional<ItemView> old_item, new_item;
+  if (outcome.existed) old_item = ItemView(outcome.old_image);
+  if (outcome.exists) new_item = ItemView(outcome.new_image(write));
+  append_index_changes(*outcome.table, old_item, new_item, outcome.index_changes);
+}
+
 }  // namespace
 
 bool is_too_large(std::string_view image) {
@@ -88,34 +95,32 @@ Status evaluate_write(const ItemWrite& write, const Catalog& catalog, Commit& co
     case WriteKind::kPut:
       outcome.exists = true;
       outcome.changed = !outcome.existed || outcome.old_image != write.image;
-      return check_room(write, catalog, outcome, commit);
+      break;
     case WriteKind::kDelete:
       outcome.exists = false;
       outcome.changed = outcome.existed;
-      return {};
+      break;
     case WriteKind::kConditionCheck:
       outcome.exists = outcome.existed;
-      return {};
+      break;
     case WriteKind::kUpdate:
+      RETURN_IF_ERROR(evaluate_update(write, outcome));
       break;
   }
-  RETURN_IF_ERROR(evaluate_update(write, outcome));
-  return check_room(write, catalog, outcome, commit);
+  RETURN_IF_ERROR(check_room(write, catalog, outcome, commit));
+  if (outcome.changed) find_index_changes(write, outcome);
+  return {};
 }
 
 void stage_write(const ItemWrite& write, const ItemOutcome& outcome, Commit& commit) {
   if (!outcome.changed) return;
   std::optional<std::string_view> old_image;
   if (outcome.logs_old_image && outcome.existed) old_image = outcome.old_image;
-  const std::string_view new_image = outcome.new_image(write);
-  IndexChanges index_changes;
-  append_index_changes(
-      *outcome.table, outcome.existed ? std::optional(ItemView(outcome.old_image)) : std::nullopt,
-      outcome.exists ? std::optional(ItemView(new_image)) : std::nullopt, index_changes);
   if (outcome.exists) {
-    commit.put(write.key, new_image, outcome.existed, old_image, index_changes);
+    commit.put(write.key, outcome.new_image(write), outcome.existed, old_image,
+               outcome.index_changes);
   } else {
-    commit.remove(write.key, old_image, index_changes);
+    commit.remove(write.key, old_image, outcome.index_changes);
   }
 }
 

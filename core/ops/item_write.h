@@ -41,11 +41,18 @@ struct ItemOutcome {
   TablePtr table;             // as of this write
   std::string old_image;      // if existed
   std::string updated_image;  // of an update that changed something
+  IndexChanges index_changes;
 
   std::string_view new_image(const ItemWrite& write) const {
     if (write.kind == WriteKind::kPut) return write.image;
     if (write.kind == WriteKind::kUpdate && changed) return updated_image;
     return old_image;
+  }
+  /// Roughly what it adds to the log.
+  size_t staged_bytes(const ItemWrite& write) const {
+    if (!changed) return 0;
+    return (logs_old_image ? old_image.size() : 0) + (exists ? new_image(write).size() : 0) +
+           index_changes.bytes();
   }
   size_t old_bytes() const { return existed ? charged_size(ItemView(old_image)) : 0; }
   size_t new_bytes(const ItemWrite& write) const {

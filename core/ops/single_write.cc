@@ -2,6 +2,7 @@
 
 #include "core/model/item_json.h"
 #include "core/ops/answered_command.h"
+#include "core/ops/item_collections.h"
 #include "core/ops/write_capacity.h"
 
 namespace millrace {
@@ -19,12 +20,15 @@ ReturnValues return_values_of(std::string_view text) {
 class SingleWrite final : public AnsweredCommand {
  public:
   SingleWrite(Node& node, Reply reply, ItemWrite write, ReturnValues return_values,
-              CapacityDetail capacity)
+              CapacityDetail capacity, bool with_collection)
       : AnsweredCommand(std::move(reply)),
+        engine_(node.engine),
         catalog_(node.catalog),
         write_(std::move(write)),
         return_values_(return_values),
-        capacity_(capacity) {}
+        capacity_(capacity) {
+    if (with_collection) collection_.add(write_);
+  }
 
   size_t bytes() const override { return write_.bytes(); }
 
@@ -33,8 +37,10 @@ class SingleWrite final : public AnsweredCommand {
     if (Status status = evaluate_write(write_, catalog_, commit, outcome); !status)
       return fail(status.error());
     stage_write(write_, outcome, commit);
-    if (return_values_ != ReturnValues::kNone || capacity_ != CapacityDetail::kNone)
+    if (return_values_ != ReturnValues::kNone || capacity_ != CapacityDetail::kNone ||
+        !collection_.empty()) {
       answer(render(outcome));
+    }
   }
 
  private:
@@ -46,6 +52,11 @@ class SingleWrite final : public AnsweredCommand {
       body += "\"ConsumedCapacity\":";
       render_capacity(write_.table->name, write_capacity(write_, outcome), capacity_,
                       CapacityKind::kPlain, body);
+    }
+    if (!collection_.empty()) {
+      if (body.size() > 1) body += ',';
+      body += "\"ItemCollectionMetrics\":";
+      collection_.render_only(*engine_.view(), body);
     }
     body += '}';
     return body;
@@ -68,10 +79,12 @@ class SingleWrite final : public AnsweredCommand {
     render_item(ItemView(image), body);
   }
 
+  Engine& engine_;
   const Catalog& catalog_;
   const ItemWrite write_;
   const ReturnValues return_values_;
   const CapacityDetail capacity_;
+  ItemCollections collection_;  // the item's, if its metrics were asked for
 };
 
 }  // namespace
@@ -79,6 +92,7 @@ class SingleWrite final : public AnsweredCommand {
 void submit_single_write(Node& node, WriteMembers&& members, WriteKind kind, Reply reply) {
   ReturnValues return_values = return_values_of(members.return_values.value_or(""));
   CapacityDetail capacity = capacity_detail(members.return_consumed_capacity.value_or(""));
+  const bool with_collection = members.return_item_collection_metrics == "SIZE";
   std::string_view table_name = *members.table_name;
   Result<ItemWrite> write = parse_write(std::move(members), kind);
   if (!write) return reply.error(write.error());
@@ -87,7 +101,7 @@ void submit_single_write(Node& node, WriteMembers&& members, WriteKind kind, Rep
   if (Status status = bind_table(*write, std::move(table)); !status)
     return reply.error(status.error());
   node.submit(std::make_unique<SingleWrite>(node, std::move(reply), std::move(*write),
-                                            return_values, capacity));
+                                            return_values, capacity, with_collection));
 }
 
 }  // namespace millrace

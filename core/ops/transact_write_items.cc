@@ -2,6 +2,7 @@
 
 #include "core/ops/answered_command.h"
 #include "core/ops/cancellation.h"
+#include "core/ops/item_collections.h"
 #include "core/ops/operations.h"
 #include "core/ops/tokens.h"
 #include "core/ops/write_capacity.h"
@@ -148,6 +149,11 @@ void add_action(const Action& action, const Table* table, RequestHash& hash) {
   hash.add(members.return_values_on_failure);
 }
 
+// An empty value of a key, also of an index's, refuses the whole request.
+bool refuses_request(const Error& error) {
+  return error.message.find("cannot contain an empty") != std::string::npos;
+}
+
 // Parses every action and binds it to its table. What is wrong with a key against its schema is the
 // action's cancellation reason; an empty key value and everything else refuses the request.
 Status prepare(const Catalog& catalog, TransactWrite& transaction) {
@@ -164,8 +170,7 @@ Status prepare(const Catalog& catalog, TransactWrite& transaction) {
   for (Action& action : transaction.actions) {
     if (action.write.table == nullptr) return requested_resource_not_found();
     Status status = bind_table(action.write, action.write.table);
-    if (!status && status.error().message.find("cannot contain an empty") != std::string::npos)
-      return status;
+    if (!status && refuses_request(status.error())) return status;
     if (!status) {
       action.failure = status.error();
     } else if (!keys.insert(action.write.key).second) {
@@ -182,12 +187,17 @@ class TransactWriteCommand final : public AnsweredCommand {
  public:
   TransactWriteCommand(Node& node, Reply reply, TransactWrite&& transaction)
       : AnsweredCommand(std::move(reply)),
+        engine_(node.engine),
         catalog_(node.catalog),
         actions_(std::move(transaction.actions)),
         hash_(transaction.hash),
         capacity_(capacity_detail(transaction.return_consumed_capacity.value_or(""))) {
     if (transaction.token) token_.emplace(*transaction.token);
-    for (const Action& action : actions_) bytes_ += action.write.bytes();
+    const bool with_collections = transaction.return_item_collection_metrics == "SIZE";
+    for (const Action& action : actions_) {
+      bytes_ += action.write.bytes();
+      if (with_collections && !action.failure) collections_.add(action.write);
+    }
   }
 
   size_t bytes() const override { return bytes_; }
@@ -204,7 +214,7 @@ class TransactWriteCommand final : public AnsweredCommand {
     for (size_t i = 0; i < actions_.size(); ++i)
       stage_write(actions_[i].write, outcomes[i], commit);
     if (token_) stage_token(commit, outcomes);
-    if (capacity_ != CapacityDetail::kNone) answer(render(outcomes));
+    if (capacity_ != CapacityDetail::kNone || !collections_.empty()) answer(render(outcomes));
   }
 
  private:
@@ -245,6 +255,7 @@ class TransactWriteCommand final : public AnsweredCommand {
           // The table is gone, or the disk failed: no reason of a single action.
           if (code != ErrorCode::kConditionalCheckFailed && code != ErrorCode::kValidation)
             return status;
+          if (refuses_request(status.error())) return status;
           failures[i] = status.error();
         }
       }
@@ -271,20 +282,27 @@ class TransactWriteCommand final : public AnsweredCommand {
   }
 
   std::string render(const std::vector<ItemOutcome>& outcomes) const {
+    std::string body = "{";
+    if (!collections_.empty()) {
+      body += "\"ItemCollectionMetrics\":";
+      collections_.render(*engine_.view(), body);
+    }
+    if (capacity_ == CapacityDetail::kNone) return body + "}";
     std::map<std::string_view, ConsumedUnits> units;
     for (size_t i = 0; i < actions_.size(); ++i) {
       units[actions_[i].write.table->name] +=
           transactional_write_capacity(actions_[i].write, outcomes[i]);
     }
-    std::string body = "{";
     render_capacities(units, capacity_, CapacityKind::kTransactionalWrite, body);
     return body + "}";
   }
 
+  Engine& engine_;
   const Catalog& catalog_;
   const std::vector<Action> actions_;
   const uint64_t hash_;
   const CapacityDetail capacity_;
+  ItemCollections collections_;  // those whose metrics were asked for
   std::optional<std::string> token_;
   bool token_existed_ = false;
   size_t bytes_ = sizeof *this;

@@ -147,4 +147,11 @@ std::unique_ptr<View::Range> View::range(std::string begin, std::string end, boo
       std::move(begin), std::move(end), reverse);
 }
 
+uint64_t View::approximate_file_bytes(std::string_view begin, std::string_view end) const {
+  const leveldb::Range range(slice(begin), slice(end));
+  uint64_t bytes = 0;
+  db_->GetApproximateSizes(&range, 1, &bytes);
+  return bytes;
+}
+
 }  // namespace millrace

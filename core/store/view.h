@@ -48,6 +48,9 @@ class View {
   };
   std::unique_ptr<Range> range(std::string begin, std::string end, bool reverse) const;
 
+  /// What LevelDB's files take for [begin, end), roughly; what is in memory tables is not counted.
+  uint64_t approximate_file_bytes(std::string_view begin, std::string_view end) const;
+
  private:
   leveldb::DB* db_;
   std::shared_ptr<const leveldb::Snapshot> snapshot_;

@@ -1,0 +1,198 @@
+// Index changes take effect with the change that they travel with, and only with it.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/base/random.h"
+#include "core/model/schema.h"
+#include "core/store/disk_env.h"
+#include "core/store/engine.h"
+#include "tests/sim/sim_disk.h"
+
+namespace millrace {
+namespace {
+
+constexpr Generation kTable = kFirstUserGeneration;
+constexpr Generation kIndex = index_generation(kTable, 1);
+
+std::string key_of(uint64_t n) {
+  std::string key;
+  append_partition_prefix(kTable, std::to_string(n), key);
+  return key;
+}
+
+// An index by the image's first byte. It has the item's image, its own, or none.
+std::string entry_key(uint64_t n, const std::string& image) {
+  std::string key;
+  append_generation_prefix(kIndex, key);
+  return key + image[0] + std::to_string(n);
+}
+std::string entry_image(uint64_t n, const std::string& image) {
+  return n % 3 == 0 ? image : n % 3 == 1 ? "own " + image.substr(0, 1) : "";
+}
+
+class ManualClock final : public Clock {
+ public:
+  int64_t wall_ms() const override { return now_ns_ / 1'000'000; }
+  int64_t monotonic_ns() const override { return now_ns_; }
+  void advance_s(int64_t seconds) { now_ns_ += seconds * 1'000'000'000; }
+
+ private:
+  std::atomic<int64_t> now_ns_{1'790'000'000'000'000'000};
+};
+
+class Lambda final : public Command {
+ public:
+  Lambda(std::function<void(Commit&)> evaluate, std::function<void(const Status&)> done)
+      : evaluate_(std::move(evaluate)), done_(std::move(done)) {}
+  size_t bytes() const override { return 100; }
+  void evaluate(Commit& commit) override { evaluate_(commit); }
+  void done(const Status& status) override { done_(status); }
+
+ private:
+  std::function<void(Commit&)> evaluate_;
+  std::function<void(const Status&)> done_;
+};
+
+class EngineIndexTest : public ::testing::Test {
+ protected:
+  EngineIndexTest() {
+    options_.folder = "data";
+    options_.memory_table_bytes = 16 << 10;
+    options_.memory_tables_bytes_max = 64 << 10;
+    options_.checkpoint_bytes = 32 << 10;
+    options_.table_file_bytes = 32 << 10;
+    options_.log.segment_bytes = 32 << 10;
+    options_.log.first_segment_bytes = 16 << 10;
+    open();
+  }
+  void open() {
+    engine_.reset();
+    auto engine = Engine::open(options_, disk_, &env_, clock_);
+    ASSERT_TRUE(engine) << engine.error().message;
+    engine_ = *std::move(engine);
+    engine_->set_wakeups([] {}, [] {});
+  }
+  bool run(std::function<void(Commit&)> evaluate) {
+    std::optional<Status> answer;
+    Status submitted = engine_->submit(std::make_unique<Lambda>(
+        std::move(evaluate), [&](const Status& status) { answer = status; }));
+    if (!submitted) return false;
+    for (int i = 0; !answer && i < 1000; ++i) {
+      engine_->step();
+      if (!answer) static_cast<void>(engine_->maintain());
+    }
+    return answer && answer->has_value();
+  }
+  static void write(Commit& commit, uint64_t n, const std::optional<std::string>& image) {
+    std::string old;
+    auto found = commit.get(key_of(n), old);
+    if (!found || (!*found && !image)) return;
+    IndexChanges changes;
+    if (*found && (!image || entry_key(n, old) != entry_key(n, *image))) {
+      changes.remove(entry_key(n, old));
+    }
+    if (!image) {
+      commit.remove(key_of(n), std::nullopt, changes);
+      return;
+    }
+    if (n % 3 == 0) {
+      changes.put_item(entry_key(n, *image));
+    } else {
+      changes.put(entry_key(n, *image), entry_image(n, *image));
+    }
+    commit.put(key_of(n), *image, *found, std::nullopt, changes);
+  }
+  std::map<std::string, std::string> contents(Generation generation) {
+    std::map<std::string, std::string> items;
+    std::string begin;
+    append_generation_prefix(generation, begin);
+    auto range = engine_->view()->range(begin, prefix_successor(begin), false);
+    for (; range->valid(); range->next()) items.emplace(range->key(), range->image());
+    EXPECT_TRUE(range->status());
+    return items;
+  }
+  void check() {
+    std::map<std::string, std::string> wanted;
+    for (const auto& [key, image] : contents(kTable)) {
+      const uint64_t n = std::stoull(std::string(split_store_key(key)->partition_scalar));
+      wanted.emplace(entry_key(n, image), entry_image(n, image));
+    }
+    ASSERT_EQ(contents(kIndex), wanted);
+  }
+
+  EngineOptions options_;
+  sim::SimDisk disk_;
+  DiskEnv env_{disk_};
+  ManualClock clock_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineIndexTest, AnEntryIsSeenExactlyWhenItsItemIs) {
+  const ViewPtr before = engine_->view();
+  ASSERT_TRUE(run([](Commit& commit) { write(commit, 1, "a"); }));
+  std::string image;
+  EXPECT_FALSE(*before->get(entry_key(1, "a"), image));
+  EXPECT_TRUE(*engine_->view()->get(entry_key(1, "a"), image));
+  EXPECT_EQ(image, "own a");
+  ASSERT_TRUE(run([](Commit& commit) {
+    write(commit, 1, "b");
+    // A later command of the batch sees what is staged, entries too.
+    std::string staged;
+    EXPECT_TRUE(*commit.get(entry_key(1, "b"), staged));
+    EXPECT_FALSE(*commit.get(entry_key(1, "a"), staged));
+  }));
+  check();
+}
+
+TEST_F(EngineIndexTest, IndexChangesHaveNoLsnOfTheirOwn) {
+  const Lsn before = engine_->published_lsn();
+  ASSERT_TRUE(run([](Commit& commit) {
+    const Lsn next = commit.next_lsn();
+    write(commit, 1, "a");
+    EXPECT_EQ(commit.next_lsn(), next + 1);
+  }));
+  ASSERT_TRUE(run([](Commit& commit) { write(commit, 1, "b"); }));
+  EXPECT_EQ(engine_->published_lsn(), before + 2);
+}
+
+TEST_F(EngineIndexTest, AfterAnyCrashTheIndexAgreesWithTheItems) {
+  const uint64_t seed = random_seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  for (int crash = 0; crash < 60; ++crash) {
+    if (random.one_in(2)) disk_.lose_power_after(random.below(100));
+    for (int i = 0; i < 40; ++i) {
+      // One change, or several in one entry.
+      const uint64_t count = random.one_in(3) ? 3 : 1;
+      std::map<uint64_t, std::optional<std::string>> writes;
+      for (uint64_t n = 0; n < count; ++n) {
+        std::optional<std::string> image;
+        if (!random.one_in(4)) {
+          image = std::string(1 + random.below(300), static_cast<char>('a' + random.below(4)));
+        }
+        writes[random.below(12)] = image;
+      }
+      run([&](Commit& commit) {
+        for (const auto& [n, image] : writes) write(commit, n, image);
+      });
+      if (random.one_in(3)) static_cast<void>(engine_->maintain());
+      if (disk_.power_lost()) break;
+    }
+    if (!disk_.power_lost()) check();
+    engine_.reset();
+    disk_.crash(random);
+    clock_.advance_s(1);
+    open();
+    check();
+  }
+}
+
+}  // namespace
+}  // namespace millrace
