@@ -17,7 +17,7 @@ class AnsweredCommand : public Command {
     } else if (failure_) {
       reply_.error(failure_.value());
     } else {
-      reply_.ok(body_.empty() ? std::string_view("{}") : std::string_view(body_));
+      reply_.ok(body_.empty() && !without_body_ ? std::string_view("{}") : std::string_view(body_));
     }
   }
 
@@ -26,11 +26,14 @@ class AnsweredCommand : public Command {
 
   /// The answer's body; empty is `{}`.
   void answer(std::string body) { body_ = std::move(body); }
+  /// An answer without a body, as few operations have it.
+  void answer_without_body() { without_body_ = true; }
   void fail(Error error) { failure_ = std::move(error); }
 
  private:
   Reply reply_;
   std::string body_;
+  bool without_body_ = false;
   std::optional<Error> failure_;
 };
 

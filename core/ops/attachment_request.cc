@@ -93,6 +93,7 @@ class AttachmentCommand final : public DefinitionCommand {
     if (change->changed)
       commit.put(Catalog::key_of(name_), Catalog::encode(table), true, std::nullopt);
     answer(std::move(change->body));
+    if (change->without_body) answer_without_body();
   }
 
  private:

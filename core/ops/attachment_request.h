@@ -46,6 +46,7 @@ Result<PolicyResource> find_policy_resource(const Catalog& catalog,
 struct AttachmentChange {
   std::string body;
   bool changed = true;
+  bool without_body = false;
 };
 using ChangeAttachments = std::function<Result<AttachmentChange>(Table& table, int64_t time_ms)>;
 /// `not_found` is answered if the table has gone when its turn comes.

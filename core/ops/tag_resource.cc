@@ -45,7 +45,7 @@ void tag_resource(Node& node, const Request& request, Reply reply) {
       node, std::move(reply), *table, std::move(not_found),
       [tags = *std::move(tags)](Table& changed, int64_t) -> Result<AttachmentChange> {
         RETURN_IF_ERROR(add_tags(tags, changed.attachments));
-        return AttachmentChange{};
+        return AttachmentChange{{}, true, true};
       });
 }
 

@@ -38,7 +38,7 @@ void untag_resource(Node& node, const Request& request, Reply reply) {
   submit_attachment_change(
       node, std::move(reply), *table, requested_resource_not_found(),
       [keys = std::move(keys)](Table& changed, int64_t) -> Result<AttachmentChange> {
-        AttachmentChange change;
+        AttachmentChange change{{}, true, true};
         change.changed = false;
         for (const std::string& key : keys)
           change.changed |= changed.attachments.tags.erase(key) > 0;

@@ -5,6 +5,7 @@ import pytest
 from conftest import definition, unused_name
 from expecting import invalid, refused
 from peers import sidecar as peer
+from raw import Connection
 
 pytestmark = pytest.mark.service
 INVALID = "One or more parameter values were invalid: "
@@ -30,6 +31,17 @@ def test_tags_are_added_overwritten_and_removed(ddb, arn):
     assert of(ddb, arn) == {"env": "prod", "team": "платформа", "empty": ""}
     ddb.untag_resource(ResourceArn=arn, TagKeys=["team", "never there"])
     assert of(ddb, arn) == {"env": "prod", "empty": ""}
+
+
+def test_setting_tags_answers_without_a_body(endpoint, arn):
+    with Connection(endpoint) as connection:
+        for operation, members in (
+            ("TagResource", {"Tags": tags(env="test")}),
+            ("UntagResource", {"TagKeys": ["env"]}),
+            ("UntagResource", {"TagKeys": ["env"]}),
+        ):
+            answer = connection.send({"ResourceArn": arn, **members}, operation).check()
+            assert (answer.status, answer.body) == (200, b"")
 
 
 def test_a_table_is_created_with_tags_and_takes_them_along(ddb):
