@@ -48,9 +48,12 @@ void Simulation::create_table() {
   std::string body =
       "{\"TableName\":\"" + std::string(kTable) +
       "\",\"AttributeDefinitions\":[{\"AttributeName\":\"p\",\"AttributeType\":\"S\"},"
-      "{\"AttributeName\":\"s\",\"AttributeType\":\"N\"}],"
+      "{\"AttributeName\":\"s\",\"AttributeType\":\"N\"},"
+      "{\"AttributeName\":\"n\",\"AttributeType\":\"N\"},"
+      "{\"AttributeName\":\"v\",\"AttributeType\":\"N\"}],"
       "\"KeySchema\":[{\"AttributeName\":\"p\",\"KeyType\":\"HASH\"},"
-      "{\"AttributeName\":\"s\",\"KeyType\":\"RANGE\"}],\"BillingMode\":\"PAY_PER_REQUEST\"";
+      "{\"AttributeName\":\"s\",\"KeyType\":\"RANGE\"}],\"BillingMode\":\"PAY_PER_REQUEST\"" +
+      index_members();
   if (with_stream_) {
     body +=
         ",\"StreamSpecification\":{\"StreamEnabled\":true,"
@@ -102,8 +105,10 @@ void Simulation::one_step() {
     batch();
   else if (dice < 52)
     get();
-  else if (dice < 57)
+  else if (dice < 55)
     query();
+  else if (dice < 57)
+    query_index();
   else if (dice < 58)
     scan_all();
   else if (dice < 60)

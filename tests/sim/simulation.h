@@ -50,6 +50,8 @@ class Simulation {
 
   void boot();
   void create_table();
+  /// CreateTable's members for the indexes that the table has from its beginning.
+  static std::string index_members();
   void open_pump();
   void crash();
   void one_step();
@@ -69,6 +71,7 @@ class Simulation {
   // Reads.
   void get();
   void query();
+  void query_index();
   void scan_all();
   void transact_get();
   /// Appends a page's items; returns the member that asks for the next page, or "".
