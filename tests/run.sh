@@ -2,7 +2,7 @@
 # Installs, builds and runs every test, or the parts that are named. Made for Debian 12.
 set -euo pipefail
 
-parts=(unit sim wire clients kafka kill lossy bench sanitize)
+parts=(unit sim wire clients linearizability kafka kill lossy bench sanitize)
 
 # What the tests need beside the sidecar's build packages, which sidecar/run.sh knows.
 test_packages=(
@@ -27,6 +27,8 @@ Runs all parts, or those named. --long runs them in full instead of a sample.
             one seed again: build/release/tests/millrace_sim --seed S
   wire      the release binary over the wire: boto3, raw HTTP, the aws command
   clients   the AWS SDKs for JavaScript and for Java, over a path that fails them once in a while
+  linearizability
+            histories of concurrent clients over kill -9 (24 rounds; --long 600)
   kafka     the connector against a real Kafka broker
   kill      kill -9 under load, with Kafka (10 rounds; --long 200)
   lossy     the same over a layer that loses what was not flushed (10; --long 200)
@@ -66,9 +68,9 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 
 release=build/release
-seeds=100 sanitized_seeds=10 rounds=10
+seeds=100 sanitized_seeds=10 rounds=10 histories_rounds=24
 if [[ -n $long ]]; then
-  seeds=1000 sanitized_seeds=100 rounds=200
+  seeds=1000 sanitized_seeds=100 rounds=200 histories_rounds=600
 fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -136,6 +138,16 @@ part_wire() {
 
 part_clients() {
   build $release millrace && run_pytest clients tests/clients
+}
+
+part_linearizability() {
+  build $release millrace millrace_linearizability || return 1
+  if $release/tests/millrace_linearizability --binary $release/millrace --rounds $histories_rounds; then
+    count linearizability 1 0
+  else
+    count linearizability 0 1
+    return 1
+  fi
 }
 
 part_kafka() {
