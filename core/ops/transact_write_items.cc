@@ -136,6 +136,18 @@ Status check_shape(const TransactWrite& transaction) {
   return {};
 }
 
+// The items of a transaction are bounded together. The service says it twice.
+Status check_payload(size_t bytes) {
+  if (bytes <= kBytesMax) return {};
+  const std::string limit = "Transaction payload size cannot exceed 4MB. Payload Size: ";
+  return validation_error(limit + ": " + limit + std::to_string(bytes));
+}
+
+// An empty value of a key, also of an index's, refuses the whole request.
+bool refuses_request(const Error& error) {
+  return error.message.find("cannot contain an empty") != std::string::npos;
+}
+
 // What the token protects: the same actions in other JSON are the same request.
 void add_action(const Action& action, const Table* table, RequestHash& hash) {
   const WriteMembers& members = action.members;
@@ -147,11 +159,6 @@ void add_action(const Action& action, const Table* table, RequestHash& hash) {
   hash.add(members.bindings.names());
   hash.add(members.bindings.values());
   hash.add(members.return_values_on_failure);
-}
-
-// An empty value of a key, also of an index's, refuses the whole request.
-bool refuses_request(const Error& error) {
-  return error.message.find("cannot contain an empty") != std::string::npos;
 }
 
 // Parses every action and binds it to its table. What is wrong with a key against its schema is the
@@ -176,11 +183,9 @@ Status prepare(const Catalog& catalog, TransactWrite& transaction) {
     } else if (!keys.insert(action.write.key).second) {
       return validation_error("Transaction request cannot include multiple operations on one item");
     }
-    bytes += action.write.image.size();
+    if (!action.write.image.empty()) bytes += charged_size(ItemView(action.write.image));
   }
-  if (bytes > kBytesMax)
-    return validation_error("Transaction request size exceeds the maximum allowed size of 4 MB");
-  return {};
+  return check_payload(bytes);
 }
 
 class TransactWriteCommand final : public AnsweredCommand {
@@ -244,30 +249,30 @@ class TransactWriteCommand final : public AnsweredCommand {
 
   Status evaluate_actions(Commit& commit, std::vector<ItemOutcome>& outcomes) {
     std::vector<std::optional<Error>> failures(actions_.size());
+    // The first action that is wrong in itself is the only reason: no item is looked at.
+    for (size_t i = 0; i < actions_.size(); ++i) {
+      if (!actions_[i].failure) continue;
+      failures[i] = actions_[i].failure;
+      return cancellation(failures);
+    }
     bool failed = false;
     size_t bytes = 0;
     for (size_t i = 0; i < actions_.size(); ++i) {
-      failures[i] = actions_[i].failure;
-      if (!failures[i]) {
-        Status status = evaluate_write(actions_[i].write, catalog_, commit, outcomes[i]);
-        if (!status) {
-          ErrorCode code = status.error().code;
-          // The table is gone, or the disk failed: no reason of a single action.
-          if (code != ErrorCode::kConditionalCheckFailed && code != ErrorCode::kValidation)
-            return status;
-          if (refuses_request(status.error())) return status;
-          failures[i] = status.error();
-        }
+      Status status = evaluate_write(actions_[i].write, catalog_, commit, outcomes[i]);
+      if (!status) {
+        ErrorCode code = status.error().code;
+        // The table is gone, or the disk failed: no reason of a single action.
+        if (code != ErrorCode::kConditionalCheckFailed && code != ErrorCode::kValidation)
+          return status;
+        if (refuses_request(status.error())) return status;
+        failures[i] = status.error();
       }
       failed = failed || failures[i].has_value();
-      bytes += outcomes[i].changed && outcomes[i].exists
-                   ? outcomes[i].new_image(actions_[i].write).size()
-                   : 0;
+      if (outcomes[i].changed && outcomes[i].exists)
+        bytes += charged_size(ItemView(outcomes[i].new_image(actions_[i].write)));
     }
     if (failed) return cancellation(failures);
-    if (bytes > kBytesMax)
-      return validation_error("Transaction request size exceeds the maximum allowed size of 4 MB");
-    return {};
+    return check_payload(bytes);
   }
 
   void stage_token(Commit& commit, const std::vector<ItemOutcome>& outcomes) {

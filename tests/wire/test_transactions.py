@@ -172,6 +172,19 @@ def test_a_wrong_item_cancels_with_its_reason(ddb, table):
     assert ddb.scan(TableName=table)["Count"] == 0
 
 
+@pytest.mark.service
+def test_the_first_wrong_item_is_the_only_reason(ddb, table):
+    """Neither later items nor conditions are looked at."""
+    condition = put(table, pk="a")
+    condition["Put"]["ConditionExpression"] = "attribute_exists(pk)"
+    with refused("TransactionCanceledException") as refusal:
+        ddb.transact_write_items(
+            TransactItems=[condition, put(table, pk=1), put(table, other="no key")]
+        )
+    reasons = [reason["Code"] for reason in refusal.response["CancellationReasons"]]
+    assert reasons == ["None", "ValidationError", "None"]
+
+
 def test_readers_see_all_of_a_transaction_or_nothing(endpoint, ddb, table):
     rounds = 60
 

@@ -1,0 +1,181 @@
+"""Limits of sizes and counts that the service has, each from both sides."""
+
+import pytest
+from expecting import invalid, item, refused
+
+ITEM_BYTES_MAX = 400 * 1024
+OVER = "Item size has exceeded the maximum allowed size"
+UPDATE_OVER = "Item size to update has exceeded the maximum allowed size"
+
+
+def sized(size, **attributes):
+    """An item of the key pk=a, `attributes` and text: `size` bytes without the values of `attributes`."""
+    names = sum(map(len, ["pk", "text", *attributes]))
+    return {**item(pk="a"), **attributes, "text": {"S": "x" * (size - names - len("a"))}}
+
+
+@pytest.mark.parametrize(
+    ("number", "size"),
+    [
+        ("0", 1),
+        ("-0", 1),
+        ("1", 2),
+        ("12", 2),
+        ("123", 3),
+        ("0042", 2),
+        ("100", 2),
+        ("1010", 3),
+        ("1E125", 2),
+        ("1E-100", 2),
+        ("0.0000001", 2),
+        ("0.15", 2),
+        ("1.5", 3),
+        ("1.200", 3),
+        ("100.5", 4),
+        ("3.14159", 5),
+        ("123456", 4),
+        ("-42", 3),
+        ("12345678901234567890123456789012345678", 20),
+    ],
+)
+@pytest.mark.service
+def test_what_a_number_counts(ddb, table, number, size):
+    attribute = {"n": {"N": number}}
+    ddb.put_item(TableName=table, Item=sized(ITEM_BYTES_MAX - size, **attribute))
+    with invalid(OVER):
+        ddb.put_item(TableName=table, Item=sized(ITEM_BYTES_MAX - size + 1, **attribute))
+
+
+def test_an_item_is_as_large_in_a_batch_and_in_a_transaction(ddb, table):
+    def batch(entry):
+        ddb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": entry}}]})
+
+    def transaction(entry):
+        ddb.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": entry}}])
+
+    for write in (batch, transaction):
+        write(sized(ITEM_BYTES_MAX))
+        with invalid(OVER):
+            write(sized(ITEM_BYTES_MAX + 1))
+
+
+def test_an_update_that_grows_an_item_too_far_cancels_its_transaction(ddb, table):
+    def grow(size):
+        update = {
+            "TableName": table,
+            "Key": item(pk="a"),
+            "UpdateExpression": "SET #text = :text",
+            "ExpressionAttributeNames": {"#text": "text"},
+            "ExpressionAttributeValues": {":text": sized(size)["text"]},
+        }
+        ddb.transact_write_items(TransactItems=[{"Update": update}])
+
+    grow(ITEM_BYTES_MAX)
+    with refused("TransactionCanceledException") as refusal:
+        grow(ITEM_BYTES_MAX + 1)
+    reasons = refusal.response["CancellationReasons"]
+    assert reasons == [{"Code": "ValidationError", "Message": UPDATE_OVER}]
+
+
+@pytest.mark.service
+def test_a_transaction_holds_four_megabytes(ddb, table):
+    def puts(count):
+        text = {"S": "x" * 400_000}
+        return [
+            {"Put": {"TableName": table, "Item": {"pk": {"S": f"{i:02}"}, "text": text}}}
+            for i in range(count)
+        ]
+
+    ddb.transact_write_items(TransactItems=puts(10))
+    told = "Transaction payload size cannot exceed 4MB. Payload Size: "
+    with invalid(f"{told}: {told}{11 * (400_000 + len('pk') + 2 + len('text'))}"):
+        ddb.transact_write_items(TransactItems=puts(11))
+    assert ddb.scan(TableName=table, Select="COUNT")["ScannedCount"] <= 10
+    assert "Item" not in ddb.get_item(TableName=table, Key=item(pk="10"))
+
+
+LONGEST_NAME = "n" * 65535
+TOO_LARGE = "Attribute name is too large, must be less than 65536 bytes"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", "Empty attribute name"), (LONGEST_NAME + "n", TOO_LARGE)],
+    ids=["empty", "too large"],
+)
+@pytest.mark.service
+def test_names_that_no_attribute_may_have(ddb, table, name, message):
+    ddb.put_item(TableName=table, Item={**item(pk="a"), LONGEST_NAME: {"S": "x"}})
+    for entry in ({name: {"S": "x"}}, {"map": {"M": {name: {"S": "x"}}}}):
+        with invalid(message):
+            ddb.put_item(TableName=table, Item={**item(pk="b"), **entry})
+    with invalid(f"ExpressionAttributeNames contains invalid value: {message} for key #n"):
+        ddb.get_item(
+            TableName=table,
+            Key=item(pk="a"),
+            ProjectionExpression="#n",
+            ExpressionAttributeNames={"#n": name},
+        )
+    with invalid(message):
+        ddb.get_item(TableName=table, Key=item(pk="a"), AttributesToGet=[name])
+    with invalid(message):
+        ddb.update_item(
+            TableName=table, Key=item(pk="a"), AttributeUpdates={name: {"Value": {"S": "x"}}}
+        )
+    assert ddb.scan(TableName=table, Select="COUNT")["Count"] == 1
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1_000_000, True), (1_050_000, False)])
+@pytest.mark.service
+def test_values_hold_two_megabytes_together(ddb, table, size, fits):
+    def put():
+        ddb.put_item(
+            TableName=table,
+            Item=item(pk="a"),
+            ConditionExpression="attribute_not_exists(x) OR x = :a OR x = :b",
+            ExpressionAttributeValues={":a": {"S": "a" * size}, ":b": {"S": "b" * size}},
+        )
+
+    if fits:
+        put()
+    else:
+        with invalid("ExpressionAttributeValues exceeds max size"):
+            put()
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (
+            " OR ".join(["x = :v"] * 151),
+            "The expression contains too many operators; operator count: 301",
+        ),
+        (
+            "x IN (" + ", ".join([":v"] * 101) + ")",
+            "The IN operator is provided with too many operands; number of operands: 101",
+        ),
+    ],
+    ids=["operators", "operands"],
+)
+def test_operators_and_operands_are_counted(ddb, table, expression, message):
+    with invalid("Invalid ConditionExpression: " + message):
+        ddb.put_item(
+            TableName=table,
+            Item=item(pk="a"),
+            ConditionExpression=expression,
+            ExpressionAttributeValues={":v": {"S": "x"}},
+        )
+    assert ddb.scan(TableName=table, Select="COUNT")["Count"] == 0
+
+
+def test_300_operators_and_100_operands_fit(ddb, table):
+    for expression in (
+        "NOT " + " OR ".join(["x = :v"] * 150),
+        "NOT x IN (" + ", ".join([":v"] * 100) + ")",
+    ):
+        ddb.put_item(
+            TableName=table,
+            Item=item(pk="a"),
+            ConditionExpression=expression,
+            ExpressionAttributeValues={":v": {"S": "x"}},
+        )
