@@ -419,10 +419,9 @@ class IndexPagesModel {
     const bool forward = random_.one_in(2);
     if (!forward) std::reverse(found.begin(), found.end());
     std::vector<std::string> expected;
-    for (const auto& [order, item] : found) {
+    for (const auto& [order, item] : found)
       if (!asked.filter || item->contains("x"))
         expected.push_back(json_of(projected(source, *item, asked)));
-    }
     const std::string request =
         "{\"TableName\":\"model\",\"ScanIndexForward\":" + std::string(forward ? "true" : "false") +
         key.members + asked.members;

@@ -266,6 +266,19 @@ TEST_F(IndexPages, of_indexes_that_are_not_there_are_refused) {
             "have length greater than or equal to 3");
 }
 
+TEST_F(IndexPages, of_indexes_that_are_being_made_are_refused_until_they_are_filled) {
+  fill();
+  node.ok("UpdateTable",
+          "{'TableName':'scores','AttributeDefinitions':[{'AttributeName':'note',"
+          "'AttributeType':'S'}],'GlobalSecondaryIndexUpdates':[{'Create':" +
+              index("byNote", key("note", "HASH"), "ALL") + "}]}");
+  const std::string filling =
+      "ValidationException: Cannot read from backfilling global secondary index: byNote";
+  EXPECT_EQ(node.refused("Scan", scan("byNote")), filling);
+  EXPECT_EQ(node.refused("Query", query("byNote", "note = :n", s(":n", "n1"))), filling);
+  EXPECT_EQ(keys_of(node.ok("Scan", scan("byDay"))).size(), 4u);
+}
+
 TEST_F(IndexPages, paths_may_not_lead_into_keys) {
   const std::string scalars =
       "ValidationException: Key attributes must be scalars; list random access '[]' and map lookup "
