@@ -1,6 +1,7 @@
 #include "tests/sim/log_checker.h"
 
 #include "core/model/item_json.h"
+#include "core/ops/expiry.h"
 #include "tests/sim/failure.h"
 
 namespace millrace::sim {
@@ -45,7 +46,11 @@ void LogChecker::check_entry(const EntryView& entry, Generation generation) {
   for (const ChangeView& change : entry) {
     Result<StoreKeyView> key = split_store_key(change.key);
     require(key.has_value(), "a key in the log is none");
-    if (key->generation == generation) check_change(change);
+    if (key->generation != generation) continue;
+    check_change(change);
+    require(model_.changes()[model_.durable_count() - 1].expiry ==
+                (entry.field(EntryField::kIdentity) == kExpiryIdentity),
+            "a change has the wrong identity");
   }
   size_t end = model_.durable_count();
   if (end == first) return;

@@ -24,6 +24,7 @@ std::string json(const Key& key, const Item& item) {
   out += "\"p\":{\"S\":\"" + std::to_string(key.partition) + "\"},";
   if (!item.pad.empty()) out += "\"pad\":{\"S\":\"" + item.pad + "\"},";
   out += "\"s\":{\"N\":\"" + std::to_string(key.sort) + "\"},";
+  if (item.until) out += "\"u\":{\"N\":\"" + std::to_string(*item.until) + "\"},";
   out += "\"v\":{\"N\":\"" + std::to_string(item.value) + "\"}}";
   return out;
 }
@@ -33,7 +34,13 @@ void Model::write(const Key& key, std::optional<Item> after, uint64_t operation,
   if (auto it = submitted_.find(key); it != submitted_.end()) before = it->second;
   if (before == after) return;
   apply(key, after, submitted_);
-  changes_.push_back({key, std::move(before), std::move(after), operation, transaction});
+  changes_.push_back({key, std::move(before), std::move(after), operation, transaction, false});
+}
+
+void Model::expire(const Key& key, uint64_t operation) {
+  size_t before = changes_.size();
+  write(key, std::nullopt, operation, false);
+  if (changes_.size() > before) changes_.back().expiry = true;
 }
 
 void Model::confirm() {

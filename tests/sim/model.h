@@ -13,6 +13,7 @@ struct Item {
   uint64_t value = 0;            // of attribute v: names the write that made it
   std::optional<int64_t> count;  // of attribute n
   std::string pad;               // of attribute pad; none if empty
+  std::optional<int64_t> until;  // of attribute u: the second at which it expires
   bool operator==(const Item&) const = default;
 };
 
@@ -36,6 +37,7 @@ struct Change {
   std::optional<Item> after;
   uint64_t operation = 0;  // changes of one transaction share it
   bool transaction = false;
+  bool expiry = false;  // it was deleted for its time
 };
 
 /// What the table must be: every write's changes in the order of submission. Writes are added when
@@ -49,6 +51,9 @@ class Model {
 
   /// Sets or removes an item; a write that leaves it as it was makes no change.
   void write(const Key& key, std::optional<Item> after, uint64_t operation, bool transaction);
+
+  /// Removes an item that has expired.
+  void expire(const Key& key, uint64_t operation);
 
   const std::vector<Change>& changes() const { return changes_; }
   size_t durable_count() const { return durable_count_; }

@@ -53,6 +53,10 @@ class SimDisk final : public Disk {
   void fail_next_sync() {
     with_lock([this] { fail_sync_ = true; });
   }
+  /// Faults that were asked for and have not come do not come any more.
+  void forget_faults() {
+    with_lock([this] { fail_sync_ = fail_write_ = fail_read_ = false; });
+  }
   void fail_next_write() {
     with_lock([this] { fail_write_ = true; });
   }

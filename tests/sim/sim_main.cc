@@ -21,13 +21,16 @@ bool run_seed(uint64_t seed, bool verbose) {
     simulation.run(kSteps);
     if (verbose) {
       auto counts = simulation.counts();
-      std::printf("seed %llu: %llu writes, %llu changes, %llu reads, %llu hits, %llu crashes\n",
-                  static_cast<unsigned long long>(seed),
-                  static_cast<unsigned long long>(counts.writes),
-                  static_cast<unsigned long long>(counts.changes),
-                  static_cast<unsigned long long>(counts.reads),
-                  static_cast<unsigned long long>(counts.hits),
-                  static_cast<unsigned long long>(counts.crashes));
+      std::printf(
+          "seed %llu: %llu writes, %llu changes, %llu reads, %llu hits, %llu crashes, "
+          "%llu writes refused, %llu reads damaged\n",
+          static_cast<unsigned long long>(seed), static_cast<unsigned long long>(counts.writes),
+          static_cast<unsigned long long>(counts.changes),
+          static_cast<unsigned long long>(counts.reads),
+          static_cast<unsigned long long>(counts.hits),
+          static_cast<unsigned long long>(counts.crashes),
+          static_cast<unsigned long long>(counts.refused),
+          static_cast<unsigned long long>(counts.damaged));
     }
     return true;
   } catch (const Failure& failure) {

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/ops/catalog.h"
+#include "core/ops/long_work.h"
 #include "core/ops/operation.h"
 #include "core/store/engine.h"
 #include "streams/shard_index.h"
@@ -89,6 +90,7 @@ class SimNode {
   Catalog& catalog() { return catalog_; }
   streams::ShardIndex& index() { return *index_; }
   streams::Streams& streams() { return *streams_; }
+  LongWork& long_work() { return *long_work_; }
   SlowFills* slow_fills() { return slow_fills_.get(); }
   void drain() { env_.drain(); }
 
@@ -105,6 +107,7 @@ class SimNode {
   std::unique_ptr<streams::ShardIndex> index_;
   std::unique_ptr<streams::Streams> streams_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<LongWork> long_work_;
   OperationTable operations_;
 };
 

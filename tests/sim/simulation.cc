@@ -27,6 +27,8 @@ Simulation::Simulation(uint64_t seed, Planted planted)
   options_.engine.log.first_segment_bytes = 8192;
   options_.engine.log.tail_bytes = random_.one_in(2) ? 4096 : 1 << 20;
   options_.engine.batch_bytes = random_.one_in(2) ? 2048 : 4 << 20;
+  // Without it every read goes to the disk, and meets what changed there.
+  if (random_.one_in(2)) options_.engine.block_cache_bytes = 0;
   options_.cache_bytes = random_.one_in(4) ? 0 : size_t{8192} << random_.below(4);
   if (planted_ == Planted::kUnsyncedLog) options_.engine.log.sync = false;
   if (planted_ == Planted::kStaleCache) {
@@ -82,13 +84,19 @@ void Simulation::open_pump() {
 }
 
 void Simulation::run(int steps) {
-  for (int i = 0; i < steps; ++i) one_step();
-  settle();
+  try {
+    for (int i = 0; i < steps; ++i) one_step();
+    settle();
+  } catch (const Failure& failure) {
+    Status health = node_ != nullptr ? node_->engine().health() : Status{};
+    if (health) throw;
+    throw Failure(std::string(failure.what()) + " (" + health.error().message + ")");
+  }
 }
 
 void Simulation::one_step() {
   clock_.advance_ms(static_cast<int64_t>(random_.below(20)));
-  uint64_t dice = random_.below(100);
+  uint64_t dice = random_.below(108);
   if (dice < 10)
     put();
   else if (dice < 13)
@@ -134,8 +142,30 @@ void Simulation::one_step() {
     }
     checker_.catch_up(*node_);
     require(node_->engine().log().trim(pin).has_value(), "trimming fails");
-  } else if (random_.one_in(10)) {
-    clock_.advance_ms(20 * 60 * 1000);  // iterators expire
+  } else if (dice < 100) {
+    switch (random_.below(10)) {
+      case 0:
+        clock_.advance_ms(20 * 60 * 1000);  // iterators expire
+        break;
+      case 1:
+        fill_disk();
+        break;
+      case 2:
+        fail_sync();
+        break;
+      case 3:
+        flip_bit();
+        break;
+      default:
+        break;
+    }
+  } else if (dice < 106) {
+    work_long();
+  } else if (dice == 106) {
+    if (random_.one_in(2)) change_index();
+    check_indexes();
+  } else if (random_.one_in(3)) {
+    change_ttl();
   }
   checker_.catch_up(*node_);
 }
@@ -143,10 +173,13 @@ void Simulation::one_step() {
 // The power fails, between two steps or within one that writes, and comes back.
 void Simulation::crash() {
   ++counts_.crashes;
-  if (random_.one_in(2)) {
+  // A disk that fails, or has just failed, refuses what nothing here expects to be refused.
+  const bool sound = !node_->engine().log().failed() && node_->engine().health() &&
+                     node_->engine().statistics().disk_level == DiskBudget::Level::kRoomy;
+  if (sound && random_.one_in(2)) {
     disk_.lose_power_after(random_.below(12));
     for (int i = 0; i < 30 && !disk_.power_lost(); ++i) {
-      switch (random_.below(4)) {
+      switch (random_.below(6)) {
         case 0:
           put();
           break;
@@ -155,6 +188,16 @@ void Simulation::crash() {
           break;
         case 2:
           static_cast<void>(node_->maintain());
+          break;
+        case 3:
+          work_long();
+          break;
+        case 4:
+          if (random_.one_in(4)) {
+            change_index();
+          } else if (random_.one_in(4)) {
+            change_ttl();
+          }
           break;
         default:
           node_->step();
@@ -174,6 +217,7 @@ void Simulation::crash() {
   checker_.catch_up(*node_);
   model_.forget_unconfirmed();
   scan_all();
+  check_indexes();
   open_pump();
   follower_.after_crash(random_);
 }
@@ -191,6 +235,15 @@ void Simulation::settle() {
   // Writes without a change may still wait; a batch takes only some of them.
   while (node_->engine().step()) node_->drain();
   for (const auto& pending : pending_) require(pending->answered, "a write was never answered");
+  for (int i = 0; i < 100; ++i) {
+    work_long();
+    while (node_->engine().step()) node_->drain();
+    require(node_->maintain().has_value(), "maintenance fails");
+    checker_.catch_up(*node_);
+  }
+  check_indexes();
+  for (const Index& index : node_->catalog().find(kTable)->indexes)
+    require(index.status == IndexStatus::kActive, "a backfill does not end");
   connector_->behave();
   for (int i = 0; i < 10000; ++i) {
     auto outcome = pump_->step(0);
@@ -216,6 +269,8 @@ Item Simulation::random_item() {
   item.value = next_value_++;
   if (random_.one_in(3)) item.count = static_cast<int64_t>(random_.below(100));
   if (random_.one_in(2)) item.pad = std::string(1 + random_.below(300), 'x');
+  if (random_.one_in(3))
+    item.until = clock_.wall_ms() / 1000 + static_cast<int64_t>(random_.below(30)) - 5;
   return item;
 }
 

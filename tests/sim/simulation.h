@@ -36,6 +36,8 @@ class Simulation {
 
   struct Counts {
     uint64_t writes = 0, reads = 0, hits = 0, crashes = 0, changes = 0;
+    uint64_t refused = 0;  // writes, by a full or failing disk
+    uint64_t damaged = 0;  // reads that met a changed bit
   };
   Counts counts() const;
 
@@ -46,6 +48,8 @@ class Simulation {
     std::string expected_body;   // "" for any
     size_t changes_through = 0;  // model changes that its answer depends on
     bool answered = false;
+    bool refused = false;  // while the disk fails
+    bool writes = false;   // the model has changes of it
   };
 
   void boot();
@@ -57,6 +61,15 @@ class Simulation {
   void one_step();
   void settle();
 
+  // Faults of the disk.
+  void quiesce();
+  bool write_under_fault();
+  void live_with_fault(int steps);
+  void recover();
+  void fill_disk();
+  void fail_sync();
+  void flip_bit();
+
   // Writes.
   void put();
   void put_if_absent();
@@ -67,6 +80,16 @@ class Simulation {
   void batch();
   void write_request(const std::string& operation, const std::string& body, Pending pending);
   void check_answer(Pending& pending, const SimNode::Answer& answer);
+
+  // Indexes and expiry.
+  void work_long();
+  void change_index();
+  void change_ttl();
+  /// Changes the table's definition; false if the power went.
+  bool change_definition(const std::string& operation, const std::string& body);
+  /// Every index has exactly the entries that the items say; one being filled none that they do
+  /// not.
+  void check_indexes();
 
   // Reads.
   void get();
@@ -101,6 +124,7 @@ class Simulation {
   std::unique_ptr<connectors::Pump> pump_;
 
   std::vector<std::shared_ptr<Pending>> pending_;
+  bool under_fault_ = false;
   uint64_t next_value_ = 1;
   uint64_t next_operation_ = 1;
   Counts counts_;

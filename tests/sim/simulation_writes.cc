@@ -19,6 +19,7 @@ void Simulation::write_request(const std::string& operation, const std::string& 
                                Pending pending) {
   ++counts_.writes;
   pending.changes_through = model_.changes().size();
+  pending.writes = pending.changes_through > model_.durable_count();
   auto shared = std::make_shared<Pending>(std::move(pending));
   pending_.push_back(shared);
   node_->request(operation, body,
@@ -31,6 +32,12 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
   require(!pending.answered, "a write is answered twice");
   pending.answered = true;
   if (answer.status == 500 && disk_.power_lost()) return;
+  if (under_fault_) {
+    pending.refused = answer.status == 500 ||
+                      answer.body.find("#RequestLimitExceeded") != std::string::npos ||
+                      answer.body.find("#ThrottlingException") != std::string::npos;
+    if (pending.refused) return;
+  }
   if (pending.expected_error.empty()) {
     require(answer.status == 200, "a write fails: " + answer.body);
     require(pending.expected_body.empty() || answer.body == pending.expected_body,
