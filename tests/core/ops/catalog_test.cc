@@ -83,6 +83,65 @@ TEST(Catalog, golden_bytes_of_a_definition) {
             "61626c654e616d65040566696c6d730a5772697465556e697473030180");
 }
 
+Table indexed_example() {
+  Table table = example();
+  Index global;
+  global.name = "byYear";
+  global.generation = index_generation(1024, 1);
+  global.key.partition = {{"a", ValueType::kString}, {"b", ValueType::kBinary}};
+  global.key.sort = {{"c", ValueType::kNumber}};
+  global.projection = IndexProjection::kInclude;
+  global.non_key_attributes = {"x", "y"};
+  global.status = IndexStatus::kCreating;
+  global.read_units = 1;
+  Index local;
+  local.name = "local";
+  local.kind = IndexKind::kLocal;
+  local.generation = index_generation(1024, 2);
+  local.key.partition = {table.key.partition};
+  local.key.sort = {{"d", ValueType::kString}};
+  table.indexes = {global, local};
+  return table;
+}
+
+TEST(Catalog, indexes_come_back_as_they_were) {
+  const Table table = indexed_example();
+  const std::string encoded = Catalog::encode(table);
+  const Table decoded = Catalog::decode(ItemView(encoded)).value();
+  EXPECT_EQ(Catalog::encode(decoded), encoded);
+  ASSERT_EQ(decoded.indexes.size(), 2u);
+  const Index& global = decoded.indexes[0];
+  EXPECT_EQ(global.kind, IndexKind::kGlobal);
+  EXPECT_EQ(global.generation, index_generation(1024, 1));
+  EXPECT_EQ(global.key.partition[1].type, ValueType::kBinary);
+  EXPECT_EQ(global.key.sort[0].name, "c");
+  EXPECT_EQ(global.projection, IndexProjection::kInclude);
+  EXPECT_EQ(global.non_key_attributes, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(global.status, IndexStatus::kCreating);
+  EXPECT_EQ(decoded.indexes[1].kind, IndexKind::kLocal);
+  EXPECT_EQ(decoded.indexes[1].projection, IndexProjection::kAll);
+  ItemTree tree = decode_item(ItemView(encoded));
+  tree["Indexes"] = Value::list({Value::map({{"Name", Value::string("half")}})});
+  EXPECT_EQ(Catalog::decode(ItemView(encode_item(tree))).error().code, ErrorCode::kCorruption);
+}
+
+// These bytes are on disk, as the rest of a definition.
+TEST(Catalog, golden_bytes_of_a_definitions_indexes) {
+  const std::string encoded = Catalog::encode(indexed_example());
+  EXPECT_EQ(hex(ItemView(encoded).get("Indexes")->encoded()),
+            "09ac03020ae2010a0a47656e65726174696f6e030ac0915b08145d374b1511044b696e640406474c"
+            "4f42414c044e616d650406627959656172104e6f6e4b657941747472696275746573090702040178"
+            "0401790c506172746974696f6e4b65790927020a1102044e616d6504016104547970650401530a11"
+            "02044e616d6504016204547970650401420a50726f6a656374696f6e0407494e434c554445095265"
+            "6164556e6974730303c0820b07536f72744b65790914010a1102044e616d65040163045479706504"
+            "014e0653746174757304084352454154494e470a5772697465556e6974730301800ac3010a0a4765"
+            "6e65726174696f6e030bc09213022c63335f540151044b696e6404054c4f43414c044e616d650405"
+            "6c6f63616c104e6f6e4b6579417474726962757465730901000c506172746974696f6e4b65790917"
+            "010a1402044e616d65040479656172045479706504014e0a50726f6a656374696f6e0403414c4c09"
+            "52656164556e69747303018007536f72744b65790914010a1102044e616d65040164045479706504"
+            "01530653746174757304064143544956450a5772697465556e697473030180");
+}
+
 TEST(Catalog, golden_bytes_of_a_token) {
   TokenRecord record;
   record.request_hash = 0x0102030405060708;
@@ -90,9 +149,10 @@ TEST(Catalog, golden_bytes_of_a_token) {
   record.read_units["films"] = HalfUnits{4};
   EXPECT_EQ(hex(token_key("token")), "0000000000000003ae23c8ed1a12e6190005746f6b656e");
   std::string encoded = encode_token("token", record);
-  EXPECT_EQ(hex(encoded),
-            "050448617368050808070605040302010848617368466f726d0303c0820b0d5265616448616c66556e697473"
-            "0a0c010566696c6d730303c082290454696d650303c08e1205546f6b656e0405746f6b656e");
+  EXPECT_EQ(
+      hex(encoded),
+      "050448617368050808070605040302010848617368466f726d0303c0820b0d5265616448616c66556e697473"
+      "0a0c010566696c6d730303c082290454696d650303c08e1205546f6b656e0405746f6b656e");
   RequestHash hash;
   hash.add(std::string_view("put"));
   hash.add(std::optional<std::string_view>());
