@@ -131,6 +131,10 @@ Status Sidecar::open_store() {
   engine_->add_observer(&newest_);
   scheduler_ = std::make_unique<CommitScheduler>(*engine_, io_threads_,
                                                  [this](const Error& error) { refused(error); });
+  if (options.log.sync && !config_.in_memory) {
+    flush_thread_ = std::make_unique<FlushThread>(io_threads_, clock_);
+    engine_->set_flusher(flush_thread_.get());
+  }
   engine_->set_wakeups([this] { maintenance_.wake(); }, [this] { scheduler_->schedule(); });
   engine_->add_publication_listener([this] { wake_readers(); });
   return {};
@@ -178,6 +182,7 @@ Status Sidecar::open_connectors() {
 
 void Sidecar::start_threads() {
   io_threads_.start();
+  if (flush_thread_ != nullptr) flush_thread_->start();
   maintenance_.start();
   maintenance_.wake();
   indexing_.start();
@@ -329,6 +334,7 @@ void Sidecar::stop_threads() {
     io_threads_.stop();
     io_threads_.join();
   }
+  if (flush_thread_ != nullptr) flush_thread_->stop();
   if (admin_ != nullptr) admin_->stop();
   if (change_streams_ != nullptr) change_streams_->stop();
   indexing_.stop();

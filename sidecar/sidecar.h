@@ -22,6 +22,7 @@
 #include "sidecar/commit_scheduler.h"
 #include "sidecar/config.h"
 #include "sidecar/connector_runner.h"
+#include "sidecar/flush_thread.h"
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
 #include "sidecar/step_thread.h"
@@ -93,6 +94,7 @@ class Sidecar {
   std::unique_ptr<RequestMetrics> request_metrics_;
   IoThreads io_threads_;
   std::unique_ptr<CommitScheduler> scheduler_;
+  std::unique_ptr<FlushThread> flush_thread_;  // none: nothing waits for the disk
   std::unique_ptr<Node> node_;
   std::unique_ptr<LongWork> long_work_;
   std::vector<std::unique_ptr<ConnectorRunner>> connectors_;

@@ -44,6 +44,7 @@ struct Engine::State {
   std::unique_ptr<Log> log;
   std::vector<CommitObserver*> observers;
   KnownItems* known_items = nullptr;
+  Flusher* flusher = nullptr;
   std::vector<std::function<void()>> publication_listeners;
   std::function<void()> maintenance_wakeup = [] {};
   std::function<void()> step_wakeup = [] {};
@@ -62,6 +63,10 @@ struct Engine::State {
   uint64_t bytes_since_wakeup = 0;
   Lsn first_lsn_free = 0;  // LSNs below it are taken by changes that were undone
   std::vector<std::unique_ptr<Command>> batch;
+  /// What the batch stages, while it is written; none: it stages nothing.
+  FramePtr frame;
+  Status written;
+  ViewPtr base;  // what it was evaluated on
 
   // Maintenance's.
   int64_t measured_ns = 0;
@@ -77,8 +82,11 @@ struct Engine::State {
   void take_batch();
   void give_back(size_t from);
   void refuse_all(const Status& status);
-  void commit_batch();
-  Status log_batch(FrameBuilder&& builder, const View& base);
+  void evaluate_batch();
+  void write_frame() { written = log->write(frame); }
+  bool finish_batch();
+  bool give_token_back(bool published);
+  Status frame_refused();
   Status undo(const Frame& frame, const View& base);
   void publish(const FramePtr& frame);
   Status look_at_disk();
@@ -237,45 +245,53 @@ void Engine::State::refuse_all(const Status& status) {
   for (auto& command : refused) command->done(status);
 }
 
-void Engine::State::commit_batch() {
-  Status status;
+// Evaluates the batch; what it stages becomes the frame.
+void Engine::State::evaluate_batch() {
   {
     std::lock_guard lock(queue_mutex);
-    status = stopped;
+    written = stopped;
   }
-  if (status) {
-    ViewPtr base = tables->view();
-    last_time_ms = std::max(last_time_ms, clock.wall_ms());
-    FrameBuilder builder(std::max(log->next_lsn(), first_lsn_free));
-    BatchCommit commit(*base, known_items, *tables, builder, last_time_ms, disk_budget);
-    size_t evaluated = 0;
-    // What commands stage may be far more than what they held: the frame must stay a frame.
-    while (evaluated < batch.size() && builder.payload_bytes() < options.batch_bytes) {
-      builder.begin_entry(last_time_ms);
-      batch[evaluated++]->evaluate(commit);
-      builder.end_entry();
-    }
-    if (evaluated < batch.size()) give_back(evaluated);
-    if (!builder.empty()) status = log_batch(std::move(builder), *base);
-    batches.fetch_add(1, std::memory_order_relaxed);
-    commands.fetch_add(batch.size(), std::memory_order_relaxed);
+  if (!written) return;
+  base = tables->view();
+  last_time_ms = std::max(last_time_ms, clock.wall_ms());
+  FrameBuilder builder(std::max(log->next_lsn(), first_lsn_free));
+  BatchCommit commit(*base, known_items, *tables, builder, last_time_ms, disk_budget);
+  size_t evaluated = 0;
+  // What commands stage may be far more than what they held: the frame must stay a frame.
+  while (evaluated < batch.size() && builder.payload_bytes() < options.batch_bytes) {
+    builder.begin_entry(last_time_ms);
+    batch[evaluated++]->evaluate(commit);
+    builder.end_entry();
+  }
+  if (evaluated < batch.size()) give_back(evaluated);
+  if (!builder.empty()) frame = log->seal(std::move(builder));
+  batches.fetch_add(1, std::memory_order_relaxed);
+  commands.fetch_add(batch.size(), std::memory_order_relaxed);
+}
+
+// Every answer of the batch has waited for the flush, also a failed condition's: what it saw may
+// have been staged by a command before it. True if changes were published.
+bool Engine::State::finish_batch() {
+  Status status = written;
+  const bool published = frame != nullptr && written;
+  if (published) {
+    publish(frame);
+  } else if (frame != nullptr) {
+    status = frame_refused();
   }
   for (auto& command : batch) command->done(status);
   batch.clear();
+  frame.reset();
+  base.reset();
+  return published;
 }
 
-// Every answer of the batch waits for this flush, also a failed condition's: what it saw may have
-// been staged by a command before it.
-Status Engine::State::log_batch(FrameBuilder&& builder, const View& base) {
-  FramePtr frame = log->seal(std::move(builder));
-  Status written = log->write(frame);
-  if (written) {
-    publish(frame);
-    return {};
-  }
-  Error error = std::move(written).error();
+// Why the frame was not written, for its commands; stops all writing unless nothing of it can have
+// become durable.
+Status Engine::State::frame_refused() {
+  Error error = written.error();
   if (!log->failed()) {
-    Status undone = undo(*frame, base);
+    Status undone = undo(*frame, *base);
     if (undone && error.code == ErrorCode::kDiskFull) {
       disk_budget.note_full();
       return disk_is_full();
@@ -330,7 +346,7 @@ void Engine::State::publish(const FramePtr& frame) {
 bool Engine::step() {
   State& state = *state_;
   if (state.committing.exchange(true, std::memory_order_acq_rel)) return false;
-  bool committed = false;
+  bool published = false;
   if (state.rotation_wanted.load(std::memory_order_relaxed) &&
       state.rotation_wanted.exchange(false)) {
     state.tables->rotate();
@@ -344,10 +360,18 @@ bool Engine::step() {
   }
   if (!state.starved.load(std::memory_order_seq_cst)) {
     state.take_batch();
-    committed = !state.batch.empty();
-    Lsn before = state.tables->published_lsn();
-    if (committed) state.commit_batch();
-    if (state.tables->published_lsn() == before) committed = false;
+    if (!state.batch.empty()) {
+      state.evaluate_batch();
+      if (state.frame != nullptr && state.flusher != nullptr) {
+        state.flusher->flush([&state] { state.write_frame(); },
+                             [&state] {
+                               if (state.give_token_back(state.finish_batch())) state.step_wakeup();
+                             });
+        return false;
+      }
+      if (state.frame != nullptr) state.write_frame();
+      published = state.finish_batch();
+    }
   } else {
     // Nobody makes room while the tables cannot be written: whoever waits is told.
     Status error;
@@ -357,15 +381,20 @@ bool Engine::step() {
     }
     if (!error) state.refuse_all(error);
   }
-  state.committing.store(false, std::memory_order_release);
-  if (committed) {
-    for (const auto& listener : state.publication_listeners) listener();
+  return state.give_token_back(published);
+}
+
+// True if commands wait that a step could commit.
+bool Engine::State::give_token_back(bool published) {
+  committing.store(false, std::memory_order_release);
+  if (published) {
+    for (const auto& listener : publication_listeners) listener();
   }
-  if (state.starved.load(std::memory_order_seq_cst)) return false;
+  if (starved.load(std::memory_order_seq_cst)) return false;
   // A thread that submitted while the token was taken got false from its own step(): its command is
   // seen here.
-  std::lock_guard lock(state.queue_mutex);
-  return !state.queue.empty();
+  std::lock_guard lock(queue_mutex);
+  return !queue.empty();
 }
 
 ViewPtr Engine::view() const { return state_->tables->view(); }
@@ -465,6 +494,8 @@ Status Engine::checkpoint() {
 Log& Engine::log() { return *state_->log; }
 
 void Engine::add_observer(CommitObserver* observer) { state_->observers.push_back(observer); }
+
+void Engine::set_flusher(Flusher* flusher) { state_->flusher = flusher; }
 
 void Engine::set_known_items(KnownItems* items) { state_->known_items = items; }
 

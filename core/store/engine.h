@@ -72,6 +72,16 @@ class CommitObserver {
   virtual void on_commit(const FramePtr& frame) = 0;
 };
 
+/// Where the committer's one blocking call is made: what flushes the log. So that a thread that
+/// commits can serve reads meanwhile.
+class Flusher {
+ public:
+  virtual ~Flusher() = default;
+  /// Runs `write`, which waits for the disk, then `finish`: each once, in this order, on any
+  /// threads. May return before. Called again only after `finish` has begun.
+  virtual void flush(std::function<void()> write, std::function<void()> finish) = 0;
+};
+
 /// Knows some items as of the newest published LSN: the item cache, which spares the committer most
 /// reads of LevelDB. Thread-safe.
 class KnownItems {
@@ -122,9 +132,10 @@ class Engine {
   /// step() is called afterwards.
   Status submit(std::unique_ptr<Command>&& command);
 
-  /// Commits one batch if commands wait and no other thread is committing. True if commands still
+  /// Commits one batch if commands wait and no other is being committed. True if commands still
   /// wait that a further step() could commit (false while memory tables are full: maintain() makes
-  /// room and then calls the wake-up).
+  /// room and then calls the wake-up; and while a Flusher is at work: once it has finished the
+  /// wake-up is called if commands wait).
   bool step();
 
   /// The newest published view. Thread-safe.
@@ -148,6 +159,9 @@ class Engine {
   /// Observers are called in the order in which they were added, and outlive the engine. Add them
   /// before the first step().
   void add_observer(CommitObserver* observer);
+  /// Without one, or with none set, step() waits for the flush itself. Outlives the engine; set
+  /// before the first step().
+  void set_flusher(Flusher* flusher);
   /// Asked for items that no memory table has before LevelDB is. Outlives the engine; set before
   /// the first step().
   void set_known_items(KnownItems* items);
