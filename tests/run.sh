@@ -2,7 +2,7 @@
 # Installs, builds and runs every test, or the parts that are named. Made for Debian 12.
 set -euo pipefail
 
-parts=(unit sim wire clients linearizability kafka kill lossy bench sanitize)
+parts=(unit sim fuzz wire clients linearizability kafka kill lossy bench sanitize)
 
 # What the tests need beside the sidecar's build packages, which sidecar/run.sh knows.
 test_packages=(
@@ -25,6 +25,8 @@ Runs all parts, or those named. --long runs them in full instead of a sample.
   unit      GoogleTest binaries of every folder, by ctest
   sim       the whole node on one thread, from seeds (100; --long 1000)
             one seed again: build/release/tests/millrace_sim --seed S
+  fuzz      mutated inputs of every parser and of the whole node (5 s each; --long 10 min each, with
+            ASan+UBSan); an input that fails is left in a file that is told
   wire      the release binary over the wire: boto3, raw HTTP, the aws command
   clients   the AWS SDKs for JavaScript and for Java, over a path that fails them once in a while
   linearizability
@@ -68,9 +70,9 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 
 release=build/release
-seeds=100 sanitized_seeds=10 rounds=10 histories_rounds=24
+seeds=100 sanitized_seeds=10 rounds=10 histories_rounds=24 fuzz_seconds=5
 if [[ -n $long ]]; then
-  seeds=1000 sanitized_seeds=100 rounds=200 histories_rounds=600
+  seeds=1000 sanitized_seeds=100 rounds=200 histories_rounds=600 fuzz_seconds=600
 fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -130,6 +132,21 @@ part_unit() {
 
 part_sim() {
   build $release millrace_sim && run_sim sim $release $seeds
+}
+
+part_fuzz() {
+  local folder=$release good=0 bad=0 target
+  if [[ -n $long ]]; then
+    folder=build/asan
+    configure $folder -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMILLRACE_SANITIZE=address || return 1
+  fi
+  build $folder millrace_fuzzers || return 1
+  for target in "$folder"/tests/fuzz/*_fuzz; do
+    say "${target##*/}"
+    if "$target" --seconds $fuzz_seconds; then good=$((good + 1)); else bad=$((bad + 1)); fi
+  done
+  count fuzz $good $bad
+  [[ $bad -eq 0 ]]
 }
 
 part_wire() {
