@@ -2,7 +2,8 @@
 // requests, each a line "% Operation" and a body; $ARN, $SHARD, $ITERATOR and $SEQUENCE in a body
 // stand for a stream's of the node. Whatever is sent: each request is answered once, with JSON; an
 // error is one of the service's and not the node's fault; what was refused has written nothing, and
-// neither has what only reads; the node goes on.
+// neither has what only reads; indexes are what their tables make of them; the node goes on, and is
+// the same after a restart.
 
 #include <leveldb/env.h>
 #include <simdjson.h>
@@ -12,6 +13,9 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "core/base/memory_disk.h"
 #include "core/net/http_server.h"
@@ -84,29 +88,12 @@ T must(Result<T> result) {
 class FuzzNode {
  public:
   FuzzNode() {
-    EngineOptions options;
-    options.folder = "/data";
-    options.log.spare_segments = 0;
-    options.log.segment_bytes = 1u << 20;
-    options.log.first_segment_bytes = 256u << 10;
-    options.memory_table_bytes = 256u << 10;
-    options.checkpoint_bytes = 1u << 20;
-    options.disk_bytes_max = kDiskBytes;
-    engine_ = must(Engine::open(options, disk_, &env_, clock_));
-    if (!catalog_.load(*engine_->view())) fail("does not start", "catalogue");
-    engine_->add_observer(&catalog_);
-    index_ = must(streams::ShardIndex::open(disk_, "/shards", engine_->log(), catalog_));
-    streams_ = std::make_unique<streams::Streams>(engine_->log(), catalog_, *index_, clock_,
-                                                  std::string(32, 'k'));
     add_dynamodb_operations(operations_);
+    open();
     streams::add_streams_operations(operations_, *streams_);
-    node_ = std::make_unique<Node>(
-        Node{*engine_, catalog_, clock_, [this](auto command) { submit(std::move(command)); }});
-    long_work_ = std::make_unique<LongWork>(*node_, [this] { woken_ = true; });
-    engine_->add_observer(long_work_.get());
     define();
   }
-  ~FuzzNode() { long_work_.reset(); }
+  ~FuzzNode() { close(); }
 
   /// One request of an input, with all that must hold of its answer.
   void request(std::string_view name, std::string body) {
@@ -157,6 +144,16 @@ class FuzzNode {
     if (got.find("{\"S\":\"" + value + "\"}") == std::string::npos) fail("another item", got);
   }
 
+  /// What the requests have left: every index is what its table makes of it, and all is the same
+  /// after a restart.
+  void check_what_is_left() {
+    rest();
+    const std::string before = tables_text();
+    close();
+    open();
+    if (tables_text() != before) fail("not the same after a restart", before);
+  }
+
   bool is_used_up() const { return requests_ >= kRequestsOfNode; }
 
  private:
@@ -164,6 +161,42 @@ class FuzzNode {
     int status = 0;
     std::string body;
   };
+
+  void open() {
+    EngineOptions options;
+    options.folder = "/data";
+    options.log.spare_segments = 0;
+    options.log.segment_bytes = 1u << 20;
+    options.log.first_segment_bytes = 256u << 10;
+    options.memory_table_bytes = 256u << 10;
+    options.checkpoint_bytes = 1u << 20;
+    options.disk_bytes_max = kDiskBytes;
+    engine_ = must(Engine::open(options, disk_, &env_, clock_));
+    catalog_ = std::make_unique<Catalog>("us-east-1", "000000000000");
+    if (const Status status = catalog_->load(*engine_->view()); !status) {
+      fail("catalogue", status.error().message);
+    }
+    engine_->add_observer(catalog_.get());
+    index_ = must(streams::ShardIndex::open(disk_, "/shards", engine_->log(), *catalog_));
+    streams_ = std::make_unique<streams::Streams>(engine_->log(), *catalog_, *index_, clock_,
+                                                  std::string(32, 'k'));
+    node_ = std::make_unique<Node>(
+        Node{*engine_, *catalog_, clock_, [this](auto command) { submit(std::move(command)); }});
+    long_work_ = std::make_unique<LongWork>(*node_, [this] { woken_ = true; });
+    engine_->add_observer(long_work_.get());
+  }
+  void close() {
+    long_work_.reset();
+    node_.reset();
+    streams_.reset();
+    index_.reset();
+    engine_.reset();
+    catalog_.reset();
+  }
+
+  using Items = std::vector<std::string>;
+  Items scan(const std::string& table, const std::string& index);
+  std::string tables_text();
 
   const Operation* find(std::string_view name) const {
     for (const std::string_view service : {"DynamoDB_20120810.", "DynamoDBStreams_20120810."}) {
@@ -235,7 +268,7 @@ class FuzzNode {
   ManualClock clock_;
   MemoryDisk disk_{kDiskBytes};
   DiskEnv env_{disk_};
-  Catalog catalog_{"us-east-1", "000000000000"};
+  std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<streams::ShardIndex> index_;
   std::unique_ptr<streams::Streams> streams_;
@@ -292,6 +325,77 @@ void FuzzNode::define() {
                    {"$SEQUENCE", text_of(described, "StartingSequenceNumber")}};
 }
 
+/// All items that a Scan of the table or of its index gives, in order.
+FuzzNode::Items FuzzNode::scan(const std::string& table, const std::string& index) {
+  Items items;
+  std::string start;
+  do {
+    std::string body = R"({"TableName":")" + table + "\"";
+    if (!index.empty()) body += R"(,"IndexName":")" + index + "\"";
+    if (!start.empty()) body += R"(,"ExclusiveStartKey":)" + start;
+    simdjson::dom::parser parser;
+    simdjson::dom::element page = parser.parse(ok("Scan", body + "}")).value();
+    for (simdjson::dom::element item : page["Items"].get_array()) {
+      items.push_back(simdjson::minify(item));
+    }
+    simdjson::dom::element last;
+    start = page["LastEvaluatedKey"].get(last) ? "" : simdjson::minify(last);
+  } while (!start.empty());
+  return items;
+}
+
+/// Whether the item has what one of the index's keys takes. What was there before its index may be
+/// empty or too long for it, and is left out then.
+bool has_key(simdjson::dom::element item, const std::vector<KeyAttribute>& attributes,
+             size_t bytes_max) {
+  size_t bytes = 0;
+  for (const KeyAttribute& attribute : attributes) {
+    const bool binary = attribute.type == ValueType::kBinary;
+    const bool number = attribute.type == ValueType::kNumber;
+    std::string_view value;
+    if (item[attribute.name][binary ? "B" : number ? "N" : "S"].get(value) || value.empty()) {
+      return false;
+    }
+    bytes += binary ? value.size() * 3 / 4 : number ? 0 : value.size();
+  }
+  return bytes <= bytes_max;
+}
+
+/// How many of the items have an entry in the index.
+size_t count_indexed(const Index& index, const std::vector<std::string>& items) {
+  size_t count = 0;
+  for (const std::string& text : items) {
+    simdjson::dom::parser parser;
+    const simdjson::dom::element item = parser.parse(text).value();
+    if (has_key(item, index.key.partition, 2048) && has_key(item, index.key.sort, 1024)) ++count;
+  }
+  return count;
+}
+
+std::string FuzzNode::tables_text() {
+  std::string text;
+  for (const TablePtr& table : catalog_->tables()) {
+    text += Catalog::encode(*table);
+    const Items items = scan(table->name, "");
+    for (const std::string& item : items) text += item;
+    const std::set<std::string> all(items.begin(), items.end());
+    for (const Index& index : table->indexes) {
+      if (index.status != IndexStatus::kActive) continue;
+      const Items entries = scan(table->name, index.name);
+      for (const std::string& entry : entries) {
+        text += entry;
+        if (index.projection == IndexProjection::kAll && all.count(entry) == 0) {
+          fail("an index has what its table has not", entry);
+        }
+      }
+      if (entries.size() != count_indexed(index, items)) {
+        fail("an index of " + std::to_string(entries.size()) + " entries", index.name);
+      }
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::string> fuzz_seeds() {
@@ -301,6 +405,7 @@ std::vector<std::string> fuzz_seeds() {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static std::unique_ptr<FuzzNode> node = std::make_unique<FuzzNode>();
   if (node->is_used_up()) {
+    node->check_what_is_left();
     node.reset();
     node = std::make_unique<FuzzNode>();
   }
