@@ -23,8 +23,12 @@ namespace {
 using namespace millrace::linearizability;
 
 constexpr char kUsage[] =
-    "usage: millrace_linearizability --binary MILLRACE [--rounds N] [--clients N] [--groups N] [--seed N]\n"
-    "Each round is load, then kill -9 or SIGTERM, then a start.\n";
+    "usage: millrace_linearizability --binary MILLRACE [--rounds N] [--clients N] [--groups N] "
+    "[--seed N]\n"
+    "                                [--lossy LIBRARY] [--durability flush|none]\n"
+    "Each round is load, then kill -9 or SIGTERM, then a start. --lossy: a kill loses what was "
+    "not\n"
+    "flushed.\n";
 
 // Rounds of one history: then all clients come to rest, it is checked, and the next begins with
 // groups of its own.
@@ -32,7 +36,8 @@ constexpr int kRoundsOfHistory = 6;
 constexpr int kPlantsOfKind = 3;
 
 struct Options {
-  std::string binary;
+  std::string binary, lossy;
+  std::string durability = "flush";
   int rounds = 18;
   int clients = 12;
   int groups = 6;
@@ -143,7 +148,7 @@ class Client {
 class Run {
  public:
   Run(const Options& options, const std::string& folder)
-      : options_(options), random_(options.seed), server_(options.binary, folder) {}
+      : options_(options), random_(options.seed), server_(options.binary, folder, options.lossy) {}
 
   bool play() {
     if (!start()) return false;
@@ -154,6 +159,9 @@ class Run {
       if (!answer || answer->status != 200) return fail("no table: " + definition);
     }
     if (!wait_for_tables()) return false;
+    // So that the tables are on disk whatever the durability.
+    if (!server_.end(SIGTERM)) return fail("the node did not end as it should");
+    if (!start()) return false;
     for (int done = 0; done < options_.rounds; done += kRoundsOfHistory) {
       if (!play_history(std::min(kRoundsOfHistory, options_.rounds - done))) return false;
     }
@@ -172,7 +180,8 @@ class Run {
   }
 
   bool start() {
-    std::vector<std::string> flags{"--threads", std::to_string(1 + random_() % 4)};
+    std::vector<std::string> flags{"--threads", std::to_string(1 + random_() % 4), "--durability",
+                                   options_.durability};
     constexpr const char* kCaches[] = {"0", "16KB", "64MB"};
     flags.insert(flags.end(), {"--cache-bytes", kCaches[random_() % 3]});
     if (random_() % 2 == 0) flags.insert(flags.end(), {"--memory-bytes", "16MB"});
@@ -231,7 +240,7 @@ class Run {
     if (!good) return fail("the node did not end as it should");
     if (last) return true;
     if (random_() % 4 == 0) {
-      server_.launch({});
+      server_.launch({"--durability", options_.durability});
       std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 80));
       server_.end(SIGKILL);
     }
@@ -290,6 +299,10 @@ Options parse(int argc, char** argv) {
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (flag == "--binary") {
       options.binary = value;
+    } else if (flag == "--lossy") {
+      options.lossy = value;
+    } else if (flag == "--durability") {
+      options.durability = value;
     } else if (flag == "--rounds") {
       options.rounds = std::atoi(value);
     } else if (flag == "--clients") {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <random>
 #include <thread>
 #include <utility>
@@ -44,9 +45,10 @@ int free_port() {
 
 }  // namespace
 
-Server::Server(std::string binary, std::string folder)
+Server::Server(std::string binary, std::string folder, std::string lossy_library)
     : binary_(std::move(binary)),
       folder_(std::move(folder)),
+      lossy_library_(std::move(lossy_library)),
       port_(free_port()),
       admin_port_(free_port()) {}
 
@@ -73,6 +75,10 @@ void Server::launch(const std::vector<std::string>& flags) {
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   ::dup2(out, 1);
   ::dup2(out, 2);
+  if (!lossy_library_.empty()) {
+    ::setenv("LD_PRELOAD", lossy_library_.c_str(), 1);
+    ::setenv("LOSSY_DIR", (folder_ + "/data").c_str(), 1);
+  }
   ::execv(arguments[0], arguments.data());
   ::_exit(127);
 }

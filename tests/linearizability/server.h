@@ -10,7 +10,8 @@ namespace millrace::linearizability {
 /// The real binary over one data folder, started and ended at will. Its log is `folder`/log.
 class Server {
  public:
-  Server(std::string binary, std::string folder);
+  /// With `lossy_library`, the layer of tests/kill/lossy, a kill loses what was not flushed.
+  Server(std::string binary, std::string folder, std::string lossy_library);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -28,7 +29,7 @@ class Server {
  private:
   bool ended(bool block, int& status);
 
-  const std::string binary_, folder_;
+  const std::string binary_, folder_, lossy_library_;
   int port_ = 0, admin_port_ = 0;
   pid_t child_ = 0;
 };
