@@ -160,12 +160,13 @@ part_clients() {
 
 part_linearizability() {
   build $release millrace lossy millrace_linearizability || return 1
-  local run=(env "TMPDIR=$results" $release/tests/millrace_linearizability --binary $release/millrace)
+  local run=($release/tests/millrace_linearizability --binary $release/millrace)
   local layer=$release/tests/kill/lossy/liblossy.so good=0 bad=0
   tally() { if "$@"; then good=$((good + 1)); else bad=$((bad + 1)); fi; }
   # A store that loses what it answered must be found.
   finds_loss() {
-    ! "${run[@]}" --lossy $layer --durability none --rounds 6 >"$results/loss.log" &&
+    ! TMPDIR=$results "${run[@]}" --lossy $layer --durability none --rounds 6 \
+      >"$results/loss.log" &&
       grep -q 'no order explains' "$results/loss.log"
   }
   tally "${run[@]}" --rounds $histories_rounds
