@@ -31,7 +31,7 @@ Runs all parts, or those named. --long runs them in full instead of a sample.
   clients   the AWS SDKs for JavaScript and for Java, over a path that fails them once in a while
   linearizability
             histories of concurrent clients over kill -9, also over the layer that loses what was not
-            flushed (24 rounds each; --long 600)
+            flushed (18 rounds each; --long 600)
   kafka     the connector against a real Kafka broker
   kill      kill -9 under load, with Kafka (10 rounds; --long 200)
   lossy     the same over a layer that loses what was not flushed (10; --long 200)
@@ -71,7 +71,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 
 release=build/release
-seeds=100 sanitized_seeds=10 rounds=10 histories_rounds=24 fuzz_seconds=5
+seeds=100 sanitized_seeds=10 rounds=10 histories_rounds=18 fuzz_seconds=5
 if [[ -n $long ]]; then
   seeds=1000 sanitized_seeds=100 rounds=200 histories_rounds=600 fuzz_seconds=600
 fi
