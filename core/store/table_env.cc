@@ -1,9 +1,13 @@
 #include "core/store/table_env.h"
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
+
+#include "core/store/manifest_end.h"
 
 namespace millrace {
 namespace {
@@ -58,7 +62,39 @@ class NoFile final : public leveldb::WritableFile {
   leveldb::Status Sync() override { return leveldb::Status::OK(); }
 };
 
+class FileInMemory final : public leveldb::SequentialFile {
+ public:
+  explicit FileInMemory(std::string content) : content_(std::move(content)) {}
+
+  leveldb::Status Read(size_t size, leveldb::Slice* result, char* scratch) override {
+    size = std::min(size, content_.size() - offset_);
+    std::memcpy(scratch, content_.data() + offset_, size);
+    *result = leveldb::Slice(scratch, size);
+    offset_ += size;
+    return leveldb::Status::OK();
+  }
+  leveldb::Status Skip(uint64_t size) override {
+    offset_ += std::min<uint64_t>(size, content_.size() - offset_);
+    return leveldb::Status::OK();
+  }
+
+ private:
+  const std::string content_;
+  size_t offset_ = 0;
+};
+
 }  // namespace
+
+leveldb::Status TableEnv::NewSequentialFile(const std::string& path,
+                                            leveldb::SequentialFile** file) {
+  if (path.find("/MANIFEST-") == std::string::npos) return target()->NewSequentialFile(path, file);
+  std::string content;
+  leveldb::Status status = leveldb::ReadFileToString(target(), path, &content);
+  if (!status.ok()) return status;
+  content.resize(manifest_end(content));
+  *file = new FileInMemory(std::move(content));
+  return status;
+}
 
 leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   if (path.ends_with(".log")) {

@@ -19,12 +19,15 @@ namespace millrace {
 ///   a record to the MANIFEST that names a new table file; if that record reaches the disk by
 ///   itself before the power fails, and the file's name does not, the tables cannot be opened
 ///   again.
+/// - A MANIFEST is read up to its end as manifest_end() tells it.
 class TableEnv final : public leveldb::EnvWrapper {
  public:
   /// Both outlive it.
   TableEnv(leveldb::Env* target, Disk& disk) : EnvWrapper(target), disk_(disk) {}
 
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
+  leveldb::Status NewSequentialFile(const std::string& path,
+                                    leveldb::SequentialFile** file) override;
   /// While removals are held nothing is removed: LevelDB looks for what it does not need again
   /// after each compaction.
   leveldb::Status RemoveFile(const std::string& path) override;
