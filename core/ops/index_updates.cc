@@ -70,6 +70,49 @@ Status check_all_defined(const IndexMembers& create, const KeyElements& requeste
   return defined ? Status{} : check_defined(*create.key_schema, requested);
 }
 
+std::string schema_text(const std::vector<KeyAttribute>& partition,
+                        const std::vector<KeyAttribute>& sort) {
+  std::string text = "Schema:[";
+  auto add = [&](const KeyAttribute& attribute, std::string_view role) {
+    if (text.back() != '[') text += ", ";
+    text.append("SchemaElement: key{").append(attribute.name).append(":");
+    text.append(wire_name(attribute.type)).append(":").append(role).append("}");
+  };
+  for (const KeyAttribute& attribute : partition) add(attribute, "HASH");
+  for (const KeyAttribute& attribute : sort) add(attribute, "RANGE");
+  return text + "]";
+}
+
+// An attribute that is a key already keeps its type.
+Status check_not_redefined(const IndexMembers& create, const KeyElements& requested,
+                           const Table& table) {
+  KeyElements as_requested = requested;
+  for (const KeyElement& element : all_definitions({}, table)) as_requested.push_back(element);
+  const IndexKeySchema created = index_of(create, IndexKind::kGlobal, as_requested).key;
+  auto check = [&](const std::vector<KeyAttribute>& partition,
+                   const std::vector<KeyAttribute>& sort) -> Status {
+    for (const auto* attributes : {&partition, &sort}) {
+      for (const KeyAttribute& attribute : *attributes) {
+        const KeyElement* element = find_element(requested, attribute.name);
+        if (element == nullptr || *element->type == wire_name(attribute.type)) continue;
+        return validation_error(
+            "One or more parameter values were invalid: Attributes cannot be redefined. Please "
+            "check that your attribute has the same type as previously defined. Existing schema: " +
+            schema_text(partition, sort) +
+            " New schema: " + schema_text(created.partition, created.sort));
+      }
+    }
+    return {};
+  };
+  std::vector<KeyAttribute> sort;
+  if (table.key.sort) sort.push_back(*table.key.sort);
+  RETURN_IF_ERROR(check({table.key.partition}, sort));
+  for (const Index& index : table.indexes) {
+    RETURN_IF_ERROR(check(index.key.partition, index.key.sort));
+  }
+  return {};
+}
+
 /// Applies updates one by one to the indexes of a table.
 class Updater {
  public:
@@ -355,6 +398,7 @@ Result<std::vector<IndexUpdate>> index_updates_of(const std::vector<IndexUpdateM
     if (members.create) {
       const KeyElements all = all_definitions(*attributes, table);
       RETURN_IF_ERROR(check_all_defined(action, *attributes, all));
+      RETURN_IF_ERROR(check_not_redefined(action, *attributes, table));
       update.kind = IndexUpdate::Kind::kCreate;
       update.index = index_of(action, IndexKind::kGlobal, all);
     } else {

@@ -165,6 +165,17 @@ def test_an_index_is_removed_and_its_attribute_with_it(ddb, table):
 
 
 @pytest.mark.service
+def test_an_attribute_that_is_a_key_keeps_its_type(ddb, table):
+    with invalid(
+        PREFIX + "Attributes cannot be redefined. Please check that your attribute has the same "
+        "type as previously defined. Existing schema: Schema:[SchemaElement: key{pk:S:HASH}] "
+        "New schema: Schema:[SchemaElement: key{pk:N:HASH}]"
+    ):
+        add_index(ddb, table, "again", "pk:N")
+    assert "GlobalSecondaryIndexes" not in described(ddb, table)
+
+
+@pytest.mark.service
 def test_wrong_index_updates_are_refused(ddb, table):
     with invalid(PREFIX + "AttributeDefinitions is not specified for index: by-genre"):
         ddb.update_table(
