@@ -71,7 +71,7 @@ struct Engine::State {
   // Maintenance's.
   int64_t measured_ns = 0;
   uint64_t measured_log_bytes = 0;
-  int64_t reclaim_began_ns = 0;
+  std::optional<int64_t> reclaim_began_ns;  // when it was first seen to be under way
   int64_t reclaim_next_ns = 0;
 
   /// Maintenance wants the active memory table behind a new one; then: it is.
@@ -415,11 +415,12 @@ Status Engine::State::look_at_disk() {
   RETURN_IF_ERROR(disk_budget.measure());
   if (disk_budget.level() == DiskBudget::Level::kRoomy) return {};
   if (tables->reclaiming()) {
-    reclaim_next_ns = now + std::max(kReclaimNs, kReclaimRest * (now - reclaim_began_ns));
+    if (!reclaim_began_ns) reclaim_began_ns = now;
+    reclaim_next_ns = now + std::max(kReclaimNs, kReclaimRest * (now - *reclaim_began_ns));
     return {};
   }
+  reclaim_began_ns.reset();
   if (now < reclaim_next_ns) return {};
-  reclaim_began_ns = now;
   reclaim_next_ns = now + kReclaimNs;
   // What is in memory only holds the log, and what was deleted its place in the tables.
   rotation_wanted = true;
