@@ -38,7 +38,7 @@ def start_ms(options, folder):
         while not first_answer(server.port):
             if server.process.ended() or monotonic_ms() - begin > 30000:
                 raise measuring.WrongAnswers(f"start_ms: {server.process.describe()}")
-            time.sleep(0.0002)
+            time.sleep(0.0002)  # between two looks
         taken.append(monotonic_ms() - begin)
         server.stop()
         shutil.rmtree(server.folder)
@@ -47,7 +47,7 @@ def start_ms(options, folder):
 
 def idle_rss_mb(options, folder):
     server = Millrace("idle", folder, cache_bytes="64MB", table=False).start()
-    time.sleep(0.2 if options.small else 3)
+    time.sleep(0.2 if options.small else 3)  # Idle is what is measured.
     yield row("idle_rss_mb", resident_mb(server.pid))
     server.stop()
 

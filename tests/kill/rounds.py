@@ -213,7 +213,7 @@ class Run:
 
     def _kill_while_starting(self):
         self.sidecar.launch()
-        time.sleep(self.random.uniform(0, 0.08))
+        time.sleep(self.random.uniform(0, 0.08))  # The kill falls somewhere into the start.
         self.sidecar.kill()
 
     @staticmethod

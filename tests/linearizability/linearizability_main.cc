@@ -201,7 +201,7 @@ class Run {
           ++active;
       }
       if (active == 2) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));  // between two looks
     }
     return fail("the tables do not become active");
   }
@@ -226,6 +226,7 @@ class Run {
     for (auto& client : clients) {
       threads.emplace_back([&stop, one = client.get()] { one->run(stop); });
     }
+    // The clients run this long before the kill; nothing is awaited.
     std::this_thread::sleep_for(std::chrono::milliseconds(50 + random_() % 600));
     bool good = true;
     if (last) stop = true;
@@ -241,6 +242,7 @@ class Run {
     if (last) return true;
     if (random_() % 4 == 0) {
       server_.launch({"--durability", options_.durability});
+      // The kill falls somewhere into the start.
       std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 80));
       server_.end(SIGKILL);
     }

@@ -10,6 +10,7 @@
 
 #include "core/model/schema.h"
 #include "core/store/engine.h"
+#include "engine_fixture.h"
 
 namespace millrace {
 namespace {
@@ -21,19 +22,6 @@ std::string key_of(uint64_t n) {
   append_partition_prefix(kTable, "k" + std::to_string(n), key);
   return key;
 }
-
-class Lambda final : public Command {
- public:
-  Lambda(std::function<void(Commit&)> evaluate, std::function<void(const Status&)> done)
-      : evaluate_(std::move(evaluate)), done_(std::move(done)) {}
-  size_t bytes() const override { return 100; }
-  void evaluate(Commit& commit) override { evaluate_(commit); }
-  void done(const Status& status) override { done_(status); }
-
- private:
-  std::function<void(Commit&)> evaluate_;
-  std::function<void(const Status&)> done_;
-};
 
 // The operating system's disk, which fails when told.
 class FailingDisk final : public Disk {

@@ -13,6 +13,7 @@
 #include "core/model/schema.h"
 #include "core/store/disk_env.h"
 #include "core/store/engine.h"
+#include "engine_fixture.h"
 #include "tests/sim/sim_disk.h"
 
 namespace millrace {
@@ -36,29 +37,6 @@ std::string entry_key(uint64_t n, const std::string& image) {
 std::string entry_image(uint64_t n, const std::string& image) {
   return n % 3 == 0 ? image : n % 3 == 1 ? "own " + image.substr(0, 1) : "";
 }
-
-class ManualClock final : public Clock {
- public:
-  int64_t wall_ms() const override { return now_ns_ / 1'000'000; }
-  int64_t monotonic_ns() const override { return now_ns_; }
-  void advance_s(int64_t seconds) { now_ns_ += seconds * 1'000'000'000; }
-
- private:
-  std::atomic<int64_t> now_ns_{1'790'000'000'000'000'000};
-};
-
-class Lambda final : public Command {
- public:
-  Lambda(std::function<void(Commit&)> evaluate, std::function<void(const Status&)> done)
-      : evaluate_(std::move(evaluate)), done_(std::move(done)) {}
-  size_t bytes() const override { return 100; }
-  void evaluate(Commit& commit) override { evaluate_(commit); }
-  void done(const Status& status) override { done_(status); }
-
- private:
-  std::function<void(Commit&)> evaluate_;
-  std::function<void(const Status&)> done_;
-};
 
 class EngineIndexTest : public ::testing::Test {
  protected:

@@ -10,6 +10,7 @@
 
 #include "core/base/random.h"
 #include "core/model/schema.h"
+#include "engine_fixture.h"
 
 namespace millrace {
 namespace {
@@ -23,21 +24,6 @@ std::string key_of(uint64_t n) {
 }
 
 // Calls functions in place of an operation's evaluation and answer.
-class Lambda final : public Command {
- public:
-  Lambda(std::function<void(Commit&)> evaluate, std::function<void(const Status&)> done = {})
-      : evaluate_(std::move(evaluate)), done_(std::move(done)) {}
-  size_t bytes() const override { return 100; }
-  void evaluate(Commit& commit) override { evaluate_(commit); }
-  void done(const Status& status) override {
-    if (done_) done_(status);
-  }
-
- private:
-  std::function<void(Commit&)> evaluate_;
-  std::function<void(const Status&)> done_;
-};
-
 class EngineTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+#include "core/base/clock.h"
+#include "core/store/engine.h"
+
+namespace millrace {
+
+/// Stands still until it is moved.
+class ManualClock final : public Clock {
+ public:
+  int64_t wall_ms() const override { return now_ns_ / 1'000'000; }
+  int64_t monotonic_ns() const override { return now_ns_; }
+  void advance_s(int64_t seconds) { now_ns_ += seconds * 1'000'000'000; }
+
+ private:
+  std::atomic<int64_t> now_ns_{1'790'000'000'000'000'000};
+};
+
+/// A command made of functions.
+class Lambda final : public Command {
+ public:
+  Lambda(std::function<void(Commit&)> evaluate, std::function<void(const Status&)> done = {})
+      : evaluate_(std::move(evaluate)), done_(std::move(done)) {}
+  size_t bytes() const override { return 100; }
+  void evaluate(Commit& commit) override { evaluate_(commit); }
+  void done(const Status& status) override {
+    if (done_) done_(status);
+  }
+
+ private:
+  std::function<void(Commit&)> evaluate_;
+  std::function<void(const Status&)> done_;
+};
+
+}  // namespace millrace
