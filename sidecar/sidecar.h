@@ -37,9 +37,8 @@ namespace millrace::sidecar {
 class Sidecar {
  public:
   /// Opens the data folder, recovers, and serves. `clock` and `disk` outlive it; `disk` is a
-  /// MemoryDisk if the configuration says so. kConfig for
-  /// settings that do not go together, other errors for what the machine refused; each says what to
-  /// do.
+  /// MemoryDisk if the configuration says so. kConfig for settings that do not go together, other
+  /// errors for what the machine refused; each says what to do.
   static Result<std::unique_ptr<Sidecar>> start(const Config& config, Clock& clock, Disk& disk);
   ~Sidecar();
 

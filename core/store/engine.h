@@ -159,7 +159,7 @@ class Engine {
   /// Observers are called in the order in which they were added, and outlive the engine. Add them
   /// before the first step().
   void add_observer(CommitObserver* observer);
-  /// Without one, or with none set, step() waits for the flush itself. Outlives the engine; set
+  /// With none set step() waits for the flush itself. Outlives the engine; set
   /// before the first step().
   void set_flusher(Flusher* flusher);
   /// Asked for items that no memory table has before LevelDB is. Outlives the engine; set before

@@ -12,13 +12,11 @@ namespace millrace {
 /// LevelDB's environment as our tables need it:
 ///
 /// - LevelDB's own log is not written. Ours is the write-ahead log, and recovery trusts nothing of
-/// LevelDB's but
-///   tables (see tables.h), so its log would only double the writes.
+///   LevelDB's but tables (see tables.h), so its log would only double the writes.
 /// - Once a new file has been synced, its name is durable too. LevelDB syncs its folder only after
-/// it has written
-///   a record to the MANIFEST that names a new table file; if that record reaches the disk by
-///   itself before the power fails, and the file's name does not, the tables cannot be opened
-///   again.
+///   it has written a record to the MANIFEST that names a new table file; if that record reaches
+///   the disk by itself before the power fails, and the file's name does not, the tables cannot be
+///   opened again.
 /// - A MANIFEST is read up to its end as manifest_end() tells it.
 class TableEnv final : public leveldb::EnvWrapper {
  public:
