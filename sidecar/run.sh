@@ -2,11 +2,12 @@
 # Installs what is missing, builds a release, and becomes the sidecar. Made for Debian 12.
 set -euo pipefail
 
-# What the sidecar's build needs from Debian. tests/run.sh gets it by --install.
+# What the sidecar's build needs from Debian. tests/run.sh gets it by --install. (libleveldb-dev links
+# with snappy and does not bring it.)
 build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-system1.81-dev
-  libleveldb-dev librdkafka-dev libhiredis-dev cppzmq-dev
+  libleveldb-dev libsnappy-dev librdkafka-dev libhiredis-dev cppzmq-dev
   libsimdjson-dev libssl-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   prometheus-cpp-dev libxxhash-dev zlib1g-dev libdeflate-dev libcli11-dev
 )
