@@ -32,12 +32,15 @@ struct Progress {
   /// Why some record that was taken will never be acknowledged. kUnavailable: trying again may
   /// help; the connector takes nothing more until it is reset. Other codes: it cannot help.
   Status failure;
+  /// With a failure: how long the peer asks to be left alone; 0: it does not say.
+  int64_t retry_after_ms = 0;
   /// A complaint that needs no action here, such as a peer that is away; empty if there is none.
   std::string trouble;
 
   void clear() {
     acknowledged.clear();
     failure = Status();
+    retry_after_ms = 0;
     trouble.clear();
   }
 };

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "connectors/event_record.h"
 #include "connectors/kafka_record.h"
 
 namespace millrace::connectors {
@@ -210,7 +211,7 @@ Status KafkaConnector::produce(const Record& record, bool& taken) {
   key_.clear();
   value_.clear();
   append_kafka_key(record, key_);
-  append_kafka_value(record, options_.region, options_.account, value_);
+  append_event_record(record, options_.region, options_.account, value_);
   char lsn[20];
   char* lsn_end = std::to_chars(lsn, lsn + sizeof lsn, record.change->lsn).ptr;
 

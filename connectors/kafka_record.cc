@@ -20,23 +20,4 @@ void append_kafka_key(const Record& record, std::string& out) {
   streams::render_keys(*record.table, record.change->key, out);
 }
 
-void append_kafka_value(const Record& record, std::string_view region, std::string_view account,
-                        std::string& out) {
-  const Table& table = *record.table;
-  streams::render_record(table, region, StreamViewType::kNewAndOldImages, *record.change,
-                         *record.entry, out, streams::RecordForm::kEvent);
-  out.pop_back();  // the closing brace
-  out += ",\"eventSourceARN\":\"arn:aws:dynamodb:";
-  out += region;
-  out += ':';
-  out += account;
-  out += ":table/";
-  out += table.name;
-  if (const StreamDefinition* stream = table.enabled_stream()) {
-    out += "/stream/";
-    out += stream->label;
-  }
-  out += "\"}";
-}
-
 }  // namespace millrace::connectors

@@ -14,10 +14,5 @@ std::string kafka_topic_of(std::string_view table_name);
 
 /// Appends the message's key to `out`: the item's key attributes as DynamoDB JSON.
 void append_kafka_key(const Record& record, std::string& out);
-/// Appends the message's value: the DynamoDB Streams record with both images in the form in which
-/// Lambda gets it, eventSourceARN included (the table's ARN where the table has no stream of its
-/// own).
-void append_kafka_value(const Record& record, std::string_view region, std::string_view account,
-                        std::string& out);
 
 }  // namespace millrace::connectors

@@ -57,13 +57,13 @@ void Pump::take_progress() {
     }
   }
   if (!progress_.trouble.empty()) complain(progress_.trouble);
-  if (!progress_.failure) fail(progress_.failure.error());
+  if (!progress_.failure) fail(progress_.failure.error(), progress_.retry_after_ms);
   progress_.clear();
 }
 
 /// Everything that is not acknowledged will be delivered again from the first of it on, which keeps
 /// the order of each item's changes.
-void Pump::fail(const Error& error) {
+void Pump::fail(const Error& error, int64_t retry_after_ms) {
   failures_.fetch_add(1, std::memory_order_relaxed);
   failing_.store(true, std::memory_order_relaxed);
   failed_lsn_ = subscription_.position() + 1;
@@ -84,6 +84,7 @@ void Pump::fail(const Error& error) {
   if (attempts_ < 20) pause_ms = std::min(pause_ms, options_.backoff_ms_min << attempts_);
   pause_ms =
       pause_ms / 2 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(pause_ms / 2 + 1)));
+  pause_ms = std::max(pause_ms, std::min(retry_after_ms, options_.retry_after_ms_max));
   resume_ns_ = clock_.monotonic_ns() + pause_ms * 1000000;
   ++attempts_;
   complain(error.message);

@@ -26,6 +26,8 @@ struct PumpOptions {
   /// The pause after a failure doubles from the one to the other; half of it is random.
   int64_t backoff_ms_min = 100;
   int64_t backoff_ms_max = 30000;
+  /// A peer that asks for a longer pause gets it up to here.
+  int64_t retry_after_ms_max = 300000;
   /// A complaint is repeated this often at most.
   int64_t trouble_interval_ms = 30000;
 };
@@ -75,7 +77,7 @@ class Pump {
  private:
   bool pausing() const;
   void take_progress();
-  void fail(const Error& error);
+  void fail(const Error& error, int64_t retry_after_ms = 0);
   Outcome read();
   Outcome deliver();
   size_t window() const;

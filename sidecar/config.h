@@ -2,13 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
+#include "sidecar/connector_config.h"
 
 namespace millrace::sidecar {
 
@@ -28,18 +27,6 @@ enum class Durability : uint8_t {
 };
 
 enum class LogFormat : uint8_t { kText, kJson };
-
-struct ConnectorConfig {
-  enum class From : uint8_t { kTrimHorizon, kLatest };
-
-  std::string name;                 // unique; names its checkpoint
-  std::string kind;                 // "kafka"
-  std::vector<std::string> tables;  // none: all
-  std::string brokers;
-  std::string topic;                              // empty: the table's name
-  From from = From::kTrimHorizon;                 // where it begins when it has no checkpoint
-  std::map<std::string, std::string> properties;  // librdkafka's, passed through
-};
 
 /// All that an operator can set. Each member's initial value is the default.
 struct Config {

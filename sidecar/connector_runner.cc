@@ -3,8 +3,8 @@
 #include <chrono>
 #include <thread>
 #include <utility>
+#include <variant>
 
-#include "connectors/kafka.h"
 #include "sidecar/event_log.h"
 
 namespace millrace::sidecar {
@@ -17,28 +17,47 @@ constexpr int kAcknowledgementWaitMs = 5;
 // Subscriptions of connectors share one name space with others that may come.
 std::string subscription_name(const ConnectorConfig& config) { return "connector/" + config.name; }
 
-Result<std::unique_ptr<connectors::Connector>> make_connector(const ConnectorConfig& config,
-                                                              const Node& node) {
-  connectors::KafkaOptions options;
-  options.brokers = config.brokers;
-  options.topic = config.topic;
-  options.region = node.catalog.region();
-  options.account = node.catalog.account();
-  options.properties = config.properties;
-  Result<std::unique_ptr<connectors::KafkaConnector>> connector =
-      connectors::KafkaConnector::open(std::move(options));
-  if (!connector) {
-    return make_error(ErrorCode::kConfig,
-                      "connector '" + config.name + "': " + connector.error().message);
+using ConnectorPtr = std::unique_ptr<connectors::Connector>;
+
+/// Makes the connector of a kind's options.
+struct MakeConnector {
+  const ConnectorConfig& config;
+  const Node& node;
+
+  Result<ConnectorPtr> operator()(connectors::KafkaOptions options) const {
+    options.region = node.catalog.region();
+    options.account = node.catalog.account();
+    ASSIGN_OR_RETURN(ConnectorPtr connector, connectors::KafkaConnector::open(std::move(options)));
+    return connector;
   }
-  return std::unique_ptr<connectors::Connector>(std::move(connector).value());
+  Result<ConnectorPtr> operator()(connectors::HttpOptions options) const {
+    options.connector = config.name;
+    options.region = node.catalog.region();
+    options.account = node.catalog.account();
+    return ConnectorPtr(std::make_unique<connectors::HttpConnector>(std::move(options)));
+  }
+};
+
+Result<ConnectorPtr> make_connector(const ConnectorConfig& config, const Node& node) {
+  Result<ConnectorPtr> connector = std::visit(MakeConnector{config, node}, config.target);
+  if (connector) return connector;
+  return make_error(connector.error().code,
+                    "connector '" + config.name + "': " + connector.error().message);
+}
+
+/// After a failure a pump narrows what is on its way from the size of a batch down to one record.
+connectors::PumpOptions pump_options(const ConnectorConfig& config) {
+  connectors::PumpOptions options;
+  if (auto* http = std::get_if<connectors::HttpOptions>(&config.target))
+    options.batch_records = http->batch.records;
+  return options;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<ConnectorRunner>> ConnectorRunner::open(const ConnectorConfig& config,
                                                                Node& node) {
-  ASSIGN_OR_RETURN(std::unique_ptr<connectors::Connector> connector, make_connector(config, node));
+  ASSIGN_OR_RETURN(ConnectorPtr connector, make_connector(config, node));
   streams::SubscriptionOptions options;
   options.name = subscription_name(config);
   options.tables = config.tables;
@@ -59,7 +78,7 @@ ConnectorRunner::ConnectorRunner(const ConnectorConfig& config, Node& node,
       node_(node),
       subscription_(std::move(subscription)),
       connector_(std::move(connector)),
-      pump_(*subscription_, *connector_, node.clock, Random(random_seed()), {},
+      pump_(*subscription_, *connector_, node.clock, Random(random_seed()), pump_options(config),
             [this](const connectors::PumpNotice& notice) {
               log_event(notice.error ? Severity::kWarning : Severity::kInfo, "connector",
                         {{"name", name_}, {"message", notice.text}});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/bytes.h"
 #include "core/model/item_json.h"
 #include "streams/record.h"
 
@@ -27,39 +28,51 @@ void append_transaction_id(std::string_view id, std::string& out) {
 
 }  // namespace
 
-void render_change(const Change& change, std::string& out) {
+void render_transaction(const ChangeView& change, const EntryView& entry, std::string& out) {
+  auto id = entry.field(EntryField::kTransactionId);
+  if (!id) return;
+  // The entry also holds the idempotency token, a change of a system table.
+  size_t position = 0, count = 0;
+  for (const ChangeView& each : entry) {
+    if (each.key.size() < 8 || get_big_endian64(each.key.data()) < kFirstUserGeneration) continue;
+    ++count;
+    if (each.lsn <= change.lsn) ++position;
+  }
+  out += ",\"transaction\":{\"id\":";
+  append_transaction_id(*id, out);
+  out += ",\"position\":";
+  out += std::to_string(position);
+  out += ",\"count\":";
+  out += std::to_string(count);
+  out += '}';
+}
+
+void render_change(const Table& table, const ChangeView& change, const EntryView& entry,
+                   std::string& out) {
   out += "{\"lsn\":";
-  out += std::to_string(change.change.lsn);
+  out += std::to_string(change.lsn);
   out += ",\"time\":";
-  out += std::to_string(change.entry.time_ms());
+  out += std::to_string(entry.time_ms());
   out += ",\"table\":";
-  render_json_string(change.table->name, out);
+  render_json_string(table.name, out);
   out += ",\"event\":\"";
-  out += event_name(change.change.kind);
+  out += event_name(change.kind);
   out += "\",\"keys\":";
-  render_keys(*change.table, change.change.key, out);
-  if (change.change.new_image) {
+  render_keys(table, change.key, out);
+  if (change.new_image) {
     out += ",\"new\":";
-    render_item(ItemView(*change.change.new_image), out);
+    render_item(ItemView(*change.new_image), out);
   }
-  if (change.change.old_image) {
+  if (change.old_image) {
     out += ",\"old\":";
-    render_item(ItemView(*change.change.old_image), out);
+    render_item(ItemView(*change.old_image), out);
   }
-  if (auto id = change.entry.field(EntryField::kTransactionId)) {
-    out += ",\"transaction\":{\"id\":";
-    append_transaction_id(*id, out);
-    out += ",\"position\":";
-    out += std::to_string(change.change.lsn - change.entry.first_lsn() + 1);
-    out += ",\"count\":";
-    out += std::to_string(change.entry.change_count());
-    out += '}';
-  }
-  if (auto identity = change.entry.field(EntryField::kIdentity)) {
+  render_transaction(change, entry, out);
+  if (auto identity = entry.field(EntryField::kIdentity)) {
     out += ",\"identity\":";
     render_json_string(*identity, out);
   }
-  out += "}\n";
+  out += '}';
 }
 
 ChangeFeed::ChangeFeed(Log& log, const Catalog& catalog, TableFilter filter, StartAt start)
@@ -69,7 +82,10 @@ Result<bool> ChangeFeed::next(size_t bytes_max, std::string& out) {
   const size_t start = out.size();
   for (;;) {
     ASSIGN_OR_RETURN(ChangeBatch batch, reader_.read(kBatchRecords, bytes_max));
-    for (const Change& change : batch.changes) render_change(change, out);
+    for (const Change& change : batch.changes) {
+      render_change(*change.table, change.change, change.entry, out);
+      out += '\n';
+    }
     if (!batch.more) return false;
     if (out.size() - start >= bytes_max || batch.changes.empty()) return true;
   }

@@ -33,7 +33,12 @@ class ChangeFeed {
   ChangeReader reader_;
 };
 
-/// Appends one line, with its newline.
-void render_change(const Change& change, std::string& out);
+/// Appends one change in that form, without a newline.
+void render_change(const Table& table, const ChangeView& change, const EntryView& entry,
+                   std::string& out);
+
+/// Appends `,"transaction":{"id":"...","position":1,"count":3}` for a change that is part of one:
+/// its place among the changes of all user tables in it.
+void render_transaction(const ChangeView& change, const EntryView& entry, std::string& out);
 
 }  // namespace millrace::streams

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <set>
 
+#include "changes.h"
+#include "connectors/event_record.h"
 #include "connectors/kafka_record.h"
 
 namespace millrace::connectors {
@@ -22,48 +24,6 @@ KeySchema title_and_year() {
   key.sort->type = ValueType::kNumber;
   return key;
 }
-
-/// Changes of one table in a frame, as records.
-class Changes {
- public:
-  explicit Changes(int count, Lsn first_lsn = 100) {
-    table_.name = "films";
-    table_.generation = 2000;
-    table_.key = title_and_year();
-    FrameBuilder builder(first_lsn);
-    for (int i = 0; i < count; ++i) {
-      ItemTree item;
-      item.emplace("title", Value::string("Film " + std::to_string(i % 10)));
-      item.emplace("year", Value::number(Number::parse("2013").value()));
-      item.emplace("n", Value::number(Number::parse(std::to_string(i)).value()));
-      std::string image = encode_item(item);
-      std::string key =
-          store_key(table_.key, table_.generation, ItemView(image).attributes(), false).value();
-      builder.begin_entry(1'790'000'000'123);
-      builder.add_change(ChangeKind::kInsert, key, image, std::nullopt);
-      builder.end_entry();
-    }
-    frame_ = std::move(builder).finish(0, 0, {});
-    for (const EntryView& entry : *frame_) {
-      entries_.push_back(entry);
-      changes_.push_back(*entry.begin());
-    }
-  }
-
-  /// With the tickets from `first_ticket` on.
-  std::vector<Record> records(uint64_t first_ticket = 0) const {
-    std::vector<Record> records;
-    for (size_t i = 0; i < changes_.size(); ++i)
-      records.push_back({first_ticket + i, &table_, &changes_[i], &entries_[i]});
-    return records;
-  }
-
- private:
-  Table table_;
-  FramePtr frame_;
-  std::vector<EntryView> entries_;
-  std::vector<ChangeView> changes_;
-};
 
 /// librdkafka's imitation of a broker, within the process.
 class MockCluster {
@@ -160,7 +120,7 @@ TEST(KafkaRecord, KeyIsTheItemsKeyAndValueAStreamsRecord) {
   Record record = changes.records()[0];
   std::string key, value;
   append_kafka_key(record, key);
-  append_kafka_value(record, "us-east-1", "000000000000", value);
+  append_event_record(record, "us-east-1", "000000000000", value);
   EXPECT_EQ(key, R"({"title":{"S":"Film 0"},"year":{"N":"2013"}})");
   for (const char* part :
        {R"("eventName":"INSERT")", R"("awsRegion":"us-east-1")",

@@ -45,7 +45,14 @@ TEST(Config, ReadsEverything) {
       "    topic: changes\n"
       "    from: latest\n"
       "    properties: {linger.ms: 20, compression.type: zstd}\n"
-      "  - {name: all, kind: kafka, brokers: localhost}\n",
+      "  - {name: all, kind: kafka, brokers: localhost}\n"
+      "  - name: films-to-http\n"
+      "    kind: http\n"
+      "    url: http://127.0.0.1:8080/changes?from=millrace\n"
+      "    headers: {authorization: Bearer secret}\n"
+      "    batch_records: 500\n"
+      "    batch_bytes: 2MB\n"
+      "    timeout_ms: 1500\n",
       "m.yaml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->listen.port, 9000);
@@ -61,16 +68,23 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->disk_bytes, 2u << 30);
   EXPECT_TRUE(config->in_memory);
   EXPECT_FALSE(config->allow_reset);
-  ASSERT_EQ(config->connectors.size(), 2u);
+  ASSERT_EQ(config->connectors.size(), 3u);
   const ConnectorConfig& films = config->connectors[0];
   EXPECT_EQ(films.name, "films-to-kafka");
   EXPECT_EQ(films.tables, (std::vector<std::string>{"films", "people"}));
-  EXPECT_EQ(films.brokers, "127.0.0.1:9092,127.0.0.1:9093");
-  EXPECT_EQ(films.topic, "changes");
+  const auto& kafka = std::get<connectors::KafkaOptions>(films.target);
+  EXPECT_EQ(kafka.brokers, "127.0.0.1:9092,127.0.0.1:9093");
+  EXPECT_EQ(kafka.topic, "changes");
   EXPECT_EQ(films.from, ConnectorConfig::From::kLatest);
-  EXPECT_EQ(films.properties.at("linger.ms"), "20");
+  EXPECT_EQ(kafka.properties.at("linger.ms"), "20");
   EXPECT_TRUE(config->connectors[1].tables.empty());
   EXPECT_EQ(config->connectors[1].from, ConnectorConfig::From::kTrimHorizon);
+  const auto& http = std::get<connectors::HttpOptions>(config->connectors[2].target);
+  EXPECT_EQ(http.url.text(), "http://127.0.0.1:8080/changes?from=millrace");
+  EXPECT_EQ(http.headers.at("authorization"), "Bearer secret");
+  EXPECT_EQ(http.batch.records, 500u);
+  EXPECT_EQ(http.batch.bytes, 2u << 20);
+  EXPECT_EQ(http.timeout_ms, 1500);
 }
 
 TEST(Config, TheAdministrativePortMayAllowMore) {
@@ -148,8 +162,8 @@ const Mistake kMistakes[] = {
      "m.yaml:2:5: 'connectors[0]' has no 'name'; add it"},
     {"connectors:\n  - name: a\n    kind: kafka\n",
      "m.yaml:2:5: 'connectors[0]' has no 'brokers'; add it"},
-    {"connectors:\n  - name: a b\n",
-     "m.yaml:2:11: 'connectors[0].name': 'a b' is no name of a connector; use up to 100 letters, "
+    {"connectors:\n  - {kind: kafka, name: a b}\n",
+     "m.yaml:2:25: 'connectors[0].name': 'a b' is no name of a connector; use up to 100 letters, "
      "digits, "
      "dots, dashes and underscores"},
     {"connectors:\n  - {name: a, kind: kafka, brokers: b}\n  - {name: a, kind: kafka, brokers: "
@@ -158,28 +172,56 @@ const Mistake kMistakes[] = {
      "since it "
      "names the checkpoint"},
     {"connectors:\n  - kind: kafak\n",
-     "m.yaml:2:11: 'connectors[0].kind': there is no connector of kind 'kafak'; known is kafka"},
-    {"connectors:\n  - tables: films\n",
-     "m.yaml:2:13: 'connectors[0].tables' holds a single value; it must be a list of tables' "
+     "m.yaml:2:11: 'connectors[0].kind': there is no connector of kind 'kafak'; did you mean "
+     "'kafka'?"},
+    {"connectors:\n  - kind: pulsar\n",
+     "m.yaml:2:11: 'connectors[0].kind': there is no connector of kind 'pulsar'; known are kafka, "
+     "http"},
+    {"connectors:\n  - brokers: b\n", "m.yaml:2:5: 'connectors[0]' has no 'kind'; add it"},
+    {"connectors:\n  - {name: a, kind: http}\n",
+     "m.yaml:2:5: 'connectors[0]' has no 'url'; add it"},
+    {"connectors:\n  - {name: a, kind: http, brokers: b}\n",
+     "m.yaml:2:27: unknown key 'brokers' in 'connectors[0]'; known are name, kind, tables, from, "
+     "url, headers, batch_records, batch_bytes, timeout_ms"},
+    {"connectors:\n  - {kind: http, batch_record: 5}\n",
+     "m.yaml:2:18: unknown key 'batch_record' in 'connectors[0]'; did you mean 'batch_records'?"},
+    {"connectors:\n  - {kind: http, batch_records: 0}\n",
+     "m.yaml:2:33: 'connectors[0].batch_records': '0' is not a whole number from 1 to 10000"},
+    {"connectors:\n  - {kind: http, batch_bytes: 1GB}\n",
+     "m.yaml:2:31: 'connectors[0].batch_bytes': '1GB' is no size of a batch; write 1KB to 16MB"},
+    {"connectors:\n  - {kind: http, timeout_ms: soon}\n",
+     "m.yaml:2:30: 'connectors[0].timeout_ms': 'soon' is not a whole number from 100 to 900000"},
+    {"connectors:\n  - {kind: http, url: 'https://example.org/'}\n",
+     "m.yaml:2:23: 'connectors[0].url': 'https://example.org/' asks for TLS, which the connector "
+     "does not speak; write an http:// URL, such as that of a proxy on this machine which speaks "
+     "TLS to the receiver"},
+    {"connectors:\n  - {kind: http, headers: {Host: secret}}\n",
+     "m.yaml:2:28: 'connectors[0].headers.Host': the connector sets this header itself; remove "
+     "it"},
+    {"connectors:\n  - {kind: http, headers: {a: \"sec\\nret\"}}\n",
+     "m.yaml:2:28: 'connectors[0].headers.a': its value is no value of a header; use up to 4,000 "
+     "printable ASCII characters"},
+    {"connectors:\n  - kind: kafka\n    tables: films\n",
+     "m.yaml:3:13: 'connectors[0].tables' holds a single value; it must be a list of tables' "
      "names, such "
      "as [films]; leave it out for all tables"},
-    {"connectors:\n  - tables: []\n",
-     "m.yaml:2:13: 'connectors[0].tables' holds a list; it must be a list of tables' names, such "
+    {"connectors:\n  - kind: kafka\n    tables: []\n",
+     "m.yaml:3:13: 'connectors[0].tables' holds a list; it must be a list of tables' names, such "
      "as "
      "[films]; leave it out for all tables"},
-    {"connectors:\n  - from: yesterday\n",
-     "m.yaml:2:11: 'connectors[0].from': 'yesterday' is no place to begin; write trim_horizon (all "
+    {"connectors:\n  - kind: kafka\n    from: yesterday\n",
+     "m.yaml:3:11: 'connectors[0].from': 'yesterday' is no place to begin; write trim_horizon (all "
      "that "
      "the log still holds) or latest (what comes from now on)"},
-    {"connectors:\n  - properties: {linger: 5}\n",
-     "m.yaml:2:18: 'connectors[0].properties.linger': librdkafka has no such property; see its "
+    {"connectors:\n  - kind: kafka\n    properties: {linger: 5}\n",
+     "m.yaml:3:18: 'connectors[0].properties.linger': librdkafka has no such property; see its "
      "CONFIGURATION.md for those it has"},
-    {"connectors:\n  - properties: {acks: 1}\n",
-     "m.yaml:2:18: 'connectors[0].properties.acks': the connector sets this itself; remove it (it "
+    {"connectors:\n  - kind: kafka\n    properties: {acks: 1}\n",
+     "m.yaml:3:18: 'connectors[0].properties.acks': the connector sets this itself; remove it (it "
      "is "
      "always all, so that nothing acknowledged is lost)"},
-    {"connectors:\n  - properties: {linger.ms: soon}\n",
-     "m.yaml:2:18: 'connectors[0].properties.linger.ms': Invalid value for configuration "
+    {"connectors:\n  - kind: kafka\n    properties: {linger.ms: soon}\n",
+     "m.yaml:3:18: 'connectors[0].properties.linger.ms': Invalid value for configuration "
      "property \"queue.buffering.max.ms\""},
 };
 

@@ -208,8 +208,7 @@ TEST_F(SidecarTest, APortThatIsTakenIsSaidSoAndNothingStaysBehind) {
 TEST_F(SidecarTest, AConnectorWhosePeerIsAwayHoldsNothingUp) {
   ConnectorConfig connector;
   connector.name = "away";
-  connector.kind = "kafka";
-  connector.brokers = "127.0.0.1:1";
+  connector.target.emplace<connectors::KafkaOptions>().brokers = "127.0.0.1:1";
   config_.connectors.push_back(connector);
   std::unique_ptr<Sidecar> sidecar = start();
   EXPECT_EQ(admin(*sidecar).get("/readyz").value(), "ready\n");
@@ -226,9 +225,9 @@ TEST_F(SidecarTest, AConnectorWhosePeerIsAwayHoldsNothingUp) {
 TEST_F(SidecarTest, ConnectorPropertiesThatDoNotGoTogetherNameTheConnector) {
   ConnectorConfig connector;
   connector.name = "odd";
-  connector.kind = "kafka";
-  connector.brokers = "127.0.0.1:1";
-  connector.properties["max.in.flight.requests.per.connection"] = "100";
+  connectors::KafkaOptions& options = connector.target.emplace<connectors::KafkaOptions>();
+  options.brokers = "127.0.0.1:1";
+  options.properties["max.in.flight.requests.per.connection"] = "100";
   config_.connectors.push_back(connector);
   Result<std::unique_ptr<Sidecar>> sidecar = Sidecar::start(config_, clock_, disk_);
   ASSERT_FALSE(sidecar);

@@ -53,6 +53,33 @@ TEST(ChangeFeed, OneLineOfJsonAChange) {
           "\"transaction\":{\"id\":\"t1\",\"position\":2,\"count\":2}}\n");
 }
 
+TEST(ChangeFeed, TheTokenOfATransactionIsNoneOfItsChanges) {
+  const KeySchema schema = {{"pk", ValueType::kString}, std::nullopt};
+  auto key = [&](Generation generation, const char* pk, std::string& image) {
+    ItemTree item;
+    item.emplace("pk", Value::string(pk));
+    image = encode_item(item);
+    return store_key(schema, generation, ItemView(image).attributes(), false).value();
+  };
+  FrameBuilder builder(100);
+  builder.begin_entry(1);
+  builder.add_field(EntryField::kTransactionId, "t1");
+  std::string image;
+  for (auto [generation, pk] : {std::pair<Generation, const char*>{3, "token"},
+                                {kFirstUserGeneration, "a"},
+                                {kFirstUserGeneration, "b"}}) {
+    const std::string store = key(generation, pk, image);
+    builder.add_change(ChangeKind::kInsert, store, image, std::nullopt);
+  }
+  builder.end_entry();
+  const FramePtr frame = std::move(builder).finish(0, 0, {});
+  const EntryView entry = *frame->begin();
+  std::vector<std::string> rendered;
+  for (const ChangeView& change : entry) render_transaction(change, entry, rendered.emplace_back());
+  EXPECT_EQ(rendered[1], ",\"transaction\":{\"id\":\"t1\",\"position\":1,\"count\":2}");
+  EXPECT_EQ(rendered[2], ",\"transaction\":{\"id\":\"t1\",\"position\":2,\"count\":2}");
+}
+
 TEST(ChangeFeed, FollowsTheTipOfTheTablesNamed) {
   StreamNode node;
   node.create_table("a", std::nullopt);

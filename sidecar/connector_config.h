@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "connectors/http.h"
+#include "connectors/kafka.h"
+#include "core/base/result.h"
+
+namespace YAML {
+class Node;
+}
+
+namespace millrace::sidecar {
+
+class ConfigReader;
+
+/// One of the configuration's `connectors`.
+struct ConnectorConfig {
+  enum class From : uint8_t { kTrimHorizon, kLatest };
+
+  std::string name;                 // unique; names its checkpoint
+  std::vector<std::string> tables;  // none: all
+  From from = From::kTrimHorizon;   // where it begins when it has no checkpoint
+  /// Where it delivers to: the kind's options, but for what the node knows (region and account).
+  std::variant<connectors::KafkaOptions, connectors::HttpOptions> target;
+};
+
+/// Reads the list under `connectors`.
+Status read_connectors(const ConfigReader& reader, const YAML::Node& node, const std::string& path,
+                       std::vector<ConnectorConfig>& connectors);
+
+}  // namespace millrace::sidecar
