@@ -324,7 +324,9 @@ void create_table(Node& node, const Request& request, Reply reply) {
   if (Status status = apply_index_settings(members.global_indexes, *table); !status)
     return reply.error(status.error());
   std::string prefix = node.catalog.table_arn("");
-  if (table->name.substr(0, prefix.size()) == prefix) table->name.erase(0, prefix.size());
+  if (table->name.starts_with(prefix)) table->name.erase(0, prefix.size());
+  if (Status status = check_new_table_name(table->name); !status)
+    return reply.error(status.error());
   std::optional<StreamViewType> stream;
   if (members.definition.stream && *members.definition.stream->enabled)
     stream = view_type_of(*members.definition.stream->view_type);

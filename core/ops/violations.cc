@@ -108,12 +108,15 @@ Status check_defined_table_name(std::optional<std::string_view> name) {
     return validation_error(
         "The parameter 'TableName' is required but was not present in the request");
   }
-  if (is_arn(*name)) return {};
+  return is_arn(*name) ? Status() : check_new_table_name(*name);
+}
+
+Status check_new_table_name(std::string_view name) {
   Violations violations;
-  if (!is_name(*name)) violations.add(name, "tableName", kNamePattern);
-  if (name->size() < 3)
+  if (!is_name(name)) violations.add(name, "tableName", kNamePattern);
+  if (name.size() < 3)
     violations.add(name, "tableName", "Member must have length greater than or equal to 3");
-  check_longest(*name, "tableName", violations);
+  check_longest(name, "tableName", violations);
   return violations.status();
 }
 

@@ -51,4 +51,7 @@ void check_index_name(std::optional<std::string_view> name, std::string_view pat
 /// Table names in requests that define tables: present, and 3 to 255 characters or an ARN.
 Status check_defined_table_name(std::optional<std::string_view> name);
 
+/// The name that a table is created with, once nothing of an ARN is left around it.
+Status check_new_table_name(std::string_view name);
+
 }  // namespace millrace

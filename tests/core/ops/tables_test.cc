@@ -95,6 +95,22 @@ TEST(Tables, a_protected_table_is_not_deleted) {
   node.ok("DeleteTable", "{'TableName':'films'}");
 }
 
+TEST(Tables, an_arn_that_is_no_table_s_here_creates_none) {
+  OpsNode node;
+  const std::string arn = "arn:aws:dynamodb:us-east-1:000000000000:table/";
+  const std::string rest = ",'BillingMode':'PAY_PER_REQUEST'";
+  const std::string pattern =
+      "' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression "
+      "pattern: [a-zA-Z0-9_.-]+";
+  const std::string stream = "films/stream/2023-11-14T22:13:20.000";
+  EXPECT_EQ(node.refused("CreateTable", with_keys(",'TableName':'" + arn + stream + "'" + rest)),
+            kOne + "'" + stream + pattern);
+  const std::string elsewhere = "arn:aws:dynamodb:eu-west-1:000000000000:table/films";
+  EXPECT_EQ(node.refused("CreateTable", with_keys(",'TableName':'" + elsewhere + "'" + rest)),
+            kOne + "'" + elsewhere + pattern);
+  EXPECT_EQ(node.ok("ListTables", "{}"), "{\"TableNames\":[]}");
+}
+
 TEST(Tables, names_can_be_arns_of_this_region_and_account) {
   OpsNode node;
   node.create_table("films");
