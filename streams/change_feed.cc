@@ -72,6 +72,10 @@ void render_change(const Table& table, const ChangeView& change, const EntryView
     out += ",\"identity\":";
     render_json_string(*identity, out);
   }
+  if (auto traceparent = entry.field(EntryField::kTraceparent)) {
+    out += ",\"traceparent\":";
+    render_json_string(*traceparent, out);
+  }
   out += '}';
 }
 

@@ -88,8 +88,9 @@ class Update {
   static Update of_legacy(std::vector<UpdateAction> actions);
 
   /// Applies all actions to `old_item` as it was before (every right side reads the old item),
-  /// giving the new one. Key attributes are the caller's to protect: see attribute_names().
-  Result<ItemTree> apply(const ItemTree& old_item) const;
+  /// giving the new one. An item that did not exist (`existed`) begins with its key. Key attributes
+  /// are the caller's to protect: see attribute_names().
+  Result<ItemTree> apply(const ItemTree& old_item, bool existed) const;
 
   /// Top-level attribute names that it writes.
   std::vector<std::string> attribute_names() const;

@@ -101,7 +101,9 @@ Status collect_terms(const ConditionNode& node, std::vector<KeyTerm>& terms) {
   ASSIGN_OR_RETURN(KeyTerm term, term_of(node));
   for (const KeyTerm& earlier : terms) {
     if (earlier.name == term.name) {
-      return validation_error("KeyConditionExpressions must only contain one condition per key");
+      return validation_error(
+          "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition "
+          "per key");
     }
   }
   terms.push_back(std::move(term));
@@ -142,6 +144,13 @@ Error missed(const std::string& name) {
 
 Error unsupported() { return validation_error("Query key condition not supported"); }
 
+Error no_prefix(const std::string& unequal, const std::string& conditioned) {
+  return validation_error("RANGE key attributes " + unequal +
+                          " must have equality conditions specified in the query because a "
+                          "condition is present on key attribute " +
+                          conditioned);
+}
+
 // Takes the terms that the attributes of a key want, one attribute after the other.
 class Assembly {
  public:
@@ -162,19 +171,24 @@ class Assembly {
   Status take_sort(const KeyAttribute& attribute) {
     if (first_check_) RETURN_IF_ERROR(first_check_(attribute));
     const KeyTerm* term = term_on(attribute.name);
-    if (term == nullptr) {
-      // What is left can only be on attributes behind this one, or on none of the key.
-      if (taken_ < terms_.size()) return missed(attribute.name);
-      return {};
+    if (term != nullptr) {
+      std::vector<std::string> scalars;
+      RETURN_IF_ERROR(read_scalars(*term, attribute, false, scalars));
+      if (!unequal_.empty()) return no_prefix(unequal_, attribute.name);
+      bound(term->op, std::move(scalars));
+    } else if (missed_.empty()) {
+      missed_ = attribute.name;
     }
-    std::vector<std::string> scalars;
-    RETURN_IF_ERROR(read_scalars(*term, attribute, false, scalars));
-    if (key_.lower || key_.upper || key_.prefix) return unsupported();
-    bound(term->op, std::move(scalars));
+    if (term == nullptr || term->op != KeyTerm::Operator::kEqual)
+      unequal_.append(unequal_.empty() ? "" : ", ").append(attribute.name);
     return {};
   }
 
-  KeyCondition finish() { return std::move(key_); }
+  Result<KeyCondition> finish() {
+    // What is left is on attributes that are none of the key's.
+    if (taken_ < terms_.size()) return missed(missed_);
+    return std::move(key_);
+  }
 
  private:
   const KeyTerm* term_on(const std::string& name) {
@@ -238,6 +252,8 @@ class Assembly {
   const KeyCondition::AttributeCheck& first_check_;
   KeyCondition key_;
   size_t taken_ = 0;
+  std::string missed_;   // the first sort attribute without a term
+  std::string unequal_;  // the sort attributes without "=", listed
   size_t partition_bytes_ = 0;
   size_t sort_bytes_ = 0;
 };
@@ -255,19 +271,15 @@ Result<std::vector<KeyTerm>> parse_key_terms(std::string_view text, Bindings& bi
 Result<KeyCondition> KeyCondition::of(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
                                       const AttributeCheck& first_check) {
   const size_t attributes = key.partition.size() + key.sort.size();
-  // The service says so of keys of two attributes at most, as all once were.
-  if (attributes <= 2 && (terms.empty() || terms.size() > 2)) {
-    return validation_error("Conditions can be of length 1 or 2 only");
+  if (terms.empty()) return validation_error("Conditions can be of length 1 or 2 only");
+  if (terms.size() > attributes) {
+    return validation_error("The number of query conditions (" + std::to_string(terms.size()) +
+                            ") exceeds the number of key attributes defined in the schema (" +
+                            std::to_string(attributes) + ")");
   }
   Assembly assembly(terms, first_check);
-  for (const KeyAttribute& attribute : key.partition) {
-    // Before the terms, but after the first look at the start key.
-    if (terms.size() > attributes) {
-      if (first_check) RETURN_IF_ERROR(first_check(attribute));
-      return unsupported();
-    }
+  for (const KeyAttribute& attribute : key.partition)
     RETURN_IF_ERROR(assembly.take_partition(attribute));
-  }
   for (const KeyAttribute& attribute : key.sort) RETURN_IF_ERROR(assembly.take_sort(attribute));
   return assembly.finish();
 }

@@ -145,9 +145,14 @@ struct Plan {
 };
 
 // Adds one action to the plan.
-Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item, Plan& plan) {
+Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item, bool existed,
+                   Plan& plan) {
   const Path& path = action.target.path;
-  if (path.size() > 1 && find(item, path, path.size() - 1) == nullptr) return invalid_path();
+  if (path.size() > 1 && find(item, path, path.size() - 1) == nullptr) {
+    // The service lets only a removal pass, and that only from an item that is not there.
+    if (action.section == Section::kRemove && !existed) return {};
+    return invalid_path();
+  }
   if (action.section == Section::kRemove) {
     plan.removals.push_back(&path);
     return {};
@@ -180,8 +185,8 @@ Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item
 }
 
 // Works out all actions. DynamoDB speaks of wrong types before it speaks of what is missing.
-Result<Plan> make_plan(const std::vector<UpdateAction>& actions, bool legacy,
-                       const ItemTree& item) {
+Result<Plan> make_plan(const std::vector<UpdateAction>& actions, bool legacy, const ItemTree& item,
+                       bool existed) {
   for (const UpdateAction& action : actions) {
     const Path& path = action.target.path;
     if (path.size() == 1) continue;
@@ -192,7 +197,7 @@ Result<Plan> make_plan(const std::vector<UpdateAction>& actions, bool legacy,
   Plan plan;
   Status missing;
   for (const UpdateAction& action : actions) {
-    Status status = plan_action(action, legacy, item, plan);
+    Status status = plan_action(action, legacy, item, existed, plan);
     if (status) continue;
     const std::string& message = status.error().message;
     const bool later = message == missing_attribute().message || message == invalid_path().message;
@@ -265,8 +270,8 @@ Update Update::of(std::vector<UpdateAction> bound, bool legacy) {
   return update;
 }
 
-Result<ItemTree> Update::apply(const ItemTree& old_item) const {
-  ASSIGN_OR_RETURN(Plan plan, make_plan(actions_->actions, actions_->legacy, old_item));
+Result<ItemTree> Update::apply(const ItemTree& old_item, bool existed) const {
+  ASSIGN_OR_RETURN(Plan plan, make_plan(actions_->actions, actions_->legacy, old_item, existed));
   ItemTree item = old_item;
   // Indexes are those of the old item's lists. Writes leave them as they are: behind a list's end
   // they append, in the order of their indexes. Removals then go from the back to the front.

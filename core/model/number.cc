@@ -1,6 +1,7 @@
 #include "core/model/number.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace millrace {
@@ -47,17 +48,18 @@ Error too_many_digits() {
 
 Error corrupt() { return make_error(ErrorCode::kCorruption, "malformed ordered number"); }
 
-// Reads the digits after 'e'; false if there are none. Saturates far outside of the supported
-// range.
+// Reads what is behind 'e'; false if there are no digits, or a number of more than 64 bits.
+// Saturates far outside of the supported range.
 bool parse_exponent(const char*& p, const char* end, int64_t& exponent) {
-  bool negative = false;
-  if (p != end && (*p == '+' || *p == '-')) negative = *p++ == '-';
-  if (p == end || !is_digit(*p)) return false;
-  exponent = 0;
-  for (; p != end && is_digit(*p); ++p) {
-    if (exponent < (int64_t{1} << 40)) exponent = exponent * 10 + (*p - '0');
+  constexpr int64_t kFar = int64_t{1} << 40;
+  if (p != end && *p == '+') {
+    ++p;
+    if (p != end && *p == '-') return false;
   }
-  if (negative) exponent = -exponent;
+  const auto [behind, error] = std::from_chars(p, end, exponent);
+  if (error != std::errc()) return false;
+  p = behind;
+  exponent = std::clamp(exponent, -kFar, kFar);
   return true;
 }
 
@@ -106,7 +108,12 @@ Result<Number> Number::parse(std::string_view text) {
     if (!parse_exponent(p, end, exponent)) return not_a_number(text);
   }
   if (p != end) return not_a_number(text);
-  if (significant == 0) return Number();
+  if (significant == 0) {
+    // The service holds the exponent that a zero is written with against the range, too.
+    if (exponent > kExponentMax - 1) return overflow();
+    if (exponent < kExponentMin - 1) return underflow();
+    return Number();
+  }
 
   exponent += integer_digits > 0 ? integer_digits : -leading_fraction_zeros;
   if (exponent > kExponentMax) return overflow();

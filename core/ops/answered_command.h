@@ -11,6 +11,7 @@ namespace millrace {
 /// A command that a client waits for: it keeps its answer until what it saw and did is durable.
 class AnsweredCommand : public Command {
  public:
+  std::string_view traceparent() const final { return reply_.traceparent(); }
   void done(const Status& status) final {
     if (!status) {
       reply_.error(status.error());

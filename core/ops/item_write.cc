@@ -25,7 +25,8 @@ Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
     outcome.updated_image = write.image;
     return {};
   }
-  ASSIGN_OR_RETURN(ItemTree tree, write.update->apply(decode_item(ItemView(before))));
+  ASSIGN_OR_RETURN(ItemTree tree,
+                   write.update->apply(decode_item(ItemView(before)), outcome.existed));
   outcome.updated_image = encode_item(tree);
   outcome.changed = outcome.updated_image != before;
   // An update that only removes does not make an item of an absent one.

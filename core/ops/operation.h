@@ -62,6 +62,10 @@ class Reply {
   /// such.
   void allow_any_origin() { any_origin_ = true; }
 
+  /// The W3C trace context that the request came with, for the change that it makes; empty: none.
+  void set_traceparent(std::string_view traceparent) { traceparent_ = traceparent; }
+  std::string_view traceparent() const { return traceparent_; }
+
   /// From now on `node`'s observer, if any, is told of the answer to `operation`; serve() calls it.
   void observe(const Node& node, const Operation& operation) {
     if (node.observer == nullptr) return;
@@ -84,6 +88,7 @@ class Reply {
   HttpReply http_;
   Receiver receive_;
   bool any_origin_ = false;
+  std::string traceparent_;
   RequestObserver* observer_ = nullptr;
   const Clock* clock_ = nullptr;
   const Operation* operation_ = nullptr;

@@ -166,27 +166,25 @@ Status set_attributes_to_get(const PageMembers& members, PageRequest& page) {
   return {};
 }
 
-Status check_select(const PageMembers& members, std::string_view operation) {
+Status check_select(const PageMembers& members, std::string_view prefix) {
+  auto refuse = [&](std::string message) {
+    return validation_error(std::string(prefix) + std::move(message));
+  };
   std::string_view select = members.select.value_or("");
   bool projects = members.read.selects();
   if (select == "SPECIFIC_ATTRIBUTES" && !projects) {
-    std::string message =
+    return refuse(
         "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
-        "SPECIFIC_ATTRIBUTES";
-    // Only Query's answer carries this prefix.
-    if (operation == "Querying") message.insert(0, "1 validation error detected: ");
-    return validation_error(std::move(message));
+        "SPECIFIC_ATTRIBUTES");
   }
   if (projects && !select.empty() && select != "SPECIFIC_ATTRIBUTES") {
-    return validation_error(
-        std::string("Cannot specify the ") +
-        (members.read.attributes_to_get ? "AttributesToGet" : "ProjectionExpression") +
-        " when choosing to get " + (select == "COUNT" ? "only the Count" : std::string(select)));
+    return refuse(std::string("Cannot specify the ") +
+                  (members.read.attributes_to_get ? "AttributesToGet" : "ProjectionExpression") +
+                  " when choosing to get " +
+                  (select == "COUNT" ? "only the Count" : std::string(select)));
   }
-  if (select == "ALL_PROJECTED_ATTRIBUTES" && !members.index_name) {
-    return validation_error("ALL_PROJECTED_ATTRIBUTES can be used only when " +
-                            std::string(operation) + " using an IndexName");
-  }
+  if (select == "ALL_PROJECTED_ATTRIBUTES" && !members.index_name)
+    return refuse("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName");
   return {};
 }
 

@@ -58,9 +58,9 @@ Status check_start_key_value(const PageMembers& members);
 /// Checks AttributesToGet, if any, and makes it the page's projection.
 Status set_attributes_to_get(const PageMembers& members, PageRequest& page);
 
-/// The rules between Select and the projection that Query and Scan share; `operation` is "Querying"
-/// or "Scanning".
-Status check_select(const PageMembers& members, std::string_view operation);
+/// The rules between Select and the projection that Query and Scan share; `prefix` begins the
+/// message.
+Status check_select(const PageMembers& members, std::string_view prefix);
 
 /// The index that is to be read, none for the table. Errors: there is no such index, it is not
 /// filled yet, or the read is to be consistent and the index global.

@@ -78,7 +78,8 @@ Status check_parameters(QueryMembers& members, PageRequest& request) {
   RETURN_IF_ERROR(page.read.names_status);
   RETURN_IF_ERROR(page.read.values_status);
   RETURN_IF_ERROR(check_key_conditions(members));
-  return check_select(page, "Querying");
+  // Only Query's answer has it.
+  return check_select(page, "1 validation error detected: ");
 }
 
 // The filter sees items after the key has chosen them, so it may not name the key. What an index

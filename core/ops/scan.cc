@@ -78,7 +78,7 @@ Status check_parameters(const ScanMembers& members, PageRequest& request) {
   RETURN_IF_ERROR(check_segments(members));
   RETURN_IF_ERROR(page.read.names_status);
   RETURN_IF_ERROR(page.read.values_status);
-  return check_select(page, "Scanning");
+  return check_select(page, "");
 }
 
 // The first hash of a segment: segments are equal ranges of the partition keys' hashes, the last

@@ -42,13 +42,25 @@ void send_preflight(const HttpRequest& request, HttpReply& reply) {
   reply.send(response);
 }
 
-// Most requests come from no browser; this is a single fast search where a header look-up is a
-// walk.
-bool has_origin(const HttpRequest& request) {
-  constexpr std::string_view kTail = "rigin:";
-  return memmem(request.raw_headers.data(), request.raw_headers.size(), kTail.data(),
-                kTail.size()) != nullptr &&
-         !request.header("Origin").empty();
+// A header that few requests have: a single fast search where a header look-up is a walk.
+std::string_view rare_header(const HttpRequest& request, std::string_view name) {
+  const std::string_view tail = name.substr(1);  // the first letter comes in both cases
+  const bool may_have = memmem(request.raw_headers.data(), request.raw_headers.size(), tail.data(),
+                               tail.size()) != nullptr;
+  return may_have ? request.header(name) : std::string_view();
+}
+
+// W3C Trace Context, section 3.2: version, trace id, parent id and flags. What is not well-formed
+// is as if it were not there.
+bool is_traceparent(std::string_view text) {
+  constexpr std::string_view kForm = "00-00000000000000000000000000000000-0000000000000000-00";
+  if (text.size() != kForm.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+    if (kForm[i] == '-' ? text[i] != '-' : !hex) return false;
+  }
+  return text.substr(0, 2) != "ff" && text.substr(3, 32) != kForm.substr(3, 32) &&
+         text.substr(36, 16) != kForm.substr(36, 16);
 }
 
 bool is_json(std::string_view content_type) {
@@ -62,7 +74,7 @@ bool is_json(std::string_view content_type) {
 
 void serve(Node& node, const OperationTable& operations, const HttpRequest& request,
            HttpReply http) {
-  bool any_origin = has_origin(request);
+  const bool any_origin = !rare_header(request, "Origin").empty();
   if (request.method != "POST") {
     if (request.method == "GET" && request.path == "/") return send_health(node, any_origin, http);
     if (request.method == "OPTIONS" && any_origin) return send_preflight(request, http);
@@ -73,6 +85,8 @@ void serve(Node& node, const OperationTable& operations, const HttpRequest& requ
 
   Reply reply(std::move(http));
   if (any_origin) reply.allow_any_origin();
+  if (const std::string_view trace = rare_header(request, "Traceparent"); is_traceparent(trace))
+    reply.set_traceparent(trace);
   const Operation* operation = operations.find(request.target);
   if (operation == nullptr) return reply.error(make_error(ErrorCode::kUnknownOperation, ""));
   reply.observe(node, *operation);

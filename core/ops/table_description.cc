@@ -218,26 +218,30 @@ void render_on_demand(const ThroughputSettings& settings, JsonFields& fields) {
 
 void render_table(const Catalog& catalog, const Table& table, std::string_view status,
                   int64_t now_ms, std::string& out) {
+  // Of a table that is being deleted the service shows no definition, but what it holds and costs.
+  const bool defined = status != "DELETING";
   JsonFields fields(out);
-  fields.raw("AttributeDefinitions", attribute_definitions_json(table));
+  if (defined) fields.raw("AttributeDefinitions", attribute_definitions_json(table));
   fields.text("TableName", table.name);
-  fields.raw("KeySchema", key_schema_json(table.key));
+  if (defined) fields.raw("KeySchema", key_schema_json(table.key));
   fields.text("TableStatus", status);
-  fields.time("CreationDateTime", table.created_ms);
+  if (defined) fields.time("CreationDateTime", table.created_ms);
   const CapacityUnits units{table.read_units, table.write_units};
   const ThroughputSettings& throughput = table.settings.throughput;
   render_provisioned(throughput, units, now_ms, fields);
   render_billing(table, fields);
-  if (status != "CREATING") render_warm(throughput, table.billing_mode, units, fields);
-  render_on_demand(throughput, fields);
+  if (defined && status != "CREATING") render_warm(throughput, table.billing_mode, units, fields);
+  if (defined) render_on_demand(throughput, fields);
   const TableSizes::Size size = catalog.sizes().size(table.generation);
   fields.integer("TableSizeBytes", static_cast<int64_t>(size.bytes));
   fields.integer("ItemCount", static_cast<int64_t>(size.entries));
   fields.text("TableArn", catalog.table_arn(table.name));
   fields.text("TableId", table.id);
-  render_indexes(catalog, table, status == "CREATING", now_ms, fields);
-  render_stream(catalog, table, fields);
-  render_settings(table, status, fields);
+  if (defined) {
+    render_indexes(catalog, table, status == "CREATING", now_ms, fields);
+    render_stream(catalog, table, fields);
+    render_settings(table, status, fields);
+  }
   fields.truth("DeletionProtectionEnabled", table.deletion_protection);
   fields.end();
 }

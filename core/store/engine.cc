@@ -259,8 +259,11 @@ void Engine::State::evaluate_batch() {
   size_t evaluated = 0;
   // What commands stage may be far more than what they held: the frame must stay a frame.
   while (evaluated < batch.size() && builder.payload_bytes() < options.batch_bytes) {
+    Command& command = *batch[evaluated++];
     builder.begin_entry(last_time_ms);
-    batch[evaluated++]->evaluate(commit);
+    const std::string_view traceparent = command.traceparent();
+    if (!traceparent.empty()) builder.add_field(EntryField::kTraceparent, traceparent);
+    command.evaluate(commit);
     builder.end_entry();
   }
   if (evaluated < batch.size()) give_back(evaluated);

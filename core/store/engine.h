@@ -58,6 +58,8 @@ class Command {
   /// Runs on the committer, once, in the order of submission. Keeps its answer to itself until
   /// done().
   virtual void evaluate(Commit& commit) = 0;
+  /// The W3C trace context of the request, kept in its entry; empty: none.
+  virtual std::string_view traceparent() const { return {}; }
   /// Runs on the committer's thread once all that evaluate() saw and staged is durable and
   /// published; or with the error that keeps it from ever being (the engine has stopped). Exactly
   /// once, never without evaluate() unless with an error.

@@ -56,7 +56,7 @@ void run_update(std::string_view text) {
   static Bindings all = bindings();
   Result<Update> update = Update::parse(text, all);
   if (!update) return check_error(update.error());
-  Result<ItemTree> updated = update->apply(decode_item(ItemView(item())));
+  Result<ItemTree> updated = update->apply(decode_item(ItemView(item())), true);
   if (!updated) return check_error(updated.error());
   check_item(encode_item(*updated));
   check_item(select_paths(ItemView(item()), update->paths()));

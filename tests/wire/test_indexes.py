@@ -123,14 +123,24 @@ def test_key_conditions_in_both_directions(ddb, orders, index_name, condition, v
     assert sorted(ids(backwards)) == sorted(expected)
 
 
+NO_PREFIX = (
+    "RANGE key attributes total must have equality conditions specified in the query because a "
+    "condition is present on key attribute id"
+)
+
+
 @pytest.mark.parametrize(
     ("condition", "values", "message"),
     [
         ("state = :s", {":s": "open"}, "Query condition missed key schema element: day"),
         ("state = :s AND day = :d AND id = :i", {":s": "open", ":d": "mon", ":i": "1"},
-         "Query condition missed key schema element: total"),
+         NO_PREFIX),
         ("state = :s AND day = :d AND total > :n AND id = :i",
-         {":s": "open", ":d": "mon", ":n": 1, ":i": "1"}, "Query key condition not supported"),
+         {":s": "open", ":d": "mon", ":n": 1, ":i": "1"}, NO_PREFIX),
+        ("state = :s AND day = :d AND total = :n AND id = :i AND note = :i",
+         {":s": "open", ":d": "mon", ":n": 1, ":i": "1"},
+         "The number of query conditions (5) exceeds the number of key attributes defined in the "
+         "schema (4)"),
         ("state = :s AND day > :d", {":s": "open", ":d": "mon"}, "Query key condition not supported"),
         ("state = :n AND day = :d", {":n": 1, ":d": "mon"},
          PREFIX + "Condition parameter type does not match schema type"),
@@ -222,7 +232,10 @@ def test_a_global_index_does_not(ddb, orders):
         ddb.scan(TableName=orders, IndexName="by_state", Select="ALL_ATTRIBUTES")
     with invalid(PREFIX + "Global secondary index by_state does not project [memo]"):
         query(ddb, orders, "by_state", "state = :s", values, ProjectionExpression="note, memo")
-    with invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"):
+    only_of_index = "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+    with invalid(only_of_index):
+        ddb.scan(TableName=orders, Select="ALL_PROJECTED_ATTRIBUTES")
+    with invalid("1 validation error detected: " + only_of_index):
         ddb.query(
             TableName=orders,
             KeyConditionExpression="customer = :c",

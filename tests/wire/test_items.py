@@ -195,6 +195,35 @@ def test_update_returns_what_is_asked(ddb, table, wanted, returned):
     assert update(ddb, table, "SET x = :x, z = :z", values=values, ReturnValues=wanted) == returned
 
 
+@pytest.mark.service
+def test_only_a_removal_may_name_the_inside_of_an_absent_item(ddb, table):
+    invalid_path = "The document path provided in the update expression is invalid for update"
+    update(ddb, table, "REMOVE x.y, z[0]")
+    assert "Item" not in ddb.get_item(TableName=table, Key=item(pk="a"))
+    with invalid(invalid_path):
+        update(ddb, table, "SET x.y = :v", values={":v": 1})
+    update(ddb, table, "SET n = :v", values={":v": 1})
+    with invalid(invalid_path):
+        update(ddb, table, "REMOVE x.y")
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("0e126", "Number overflow. Attempting to store a number with magnitude larger than "
+         "supported range"),
+        ("0e-131", "Number underflow. Attempting to store a number with magnitude smaller than "
+         "supported range"),
+        ("1e9223372036854775808",
+         "The parameter cannot be converted to a numeric value: 1e9223372036854775808"),
+    ],
+)
+def test_exponents_are_held_against_the_range_as_they_are_written(ddb, table, number, message):
+    with invalid(message):
+        ddb.put_item(TableName=table, Item={**item(pk="a"), "n": {"N": number}})
+
+
 def test_update_without_expression_makes_an_item_of_its_key(ddb, table):
     ddb.update_item(TableName=table, Key=item(pk="bare"))
     assert get(ddb, table, pk="bare") == item(pk="bare")

@@ -79,6 +79,25 @@ def test_delete_removes_items_and_the_name_can_be_used_again(ddb, make_table):
     assert ddb.scan(TableName=name)["Count"] == 0
 
 
+@pytest.mark.service
+def test_delete_shows_no_definition(endpoint):
+    name = unused_name()
+    with Connection(endpoint) as connection:
+        connection.call("CreateTable", definition(name, view_type="NEW_IMAGE"))
+        shown = connection.call("DeleteTable", {"TableName": name})["TableDescription"]
+    assert shown["TableStatus"] == "DELETING"
+    assert set(shown) - {"BillingModeSummary"} == {
+        "TableName",
+        "TableStatus",
+        "ProvisionedThroughput",
+        "TableSizeBytes",
+        "ItemCount",
+        "TableArn",
+        "TableId",
+        "DeletionProtectionEnabled",
+    }
+
+
 def test_list_is_sorted_and_paged(ddb, make_table):
     names = sorted(make_table() for _ in range(3))
     pages = ddb.get_paginator("list_tables").paginate(PaginationConfig={"PageSize": 1})

@@ -65,6 +65,17 @@ def put(connection, table, **attributes):
     connection.call("PutItem", {"TableName": table, "Item": item(**attributes)})
 
 
+def test_a_change_keeps_the_trace_context_of_its_request(sidecar, connection, tailed):
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    broken = [trace.upper(), trace[:-1], "ff" + trace[2:], trace.replace("b7ad6b7169203331", "0" * 16)]
+    for n, header in enumerate([trace, *broken]):
+        body = {"TableName": tailed, "Item": item(pk="a", n=n)}
+        assert connection.send(body, "PutItem", Traceparent=header).check().status == 200
+    with Tail(sidecar, tailed, "--from", "start", "--json") as tail:
+        changes = [json.loads(tail.line()) for _ in range(5)]
+    assert [change.get("traceparent") for change in changes] == [trace] + [None] * 4
+
+
 def test_json_shows_all_changes_from_the_start(sidecar, connection, tailed):
     put(connection, tailed, pk="a", n=1)
     put(connection, tailed, pk="a", n=2)

@@ -24,7 +24,7 @@ std::string applied(std::string_view text, std::string_view item_json) {
   Result<Update> update = parse(text);
   if (!update) return update.error().message;
   const std::string item = item_of(item_json);
-  Result<ItemTree> result = update->apply(decode_item(ItemView(item)));
+  Result<ItemTree> result = update->apply(decode_item(ItemView(item)), true);
   return result ? json_of(encode_item(*result)) : result.error().message;
 }
 
@@ -53,6 +53,19 @@ TEST(Update, Sets) {
       << "behind the end they append in the order of indexes";
   EXPECT_EQ(applied("SET l[1].x.y = :n", R"({"l":{"L":[{"N":"1"},{"M":{"x":{"M":{}}}}]}})"),
             R"({"l":{"L":[{"N":"1"},{"M":{"x":{"M":{"y":{"N":"5"}}}}}]}})");
+}
+
+TEST(Update, OfAnAbsentItemOnlyRemovalsMayNameWhatIsNotThere) {
+  auto of_absent = [](std::string_view text) {
+    const Result<Update> update = parse(text);
+    const Result<ItemTree> result = update->apply({}, false);
+    return result ? json_of(encode_item(*result)) : result.error().message;
+  };
+  const std::string invalid =
+      "The document path provided in the update expression is invalid for update";
+  EXPECT_EQ(of_absent("REMOVE x.y, z[0]"), "{}");
+  EXPECT_EQ(of_absent("SET x.y = :s"), invalid);
+  EXPECT_EQ(applied("REMOVE x.y", "{}"), invalid) << "of an item that is there";
 }
 
 TEST(Update, Computes) {
