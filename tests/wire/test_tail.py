@@ -71,7 +71,7 @@ def test_a_change_keeps_the_trace_context_of_its_request(sidecar, connection, ta
     for n, header in enumerate([trace, *broken]):
         body = {"TableName": tailed, "Item": item(pk="a", n=n)}
         assert connection.send(body, "PutItem", Traceparent=header).check().status == 200
-    with Tail(sidecar, tailed, "--from", "start", "--json") as tail:
+    with Tail(sidecar, tailed, "--json", "--from", "trim_horizon") as tail:
         changes = [json.loads(tail.line()) for _ in range(5)]
     assert [change.get("traceparent") for change in changes] == [trace] + [None] * 4
 
