@@ -12,11 +12,13 @@ namespace millrace::streams {
 /// change:
 ///
 ///   {"lsn":17,"time":1790000000123,"table":"films","event":"MODIFY","keys":{...},"new":{...},"old":{...},
-///    "transaction":{"id":"...","position":1,"count":3},"identity":"dynamodb.amazonaws.com"}
+///    "transaction":{"id":"...","position":1,"count":3},"identity":"dynamodb.amazonaws.com",
+///    "traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 ///
 /// `time` in ms; images as attribute values; `new` is absent for REMOVE, `old` for INSERT and where
 /// the table keeps no old images; `transaction` only for changes that are part of one; `identity`
-/// only for what was not a client's doing. Keeps no position. Not thread-safe.
+/// only for what was not a client's doing; `traceparent` if the request had one (W3C Trace
+/// Context). Keeps no position. Not thread-safe.
 class ChangeFeed {
  public:
   ChangeFeed(Log& log, const Catalog& catalog, TableFilter filter, StartAt start);
