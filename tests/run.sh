@@ -23,7 +23,7 @@ usage: tests/run.sh [--long] [PART...]
 Runs all parts, or those named. --long runs them in full instead of a sample.
 
   unit      GoogleTest binaries of every folder, by ctest
-  sim       the whole node on one thread, from seeds (100; --long 1000)
+  sim       the whole node on one thread, from seeds (100; --long 10000)
             one seed again: build/release/tests/millrace_sim --seed S
   fuzz      mutated inputs of every parser and of the whole node (5 s each; --long 10 min each, with
             ASan+UBSan); an input that fails is left in a file that is told
@@ -33,8 +33,8 @@ Runs all parts, or those named. --long runs them in full instead of a sample.
             histories of concurrent clients over kill -9, also over the layer that loses what was not
             flushed (18 rounds each; --long 600)
   kafka     the connector against a real Kafka broker
-  kill      kill -9 under load, with Kafka (10 rounds; --long 200)
-  lossy     the same over a layer that loses what was not flushed (10; --long 200)
+  kill      kill -9 under load, with Kafka (10 rounds; --long 1000 on a small disk budget)
+  lossy     the same over a layer that loses what was not flushed (10; --long 1000)
   bench     the benchmark with small numbers; --long with the real ones
   sanitize  unit and sim again, with ASan+UBSan and with TSan
 
@@ -71,9 +71,9 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 
 release=build/release
-seeds=100 sanitized_seeds=10 rounds=10 histories_rounds=18 fuzz_seconds=5
+seeds=100 sanitized_seeds=10 rounds=10 kill_flags=() histories_rounds=18 fuzz_seconds=5
 if [[ -n $long ]]; then
-  seeds=1000 sanitized_seeds=100 rounds=200 histories_rounds=600 fuzz_seconds=600
+  seeds=10000 sanitized_seeds=100 rounds=1000 kill_flags=(--disk-bytes 256MB) histories_rounds=600 fuzz_seconds=600
 fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -181,11 +181,11 @@ part_kafka() {
 }
 
 part_kill() {
-  build $release millrace && run_pytest kill tests/kill/test_kill.py --rounds $rounds
+  build $release millrace && run_pytest kill tests/kill/test_kill.py --rounds $rounds "${kill_flags[@]}"
 }
 
 part_lossy() {
-  build $release millrace lossy && run_pytest lossy tests/kill/lossy/test_lossy.py --rounds $rounds
+  build $release millrace lossy && run_pytest lossy tests/kill/lossy/test_lossy.py --rounds $rounds "${kill_flags[@]}"
 }
 
 part_bench() {
