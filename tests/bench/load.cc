@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -29,12 +30,13 @@
 namespace {
 
 constexpr char kUsage[] =
-    "usage: load --port PORT [--resp] [--op get|put|update|static] [--host IPv4] [--table NAME]\n"
-    "            [--path PATH] [--consistent] [--keys N] [--connections N] [--seconds S]\n"
+    "usage: load --port PORT [--resp] [--op get|put|update|static|batch|transact|query|scan]\n"
+    "            [--host IPv4] [--table NAME] [--path PATH] [--consistent] [--page ITEMS]\n"
+    "            [--expires EPOCH_SECONDS] [--keys N] [--connections N] [--seconds S]\n"
     "            [--warmup S] [--rate REQUESTS_A_SECOND] [--seed N] [--fill] [--pid PID]\n"
-    "Prints one JSON object; exits 1 if any answer was wrong. --fill puts each key once instead "
-    "of\n"
-    "running for a time. --pid: of the server, for its CPU time.\n";
+    "Prints one JSON object; exits 1 if any answer was wrong. --fill puts each key once instead\n"
+    "of running for a time, with --op batch in batches of small items. SIGTERM ends the time.\n"
+    "--pid: of the server, for its CPU time.\n";
 
 struct Options {
   Target target;
@@ -50,6 +52,8 @@ struct Options {
 
 // How often an answer's content is looked at, not its status alone.
 constexpr uint64_t kThoroughEvery = 64;
+
+volatile std::sig_atomic_t asked_to_end = 0;
 
 uint64_t now_ns() {
   timespec t;
@@ -89,7 +93,10 @@ double own_cpu_seconds() {
 class Load {
  public:
   explicit Load(const Options& options)
-      : options_(options), request_(options.target), random_(options.seed * 2 + 1) {}
+      : options_(options),
+        request_(options.target),
+        keys_per_request_(keys_per_request(options.target.op)),
+        random_(options.seed * 2 + 1) {}
   int run();
 
  private:
@@ -113,10 +120,14 @@ class Load {
     random_ ^= random_ >> 7;
     return random_ ^= random_ << 17;
   }
-  bool more_to_send() const { return options_.fill ? sent_ < options_.keys : now_ < end_ns_; }
+  bool more_to_send() const {
+    return options_.fill ? sent_ * keys_per_request_ < options_.keys : now_ < end_ns_;
+  }
+  uint64_t next_key();
 
   const Options options_;
   RequestTemplate request_;
+  const uint64_t keys_per_request_;
   uint64_t random_;
   int epoll_ = -1;
   std::vector<Connection> connections_;
@@ -152,14 +163,21 @@ void Load::connect_all() {
   }
 }
 
+uint64_t Load::next_key() {
+  if (options_.fill) return sent_ * keys_per_request_;
+  const bool page = options_.target.op == Op::kQuery || options_.target.op == Op::kScan;
+  // Behind the last of these keys a page would not be full.
+  return next_random() % (options_.keys - (page ? static_cast<uint64_t>(options_.target.page) : 0));
+}
+
 void Load::send_on(Connection& connection, uint64_t started_ns) {
-  connection.key = options_.fill ? sent_ : next_random() % options_.keys;
+  connection.key = next_key();
   connection.started_ns = started_ns;
   const std::string_view bytes =
       request_.render(connection.key, options_.seed * 1000000007u + sent_);
   ++sent_;
   ++under_way_;
-  // A request is small beside the socket's buffer, which is empty now: a short send cannot be.
+  // The socket blocks: what its buffer does not hold at once is waited for.
   if (::send(connection.socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(bytes.size())) {
     fail(std::string("send: ") + std::strerror(errno));
@@ -247,6 +265,7 @@ int Load::run() {
     if (options_.rate > 0) send_due();
     wait_and_receive();
     now_ = now_ns();
+    if (asked_to_end != 0) end_ns_ = std::min(end_ns_, now_);
     if (!measuring && now_ >= measure_from_ns_) {
       measuring = true;
       server_cpu = cpu_seconds_of(options_.pid);
@@ -259,7 +278,8 @@ int Load::run() {
   }
   if (server_cpu_end < 0) server_cpu_end = cpu_seconds_of(options_.pid);
   const double seconds =
-      options_.fill ? static_cast<double>(now_ - begin_ns) * 1e-9 : options_.seconds;
+      options_.fill ? static_cast<double>(now_ - begin_ns) * 1e-9
+                    : static_cast<double>(end_ns_ - std::min(end_ns_, measure_from_ns_)) * 1e-9;
   print(seconds, server_cpu_end - server_cpu, own_cpu_seconds() - own_cpu);
   if (errors_ > 0) std::fprintf(stderr, "load: first wrong answer: %s\n", first_error_.c_str());
   return errors_ == 0 ? 0 : 1;
@@ -285,6 +305,10 @@ Op parse_op(const std::string& name) {
   if (name == "put") return Op::kPut;
   if (name == "update") return Op::kUpdate;
   if (name == "static") return Op::kStatic;
+  if (name == "batch") return Op::kBatchPut;
+  if (name == "transact") return Op::kTransact;
+  if (name == "query") return Op::kQuery;
+  if (name == "scan") return Op::kScan;
   fail("unknown --op " + name);
 }
 
@@ -310,6 +334,10 @@ Options parse(int argc, char** argv) {
       options.target.path = value();
     else if (flag == "--consistent")
       options.target.consistent_read = true;
+    else if (flag == "--page")
+      options.target.page = std::stoi(value());
+    else if (flag == "--expires")
+      options.target.expires = std::stoll(value());
     else if (flag == "--keys")
       options.keys = std::stoull(value());
     else if (flag == "--connections")
@@ -332,13 +360,15 @@ Options parse(int argc, char** argv) {
     }
   }
   if (options.target.port == 0) fail("--port is needed");
-  if (options.fill) options.target.op = Op::kPut;
+  if (options.fill && options.target.op != Op::kBatchPut) options.target.op = Op::kPut;
+  if (options.target.resp && options.target.op >= Op::kStatic) fail("--op is not one of RESP");
   return options;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGTERM, [](int) { asked_to_end = 1; });
   try {
     return Load(parse(argc, argv)).run();
   } catch (const std::exception&) {

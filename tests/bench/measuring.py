@@ -12,15 +12,38 @@ class WrongAnswers(Exception):
     """The server answered wrongly, or not at all; the text is what `load` says."""
 
 
+class Load:
+    """One run of `load`, under way."""
+
+    def __init__(self, server, *flags):
+        command = ["taskset", "-c", CLIENT_CORE, LOAD, "--port", server.port, "--pid", server.pid,
+                   *server.flags, *flags]
+        self.server = server
+        self.run = subprocess.Popen([str(word) for word in command], text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def result(self):
+        """What it found, as its JSON says, at its end."""
+        found, errors = self.run.communicate()
+        if self.run.returncode != 0:
+            raise WrongAnswers(f"{self.server.name}: {errors.strip() or found.strip()}")
+        return json.loads(found)
+
+    def end(self):
+        """Ends its time now; what it found till then."""
+        self.run.terminate()
+        return self.result()
+
+
 def load(server, *flags):
     """What one run of `load` found, as its JSON says."""
-    command = ["taskset", "-c", str(CLIENT_CORE), LOAD, "--port", server.port, "--pid", server.pid,
-               *server.flags, *flags]
-    run = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if run.returncode != 0:
-        raise WrongAnswers(f"{server.name}: {run.stderr.strip() or run.stdout.strip()}")
-    return json.loads(run.stdout)
+    return Load(server, *flags).result()
 
 
 def fill(server, keys):
     load(server, "--fill", "--keys", keys, "--connections", 16)
+
+
+def fill_small(server, keys, *flags):
+    """Items of some 120 bytes, in batches."""
+    load(server, "--fill", "--op", "batch", "--keys", keys, "--connections", 4, *flags)

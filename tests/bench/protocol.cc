@@ -1,5 +1,6 @@
 #include "protocol.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -27,9 +28,46 @@ std::string attribute_text(int index) {
   return text;
 }
 
+std::string id_attribute() { return "\"id\":{\"S\":\"key-" + std::string(kKeyMark) + "\"}"; }
+
+/// 25 items of some 120 bytes. `p` is the same in all and `g` of its own in each, for keys of
+/// tables and indexes.
+std::string batch_body(const Target& target) {
+  std::string put = "{\"PutRequest\":{\"Item\":{" + id_attribute() +
+                    ",\"p\":{\"S\":\"all\"},\"g\":{\"S\":\"group-" + std::string(kKeyMark) +
+                    "\"},\"text\":{\"S\":\"of the films of a decade\"}";
+  if (target.expires != 0) put += ",\"expires\":{\"N\":\"" + std::to_string(target.expires) + "\"}";
+  put += "}}}";
+  std::string body = "{\"RequestItems\":{\"" + target.table + "\":[" + put;
+  for (uint64_t i = 1; i < keys_per_request(Op::kBatchPut); ++i) body += "," + put;
+  return body + "]}}";
+}
+
+/// The 4 MB that a transaction may have, in items of nearly the 400 KB that an item may have.
+std::string transaction_body(const Target& target) {
+  const std::string put = "{\"Put\":{\"TableName\":\"" + target.table + "\",\"Item\":{" +
+                          id_attribute() + ",\"text\":{\"S\":\"" + std::string(400'000, 'x') +
+                          "\"}}}}";
+  std::string body = "{\"TransactItems\":[" + put;
+  for (uint64_t i = 1; i < keys_per_request(Op::kTransact); ++i) body += "," + put;
+  return body + "]}";
+}
+
+std::string page_body(const Target& target) {
+  std::string body = "{\"TableName\":\"" + target.table +
+                     "\",\"Limit\":" + std::to_string(target.page) +
+                     ",\"ExclusiveStartKey\":{\"p\":{\"S\":\"all\"}," + id_attribute() + "}";
+  if (target.op == Op::kQuery) {
+    body +=
+        ",\"KeyConditionExpression\":\"p = :p\","
+        "\"ExpressionAttributeValues\":{\":p\":{\"S\":\"all\"}}";
+  }
+  return body + "}";
+}
+
 std::string http_body(const Target& target, std::string& operation) {
   const std::string table = "{\"TableName\":\"" + target.table + "\",";
-  const std::string id = "\"id\":{\"S\":\"key-" + std::string(kKeyMark) + "\"}";
+  const std::string id = id_attribute();
   switch (target.op) {
     case Op::kGet:
       operation = "GetItem";
@@ -49,6 +87,18 @@ std::string http_body(const Target& target, std::string& operation) {
              "\"Key\":{\"id\":{\"S\":\"hot\"}},\"UpdateExpression\":\"ADD #c :one\","
              "\"ExpressionAttributeNames\":{\"#c\":\"count\"},"
              "\"ExpressionAttributeValues\":{\":one\":{\"N\":\"1\"}}}";
+    case Op::kBatchPut:
+      operation = "BatchWriteItem";
+      return batch_body(target);
+    case Op::kTransact:
+      operation = "TransactWriteItems";
+      return transaction_body(target);
+    case Op::kQuery:
+      operation = "Query";
+      return page_body(target);
+    case Op::kScan:
+      operation = "Scan";
+      return page_body(target);
     case Op::kStatic:
       break;
   }
@@ -110,8 +160,21 @@ bool same_letters(const char* text, std::string_view lower) {
 bool holds_item(std::string_view content, uint64_t key) {
   char digits[kDigits];
   put_digits(digits, key);
-  const size_t at = content.find(std::string_view(digits, kDigits));
-  return at != std::string_view::npos && content.size() > kAttributes * kAttributeBytes;
+  return content.find(std::string_view(digits, kDigits)) != std::string_view::npos;
+}
+
+/// Whether the content is what was asked for, as far as the operation's answer shows it.
+bool holds_answer(const Target& target, std::string_view content, uint64_t key) {
+  switch (target.op) {
+    case Op::kGet:
+      return holds_item(content, key);
+    case Op::kQuery:
+    case Op::kScan:
+      return content.find("\"Count\":" + std::to_string(target.page) + ",") !=
+             std::string_view::npos;
+    default:
+      return true;
+  }
 }
 
 Answer judge_http(const Target& target, std::string_view received, uint64_t key, bool thorough,
@@ -137,10 +200,12 @@ Answer judge_http(const Target& target, std::string_view received, uint64_t key,
   size = head + length;
   if (received.size() < size) return Answer::kIncomplete;
   if (received.substr(8, 5) != " 200 " || received.size() > size) return Answer::kError;
-  if (thorough && target.op == Op::kGet && !holds_item(received.substr(head), key)) {
+  const std::string_view content = received.substr(head, length);
+  // What was not processed would be missing from then on.
+  if (target.op == Op::kBatchPut && content.find("PutRequest") != std::string_view::npos) {
     return Answer::kError;
   }
-  return Answer::kGood;
+  return thorough && !holds_answer(target, content, key) ? Answer::kError : Answer::kGood;
 }
 
 Answer judge_resp(const Target& target, std::string_view received, uint64_t key, bool thorough,
@@ -160,21 +225,30 @@ Answer judge_resp(const Target& target, std::string_view received, uint64_t key,
 
 }  // namespace
 
+uint64_t keys_per_request(Op op) {
+  if (op == Op::kBatchPut) return 25;
+  if (op == Op::kTransact) return 10;
+  return 1;
+}
+
 RequestTemplate::RequestTemplate(const Target& target)
     : bytes_(target.resp ? resp_request(target) : http_request(target)) {
   find_digits();
+  places_per_key_ = std::max<size_t>(1, key_places_.size() / keys_per_request(target.op));
 }
 
 void RequestTemplate::find_digits() {
   for (size_t at = 0; (at = bytes_.find(kKeyMark, at)) != std::string::npos; at += kDigits) {
-    key_places_[key_count_++] = at;
+    key_places_.push_back(at);
   }
   const size_t version = bytes_.find(kVersionMark);
   version_place_ = version == std::string::npos ? 0 : version;
 }
 
 std::string_view RequestTemplate::render(uint64_t key, uint64_t version) {
-  for (size_t i = 0; i < key_count_; ++i) put_digits(bytes_.data() + key_places_[i], key);
+  for (size_t i = 0; i < key_places_.size(); ++i) {
+    put_digits(bytes_.data() + key_places_[i], key + i / places_per_key_);
+  }
   if (version_place_ > 0) put_digits(bytes_.data() + version_place_, version);
   return bytes_;
 }

@@ -4,14 +4,23 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// What is asked, in the words of DynamoDB; RESP has a counterpart for each.
 enum class Op : uint8_t {
   kGet,     // GetItem; GET
   kPut,     // PutItem of 1.2 KB in ten string attributes; SET of as many bytes
   kUpdate,  // UpdateItem, ADD 1 to a counter of one hot item; INCRBY
-  kStatic,  // GET of a file (HTTP only)
+  // HTTP only:
+  kStatic,    // GET of a file
+  kBatchPut,  // BatchWriteItem of 25 small items: keys K to K + 24
+  kTransact,  // TransactWriteItems of 4 MB: keys K to K + 9
+  kQuery,     // one page of Query after key K, of a table with keys `p` and `id`
+  kScan,      // the same of Scan
 };
+
+/// How many keys, from the given one on, one request writes.
+uint64_t keys_per_request(Op op);
 
 struct Target {
   bool resp = false;  // else HTTP
@@ -21,6 +30,8 @@ struct Target {
   std::string table = "bench";
   std::string path = "/item.json";  // kStatic
   bool consistent_read = false;
+  int page = 10;        // items of a page of kQuery and kScan
+  int64_t expires = 0;  // attribute `expires` of small items, in epoch seconds; 0: they have none
 };
 
 /// A request rendered once; only the digits of the key and of the version are changed from request
@@ -28,8 +39,8 @@ struct Target {
 class RequestTemplate {
  public:
   explicit RequestTemplate(const Target& target);
-  /// The bytes to send for `key`; `version` makes two puts of one key differ. Valid until the next
-  /// call.
+  /// The bytes to send for `key` and, where a request writes several, those that follow it;
+  /// `version` makes two puts of one key differ. Valid until the next call.
   std::string_view render(uint64_t key, uint64_t version);
 
  private:
@@ -38,8 +49,8 @@ class RequestTemplate {
   std::string bytes_;
   // Where the digits stand; kept since searching 2 KB for each request would cost more than the
   // rest.
-  size_t key_places_[8];
-  size_t key_count_ = 0;
+  std::vector<size_t> key_places_;  // as many for each key, key by key
+  size_t places_per_key_ = 1;
   size_t version_place_ = 0;
 };
 

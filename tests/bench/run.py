@@ -5,6 +5,7 @@ measured in turn, in one run, says something. Both are pinned to one core and th
 """
 
 import argparse
+import inspect
 import json
 import pathlib
 import shutil
@@ -12,8 +13,10 @@ import statistics
 import sys
 import time
 
+import beside_rows
 import measuring
 import sidecar_rows
+import size_rows
 from servers import PEERS, ROOT, Millrace, Skipped
 
 DYNAMODB_PEERS = ["dynalite", "dynoxide", "dynamodb_local"]
@@ -25,14 +28,19 @@ BENCHES = {
     "putitem_durable": ("put", "512MB", ["redis_aof_always", *DYNAMODB_PEERS]),
     "updateitem_hot": ("update", "512MB", ["redis_aof_always", *DYNAMODB_PEERS]),
 }
+ROWS = {**sidecar_rows.ROWS, **beside_rows.ROWS, **size_rows.ROWS}
 SMALL_PEERS = ["redis", "redis_aof_always", "nginx_static"]
 
 
 def parse():
     parser = argparse.ArgumentParser(
         prog="tests/bench/run.sh",
-        description="Builds a release and measures it beside its peers. A full run takes about 40 minutes.")
-    parser.add_argument("--bench", action="append", choices=[*BENCHES, *sidecar_rows.ROWS],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Builds a release and measures it beside its peers. A full run takes over an hour.",
+        epilog="rows of the sidecar alone, each a --bench:\n" + "\n".join(
+            f"  {name}\n      {inspect.cleandoc(rows.__doc__).replace(chr(10), chr(10) + '      ')}"
+            for name, rows in ROWS.items()))
+    parser.add_argument("--bench", action="append", choices=[*BENCHES, *ROWS],
                         help="only this one; may be repeated")
     parser.add_argument("--peer", action="append", choices=[*PEERS], help="only this one; may be repeated")
     parser.add_argument("--connections", action="append", type=int, help="instead of 16 and 64")
@@ -50,8 +58,8 @@ def parse():
         options.rounds, options.seconds, options.keys = 1, 0.3, 1000
         options.connections = options.connections or [16]
         options.peer = options.peer or SMALL_PEERS
-        options.bench = options.bench or [*BENCHES, "start_ms", "idle_rss_mb"]
-    options.bench = options.bench or [*BENCHES, *sidecar_rows.ROWS]
+        options.bench = options.bench or [*BENCHES, *(name for name in ROWS if name != "fanout_cpu")]
+    options.bench = options.bench or [*BENCHES, *ROWS]
     options.peer = options.peer or [*PEERS]
     options.connections = options.connections or [16, 64]
     return options
@@ -63,7 +71,7 @@ class Board:
     def __init__(self, options):
         self.file = options.json.open("w") if options.json else None
         self.failed = False
-        print(f"{'bench':<16} {'peer':<17} {'conns':>5} {'ours':>11} {'theirs':>11} {'ratio':>6} "
+        print(f"{'bench':<23} {'peer':<17} {'conns':>5} {'ours':>11} {'theirs':>11} {'ratio':>6} "
               f"{'CPU us: ours':>12} {'theirs':>8}  {'p99 us: ours':>12} {'theirs':>8}", flush=True)
 
     def add(self, row, cpu=(None, None), p99=(None, None)):
@@ -72,7 +80,7 @@ class Board:
 
         # Rates are whole; times, sizes and CPU have parts.
         digits = 0 if row["bench"] in BENCHES else 2
-        print(f"{row['bench']:<16} {row['peer'] or '-':<17} {row['connections'] or '-':>5} "
+        print(f"{row['bench']:<23} {row['peer'] or '-':<17} {row['connections'] or '-':>5} "
               f"{number(row['ours'], 11, digits)} {number(row['theirs'], 11, digits)} "
               f"{number(row['ratio'], 6, 2)} {number(cpu[0], 12, 1)} {number(cpu[1], 8, 1)}  "
               f"{number(p99[0], 12)} {number(p99[1], 8)}", flush=True)
@@ -164,9 +172,9 @@ def main():
     finally:
         ours.stop()
     for name in options.bench:
-        if name in sidecar_rows.ROWS:
+        if name in ROWS:
             try:
-                for row in sidecar_rows.ROWS[name](options, folder):
+                for row in ROWS[name](options, folder):
                     board.add(row)
             except (measuring.WrongAnswers, AssertionError) as error:
                 board.note(f"{name} failed: {error}")

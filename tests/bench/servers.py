@@ -61,11 +61,13 @@ def call(port, operation, body, target="DynamoDB_20120810"):
         connection.close()
 
 
-def create_table(port, stream=False):
+def create_table(port, stream=False, table=TABLE, keys=("id",)):
+    """A table with string keys: the hash key and, if two are named, the range key."""
     body = {
-        "TableName": TABLE,
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "TableName": table,
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        "KeySchema": [{"AttributeName": key, "KeyType": kind}
+                      for key, kind in zip(keys, ("HASH", "RANGE"))],
         "BillingMode": "PAY_PER_REQUEST",
     }
     if stream:
@@ -74,7 +76,7 @@ def create_table(port, stream=False):
     status, answer = call(port, "CreateTable", body)
     if status != 200:
         raise SystemExit(f"CreateTable: {status} {answer}")
-    wait_until(lambda: call(port, "DescribeTable", {"TableName": TABLE})[1]
+    wait_until(lambda: call(port, "DescribeTable", {"TableName": table})[1]
                .get("Table", {}).get("TableStatus") == "ACTIVE", 30, "the table is active")
 
 
@@ -96,16 +98,25 @@ class Server:
         return self.process.pid
 
     def start(self):
-        self.process.start(pinned(self.command()), cwd=self.folder)
+        self.launch()
         wait_until(lambda: accepts(self.port), 60, f"{self.name} accepts", self.process)
         self.prepare()
         return self
+
+    def launch(self):
+        self.process.start(pinned(self.command()), cwd=self.folder)
 
     def prepare(self):
         pass
 
     def stop(self):
         self.process.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 class Millrace(Server):
@@ -136,12 +147,25 @@ class Millrace(Server):
         if self.table:
             create_table(self.port, self.stream)
 
+    def admin(self, path):
+        """Status and text of a page of the administrative port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def ready(self):
+        try:
+            return self.admin("/readyz")[0] == 200
+        except OSError:
+            return False
+
     def metric(self, name, **labels):
         """The value of a metric, the largest where several match; None if there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
+        text = self.admin("/metrics")[1]
         found = []
         for line in text.splitlines():
             match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)(?: \d+)?", line)

@@ -1,4 +1,4 @@
-"""What is measured of the sidecar alone: start, idle memory, and what stream, cache and connector cost."""
+"""Of the sidecar alone: start, recovery, idle memory, and what stream, cache and connector cost."""
 
 import http.client
 import shutil
@@ -6,15 +6,10 @@ import statistics
 import time
 
 import measuring
-from servers import Millrace, Process, cpu_seconds, monotonic_ms, pinned, resident_mb
+from rows import row
+from servers import Millrace, Process, cpu_seconds, monotonic_ms, resident_mb
 
 from peers.process import wait_until
-
-
-def row(bench, ours, peer=None, theirs=None, connections=None):
-    ratio = ours / theirs if theirs else None
-    return {"bench": bench, "peer": peer, "connections": connections, "ours": ours,
-            "theirs": theirs, "ratio": ratio}
 
 
 def first_answer(port):
@@ -34,7 +29,7 @@ def start_ms(options, folder):
     for i in range(2 if options.small else 10):
         server = Millrace(f"start-{i}", folder, table=False)
         begin = monotonic_ms()
-        server.process.start(pinned(server.command()), cwd=server.folder)
+        server.launch()
         while not first_answer(server.port):
             if server.process.ended() or monotonic_ms() - begin > 30000:
                 raise measuring.WrongAnswers(f"start_ms: {server.process.describe()}")
@@ -45,7 +40,39 @@ def start_ms(options, folder):
     yield row("start_ms", statistics.median(taken))
 
 
+def uncovered_mb(server):
+    """What of the log no checkpoint covers."""
+    log_bytes = server.metric("millrace_log_bytes_total")
+    changes = server.metric("millrace_changes_total")
+    behind = server.metric("millrace_durable_lsn") - server.metric("millrace_checkpoint_lsn")
+    return min(behind / changes, 1) * log_bytes * 1e-6  # Without a checkpoint it is all.
+
+
+def recovery_1gb(options, folder):
+    """From the start of the process to ready, after kill -9 amid writes that made 1 GB of log; beside it
+    what of the log no checkpoint covered, in MB.
+    """
+    log_bytes = 10e6 if options.small else 1e9
+    taken, behind = [], []
+    for i in range(1 if options.small else 3):
+        server = Millrace(f"recovery-{i}", folder).start()
+        writers = measuring.Load(server, "--op", "put", "--connections", 16, "--seconds", 600)
+        wait_until(lambda: server.metric("millrace_log_bytes_total") >= log_bytes, 300,
+                   "the log has grown", server.process)
+        behind.append(uncovered_mb(server))
+        server.stop()
+        writers.run.wait()  # It fails with the server.
+        begin = monotonic_ms()
+        server.launch()
+        wait_until(server.ready, 60, "the server is ready", server.process)
+        taken.append((monotonic_ms() - begin) / 1e3)
+        server.stop()
+        shutil.rmtree(server.folder)
+    yield row("recovery_1gb", statistics.median(taken), "uncovered MB", statistics.median(behind), 16)
+
+
 def idle_rss_mb(options, folder):
+    """Resident memory of a process that holds no table, three seconds after its start."""
     server = Millrace("idle", folder, cache_bytes="64MB", table=False).start()
     time.sleep(0.2 if options.small else 3)  # Idle is what is measured.
     yield row("idle_rss_mb", resident_mb(server.pid))
@@ -99,4 +126,5 @@ def fanout_cpu(options, folder):
     broker.stop()
 
 
-ROWS = {"start_ms": start_ms, "idle_rss_mb": idle_rss_mb, "fanout_cpu": fanout_cpu}
+ROWS = {"start_ms": start_ms, "recovery_1gb": recovery_1gb, "idle_rss_mb": idle_rss_mb,
+        "fanout_cpu": fanout_cpu}

@@ -1,0 +1,167 @@
+"""What goes on beside a load and what it does to that load's latency, in microseconds."""
+
+import shutil
+import statistics
+import time
+
+import measuring
+from rows import few_rounds, row
+from servers import Millrace, call, create_table
+
+CONNECTIONS = 16
+BESIDE_SECONDS_MAX = 30  # of one measurement; what goes on longer is measured so long
+OTHER = "other"          # the table of what goes on beside
+
+
+def asked(server, operation, body):
+    status, answer = call(server.port, operation, body)
+    if status != 200:
+        raise measuring.WrongAnswers(f"{operation}: {status} {answer}")
+
+
+def read_beside_writes(options, folder):
+    """p99 of GetItem, 1,000 a second from a process of their own, no cache, beside writers at full rate;
+    held against these writers' median: no read waits for a flush.
+    """
+    reads, writes = [], []
+    with Millrace("read-beside-writes", folder, cache_bytes="0").start() as server:
+        measuring.fill(server, options.keys)
+        for i in range(few_rounds(options)):
+            flags = ("--keys", options.keys, "--connections", CONNECTIONS, "--seed", i + 1)
+            writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags)
+            reads.append(measuring.load(server, "--op", "get", "--rate", 1000, "--seconds", options.seconds,
+                                        "--warmup", options.seconds / 6, *flags)["p99_us"])
+            writes.append(writers.end()["p50_us"])
+    yield row("read_beside_writes", statistics.median(reads), "writers' p50", statistics.median(writes),
+              CONNECTIONS)
+
+
+class Puts:
+    """PutItem at half of the server's best rate, in an open loop; the search for that rate warms up."""
+
+    def __init__(self, options, server):
+        self.options = options
+        self.server = server
+        measuring.fill(server, options.keys)
+        self.rate = measuring.load(server, "--op", "put", "--keys", options.keys, "--connections", CONNECTIONS,
+                                   "--seconds", options.seconds)["rate"] / 2
+
+    def begin(self, seconds, seed):
+        return measuring.Load(self.server, "--op", "put", "--keys", self.options.keys, "--connections",
+                              CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--seed", seed)
+
+    def p99_us(self, seed):
+        return self.begin(self.options.seconds, seed).result()["p99_us"]
+
+
+def put_beside_transactions(options, folder):
+    """p99 of PutItem at half of full rate, beside one client that sends transactions of 4 MB back to back;
+    held against the same without it.
+    """
+    beside, alone = [], []
+    with Millrace("put-beside-transactions", folder).start() as server:
+        create_table(server.port, table=OTHER)
+        puts = Puts(options, server)
+        for i in range(few_rounds(options)):
+            alone.append(puts.p99_us(i + 1))
+            transactions = measuring.Load(server, "--op", "transact", "--table", OTHER, "--keys", 100,
+                                          "--connections", 1, "--seconds", 600)
+            beside.append(puts.p99_us(i + 1))
+            transactions.end()
+    yield row("put_beside_transactions", statistics.median(beside), "alone", statistics.median(alone),
+              CONNECTIONS)
+
+
+def items_beside(options):
+    return 2500 if options.small else 1_000_000
+
+
+def put_beside_work(name, options, folder, begin, ended, load_flags=()):
+    """p99 of PutItem at half of full rate while the server works on a table of a million small items:
+    `begin(server)` sets it to work and `ended(server)` says whether it is done.
+    """
+    beside, alone = [], []
+    for i in range(few_rounds(options)):
+        with Millrace(f"{name}-{i}", folder).start() as server:
+            create_table(server.port, table=OTHER)
+            puts = Puts(options, server)
+            measuring.fill_small(server, items_beside(options), "--table", OTHER, *load_flags)
+            alone.append(puts.p99_us(1))
+            load = puts.begin(600, 2)
+            begin(server)
+            start = time.monotonic()
+            while not ended(server) and time.monotonic() - start < BESIDE_SECONDS_MAX:
+                time.sleep(0.25)  # Between two looks, which are load too.
+            beside.append(load.end()["p99_us"])
+        shutil.rmtree(server.folder)
+    yield row(name, statistics.median(beside), "alone", statistics.median(alone), CONNECTIONS)
+
+
+def put_beside_backfill(options, folder):
+    """p99 of PutItem at half of full rate, while an index over a million items is filled; against that
+    alone.
+    """
+
+    def begin(server):
+        asked(server, "UpdateTable", {
+            "TableName": OTHER,
+            "AttributeDefinitions": [{"AttributeName": "g", "AttributeType": "S"}],
+            "GlobalSecondaryIndexUpdates": [{"Create": {
+                "IndexName": "by-g", "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"}}}]})
+
+    def ended(server):
+        table = call(server.port, "DescribeTable", {"TableName": OTHER})[1]["Table"]
+        return all(index["IndexStatus"] == "ACTIVE" for index in table["GlobalSecondaryIndexes"])
+
+    yield from put_beside_work("put_beside_backfill", options, folder, begin, ended)
+
+
+def put_beside_drop(options, folder):
+    """p99 of PutItem at half of full rate, in the ten seconds after DeleteTable of a million items;
+    against that alone.
+    """
+    begun = []
+
+    def begin(server):
+        begun[:] = [time.monotonic()]
+        asked(server, "DeleteTable", {"TableName": OTHER})
+
+    def ended(_):
+        return time.monotonic() - begun[0] > (0.3 if options.small else 10)
+
+    yield from put_beside_work("put_beside_drop", options, folder, begin, ended)
+
+
+def changes_but_puts(server):
+    puts = server.metric("millrace_requests_total", operation="PutItem", status="200")
+    return server.metric("millrace_changes_total") - puts
+
+
+def put_beside_ttl(options, folder):
+    """p99 of PutItem at half of full rate, while a million items that have expired are deleted; against
+    that alone.
+    """
+    expiring = {"TableName": OTHER,
+                "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True}}
+
+    before = []
+
+    def begin(server):
+        before[:] = [changes_but_puts(server)]
+        asked(server, "UpdateTimeToLive", expiring)
+
+    def ended(server):
+        return changes_but_puts(server) >= before[0] + items_beside(options)
+
+    yield from put_beside_work("put_beside_ttl", options, folder, begin, ended,
+                               ("--expires", int(time.time()) - 3600))
+
+
+ROWS = {
+    "read_beside_writes": read_beside_writes,
+    "put_beside_transactions": put_beside_transactions,
+    "put_beside_backfill": put_beside_backfill,
+    "put_beside_drop": put_beside_drop,
+    "put_beside_ttl": put_beside_ttl,
+}

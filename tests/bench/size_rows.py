@@ -1,0 +1,53 @@
+"""What the size of a table does to the latency of reads, in microseconds."""
+
+import shutil
+import statistics
+
+import measuring
+from rows import few_rounds, row
+from servers import Millrace, create_table
+
+CONNECTIONS = 16
+
+
+def ten_million(options, folder):
+    """p99 of GetItem, 5,000 a second at random, no cache, on 10,000,000 small items; against 100,000."""
+    sizes = (2500, 250) if options.small else (10_000_000, 100_000)
+    p99 = []
+    for items in sizes:
+        with Millrace(f"items-{items}", folder, cache_bytes="0").start() as server:
+            measuring.fill_small(server, items)
+            # Half of the first round warms up.
+            p99.append(statistics.median(
+                measuring.load(server, "--op", "get", "--keys", items, "--connections", CONNECTIONS,
+                               "--rate", 5000, "--seconds", options.seconds, "--warmup", options.seconds,
+                               "--seed", i + 1)["p99_us"]
+                for i in range(few_rounds(options))))
+        shutil.rmtree(server.folder)
+    yield row("ten_million", p99[0], "100,000", p99[1], CONNECTIONS)
+
+
+def query_page(options, folder):
+    """p50 of one client's pages of Query and of Scan from a random key on, of 10 and of 100 items, in a table
+    of 1,000,000 items, all of one partition; against one of 10,000.
+    """
+    sizes = (2500, 250) if options.small else (1_000_000, 10_000)
+    pages = [(operation, page) for operation in ("query", "scan") for page in (10, 100)]
+    p50 = []
+    for items in sizes:
+        with Millrace(f"pages-{items}", folder, table=False).start() as server:
+            create_table(server.port, keys=("p", "id"))
+            measuring.fill_small(server, items)
+            p50.append({
+                (operation, page): statistics.median(
+                    measuring.load(server, "--op", operation, "--page", page, "--keys", items,
+                                   "--connections", 1, "--seconds", options.seconds, "--warmup", options.seconds / 6,
+                                   "--seed", i + 1)["p50_us"]
+                    for i in range(few_rounds(options)))
+                for operation, page in pages})
+        shutil.rmtree(server.folder)
+    for operation, page in pages:
+        yield row(f"{operation}_page_{page}", p50[0][operation, page], "10,000", p50[1][operation, page], 1)
+
+
+ROWS = {"ten_million": ten_million, "query_page": query_page}
