@@ -164,7 +164,7 @@ Status Sidecar::open_readers() {
     for (const auto& connector : connectors_) positions.push_back(connector->needs());
     return positions;
   });
-  deleted_tables_ = std::make_unique<streams::DeletedTables>(*node_);
+  deleted_tables_ = std::make_unique<streams::DeletedTables>(*node_, *streams_);
   change_streams_ = std::make_unique<ChangeStreams>(*engine_, catalog_);
   return {};
 }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "streams/streams.h"
-
 namespace millrace::streams {
 namespace {
 
@@ -42,7 +40,7 @@ void DeletedTables::forget_due() {
         seen == deleted_before_.end() ? node_.engine.log().durable_lsn() : seen->second;
     still_there.emplace(table->generation, deleted_before);
     bool shown = std::any_of(table->streams.begin(), table->streams.end(),
-                             [now](const auto& stream) { return Streams::shown(stream, now); });
+                             [&](const auto& stream) { return streams_.shown(stream, now); });
     if (shown || first <= deleted_before || forgotten == kForgottenAtOnce) continue;
     ++forgotten;
     node_.submit(std::make_unique<Forget>(table->generation));

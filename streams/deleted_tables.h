@@ -4,19 +4,20 @@
 #include <map>
 
 #include "core/ops/operation.h"
+#include "streams/streams.h"
 
 namespace millrace::streams {
 
 /// Forgets deleted tables. The catalogue keeps the definition of a deleted table so that its
-/// changes, which may still lie in the log, can be understood: by its streams for 24 hours, and by
-/// subscriptions that are behind. Once its streams are shown no more and the log begins after the
-/// deletion, nobody can ask for it. Not thread-safe.
+/// changes, which may still lie in the log, can be understood: by its streams while they are shown,
+/// and by subscriptions that are behind. Once its streams are shown no more and the log begins
+/// after the deletion, nobody can ask for it. Not thread-safe.
 class DeletedTables {
  public:
   /// Tables forgotten by one call: each is a commit of its own.
   static constexpr size_t kForgottenAtOnce = 16;
 
-  explicit DeletedTables(Node& node) : node_(node) {}
+  DeletedTables(Node& node, const Streams& streams) : node_(node), streams_(streams) {}
 
   /// Submits the commands that forget what can be forgotten now. Call it after the log was trimmed,
   /// or now and then: with no deleted tables it costs a walk over the catalogue.
@@ -24,6 +25,7 @@ class DeletedTables {
 
  private:
   Node& node_;
+  const Streams& streams_;
   // Where the log ended when a deleted table was first seen: behind its deletion. Kept in memory
   // only, so a restart puts forgetting off until the log has been trimmed past it.
   std::map<Generation, Lsn> deleted_before_;

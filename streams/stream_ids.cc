@@ -1,5 +1,6 @@
 #include "streams/stream_ids.h"
 
+#include <charconv>
 #include <cinttypes>
 #include <cstdio>
 
@@ -28,39 +29,37 @@ void append_hex(uint64_t value, std::string& out) {
 
 }  // namespace
 
-HashRange shard_range(uint32_t ordinal, uint32_t count) {
-  CHECK(ordinal < count);
-  // 2^64 / count and the remainder, without 128 bits; for one shard, whose only boundary is 0, not
-  // needed.
-  uint64_t quotient = UINT64_MAX / count, remainder = UINT64_MAX % count + 1;
-  if (remainder == count) ++quotient, remainder = 0;
-  auto boundary = [=](uint64_t i) { return i * quotient + i * remainder / count; };
-  return {boundary(ordinal), ordinal + 1 == count ? UINT64_MAX : boundary(ordinal + 1) - 1};
-}
-
 uint64_t slices_of(HashRange range) {
   uint32_t first = slice_of(range.first), last = slice_of(range.last);
   uint64_t up_to_last = last == 63 ? UINT64_MAX : (uint64_t{1} << (last + 1)) - 1;
   return up_to_last & ~((uint64_t{1} << first) - 1);
 }
 
-std::string shard_id(Generation generation, const StreamDefinition& stream, uint32_t ordinal) {
+std::string shard_id(Generation generation, const StreamDefinition& stream, ShardName name) {
   std::string identity;
   put_fixed64(identity, generation);
   put_fixed64(identity, stream.enabled_at);
-  // The ordinal's own digits keep a stream's ids apart and in order; the hash makes streams differ.
-  uint32_t tail = (static_cast<uint32_t>(xxh3_64(identity)) & 0xfffff000u) | (ordinal & 0xfffu);
+  // The ordinal's own digits keep shards of one moment apart and in order, which only those that
+  // the stream began with are; the hash makes streams differ.
+  uint32_t tail =
+      (static_cast<uint32_t>(xxh3_64(identity)) & 0xfffff000u) | (name.ordinal & 0xfffu);
   char id[48];
-  std::snprintf(id, sizeof id, "shardId-%020" PRId64 "-%08" PRIx32, stream.created_ms, tail);
+  std::snprintf(id, sizeof id, "shardId-%020" PRId64 "-%08" PRIx32, name.created_ms, tail);
   return id;
 }
 
-std::optional<uint32_t> find_shard(Generation generation, const StreamDefinition& stream,
-                                   std::string_view id) {
-  for (uint32_t i = 0; i < stream.shard_count; ++i) {
-    if (shard_id(generation, stream, i) == id) return i;
+const ShardDefinition* find_shard(Generation generation, const StreamDefinition& stream,
+                                  std::string_view id) {
+  constexpr size_t kPrefix = std::string_view("shardId-").size(), kDigits = 20;
+  int64_t created_ms = 0;
+  if (id.size() < kPrefix + kDigits) return nullptr;
+  const char* end = id.data() + kPrefix + kDigits;
+  if (std::from_chars(id.data() + kPrefix, end, created_ms).ptr != end) return nullptr;
+  for (const ShardDefinition& shard : stream.shards) {
+    if (shard.name.created_ms == created_ms && shard_id(generation, stream, shard.name) == id)
+      return &shard;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 void append_sequence_number(Lsn lsn, std::string& out) {

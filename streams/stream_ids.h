@@ -14,26 +14,16 @@ namespace millrace::streams {
 // and are seen, kept and given back by clients: none may ever change for a change or shard that
 // exists.
 
-/// A range of partition-key hashes, both ends included.
-struct HashRange {
-  uint64_t first = 0;
-  uint64_t last = UINT64_MAX;
-  bool contains(uint64_t hash) const { return first <= hash && hash <= last; }
-};
-
-/// The range of shard `ordinal` of `count` equal ones.
-HashRange shard_range(uint32_t ordinal, uint32_t count);
-
 /// The 64ths of the hash space that a range touches, as a mask: bit i for the hashes whose top six
 /// bits are i.
 uint64_t slices_of(HashRange range);
 inline uint32_t slice_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 58); }
 
-/// `shardId-` + 20 digits + `-` + 8 hex digits.
-std::string shard_id(Generation generation, const StreamDefinition& stream, uint32_t ordinal);
-/// The ordinal of the stream's shard with this id.
-std::optional<uint32_t> find_shard(Generation generation, const StreamDefinition& stream,
-                                   std::string_view id);
+/// `shardId-` + 20 digits + `-` + 8 hex digits. A stream's ids sort as its shards' ordinals do.
+std::string shard_id(Generation generation, const StreamDefinition& stream, ShardName name);
+/// The stream's shard with this id; null if it has none such (any more).
+const ShardDefinition* find_shard(Generation generation, const StreamDefinition& stream,
+                                  std::string_view id);
 
 /// 21 digits; ordered alike as text and as number.
 void append_sequence_number(Lsn lsn, std::string& out);

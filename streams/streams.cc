@@ -43,6 +43,7 @@ class ShardReader {
     Lsn from, through;      // LSNs to read
     int64_t not_before_ms;  // older records are passed over
     int64_t horizon_ms;     // older ones that were not passed over are an error
+    Lsn trimmed_through;    // and those up to here
   };
 
   ShardReader(const Table& table, std::string_view region, StreamViewType view,
@@ -85,7 +86,8 @@ class ShardReader {
       if (entry.time_ms() < bounds_.not_before_ms) continue;
       for (const ChangeView& change : entry) {
         if (change.lsn < bounds_.from || change.lsn > bounds_.through || !mine(change)) continue;
-        if (entry.time_ms() < bounds_.horizon_ms) return trimmed();
+        if (entry.time_ms() < bounds_.horizon_ms || change.lsn <= bounds_.trimmed_through)
+          return trimmed();
         if (!add(change, entry)) return {};
       }
     }
@@ -127,23 +129,24 @@ class ShardReader {
 }  // namespace
 
 Streams::Streams(Log& log, const Catalog& catalog, ShardIndex& index, const Clock& clock,
-                 std::string iterator_key)
+                 std::string iterator_key, StreamsOptions options)
     : log_(log),
       catalog_(catalog),
       index_(index),
       clock_(clock),
       first_offset_ms_(clock_offset_ms(clock)),
       signer_(std::move(iterator_key)),
+      options_(options),
       frames_(log, kFrameCacheBytes) {}
 
-int64_t Streams::retention_now_ms() const {
+int64_t Streams::now_ms() const {
   const int64_t wall = clock_.wall_ms();
   const int64_t expected = clock_.monotonic_ns() / 1'000'000 + first_offset_ms_;
   return std::abs(wall - expected) > kClockToleranceMs ? expected : wall;
 }
 
 std::vector<Stream> Streams::list(std::optional<std::string_view> table_name) const {
-  const int64_t now = retention_now_ms();
+  const int64_t now = now_ms();
   std::vector<Stream> streams;
   for (const TablePtr& table : catalog_.all()) {
     if (table_name && table->name != *table_name) continue;
@@ -172,34 +175,48 @@ Result<Stream> Streams::find(std::string_view arn) const {
                     "Requested resource not found: Stream: " + std::string(arn) + " not found");
 }
 
-Status Streams::check_not_trimmed(const Stream& stream, uint32_t ordinal, Lsn lsn) const {
-  if (lsn < log_.first_retained_lsn()) return trimmed();
-  const StreamDefinition& definition = stream.definition();
-  Lsn through = std::min(log_.durable_lsn(), definition.disabled_at.value_or(UINT64_MAX));
-  PostingQuery query{slices_of(shard_range(ordinal, definition.shard_count)), lsn, INT64_MIN, 1};
+Result<Streams::Shard> Streams::find_shard(Generation generation, Lsn enabled_at,
+                                           uint32_t ordinal) const {
+  Shard shard{catalog_.find(generation), nullptr, nullptr};
+  const int64_t now = now_ms();
+  if (shard.table == nullptr) return shard_not_found();
+  for (const StreamDefinition& stream : shard.table->streams) {
+    if (stream.enabled_at == enabled_at && shown(stream, now)) shard.stream = &stream;
+  }
+  if (shard.stream != nullptr) shard.definition = shard.stream->find_shard(ordinal);
+  if (shard.definition == nullptr || !shown(*shard.definition, now)) return shard_not_found();
+  return shard;
+}
+
+Status Streams::check_not_trimmed(const Shard& shard, Lsn lsn, Lsn through) const {
+  if (lsn < log_.first_retained_lsn() || lsn <= shard.stream->trimmed_through) return trimmed();
+  PostingQuery query{slices_of(shard.definition->range), lsn, INT64_MIN, 1};
   std::vector<LocatedPosting> found;
-  auto next = index_.find(stream.table->generation, query, through, found);
+  auto next = index_.find(shard.table->generation, query, through, found);
   if (!next) return as_api_error(std::move(next).error());
-  if (!found.empty() && found[0].posting.time_ms < retention_now_ms() - kShownMs) return trimmed();
+  if (!found.empty() && found[0].posting.time_ms < now_ms() - options_.shown_ms) return trimmed();
   return {};
 }
 
 Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, IteratorType type,
                                       Lsn lsn, int64_t time_ms) const {
-  const StreamDefinition& definition = stream.definition();
   const Lsn durable = log_.durable_lsn();
+  ASSIGN_OR_RETURN(const Shard shard,
+                   find_shard(stream.table->generation, stream.definition().enabled_at, ordinal));
+  const ShardDefinition& definition = *shard.definition;
+  const Lsn through = std::min(durable, definition.closed_at.value_or(durable));
   ShardIterator iterator;
-  iterator.generation = stream.table->generation;
-  iterator.enabled_at = definition.enabled_at;
+  iterator.generation = shard.table->generation;
+  iterator.enabled_at = shard.stream->enabled_at;
   iterator.ordinal = ordinal;
   iterator.issued_ms = clock_.wall_ms();
-  iterator.from = definition.enabled_at + 1;
+  iterator.from = definition.opened_at + 1;
   switch (type) {
     case IteratorType::kTrimHorizon:
       iterator.kind = ShardIterator::Kind::kHorizon;
       break;
     case IteratorType::kLatest:
-      iterator.from = std::max(iterator.from, durable + 1);
+      iterator.from = std::max(iterator.from, through + 1);
       break;
     case IteratorType::kAtTimestamp:
       if (time_ms > iterator.issued_ms)
@@ -209,11 +226,9 @@ Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, It
       break;
     case IteratorType::kAtSequenceNumber:
     case IteratorType::kAfterSequenceNumber:
-      if (lsn < definition.enabled_at ||
-          lsn > std::min(durable, definition.disabled_at.value_or(durable))) {
+      if (lsn < definition.opened_at || lsn > through)
         return validation_error("Invalid SequenceNumber");
-      }
-      RETURN_IF_ERROR(check_not_trimmed(stream, ordinal, lsn));
+      RETURN_IF_ERROR(check_not_trimmed(shard, lsn, through));
       iterator.from = type == IteratorType::kAtSequenceNumber ? lsn : lsn + 1;
       break;
   }
@@ -221,34 +236,31 @@ Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, It
 }
 
 Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::string& out) {
-  const int64_t now = retention_now_ms();
   ASSIGN_OR_RETURN(ShardIterator iterator, signer_.open(text, clock_.wall_ms()));
-  TablePtr table = catalog_.find(iterator.generation);
-  if (table == nullptr) return shard_not_found();
-  auto stream = std::find_if(table->streams.begin(), table->streams.end(),
-                             [&](const auto& it) { return it.enabled_at == iterator.enabled_at; });
-  if (stream == table->streams.end() || !shown(*stream, now) ||
-      iterator.ordinal >= stream->shard_count) {
-    return shard_not_found();
-  }
+  // Before the shard is looked up: were it closed in between, changes of its children would seem to
+  // be its own.
+  const Lsn durable = log_.durable_lsn();
+  ASSIGN_OR_RETURN(const Shard shard,
+                   find_shard(iterator.generation, iterator.enabled_at, iterator.ordinal));
+  const ShardDefinition& definition = *shard.definition;
   const bool exact = iterator.kind == ShardIterator::Kind::kPosition;
-  const int64_t horizon_ms = now - kShownMs;
   const Lsn retained = log_.first_retained_lsn();
   ShardReader::Bounds bounds;
   bounds.generation = iterator.generation;
-  bounds.range = shard_range(iterator.ordinal, stream->shard_count);
-  bounds.from = std::max(iterator.from, stream->enabled_at + 1);
-  bounds.through = std::min(log_.durable_lsn(), stream->disabled_at.value_or(UINT64_MAX));
-  bounds.horizon_ms = horizon_ms;
-  bounds.not_before_ms = exact ? INT64_MIN : horizon_ms;
+  bounds.range = definition.range;
+  bounds.from = std::max(iterator.from, definition.opened_at + 1);
+  bounds.through = std::min(durable, definition.closed_at.value_or(durable));
+  bounds.horizon_ms = now_ms() - options_.shown_ms;
+  bounds.trimmed_through = shard.stream->trimmed_through;
+  bounds.not_before_ms = exact ? INT64_MIN : bounds.horizon_ms;
   if (iterator.kind == ShardIterator::Kind::kTime) {
     bounds.not_before_ms = std::max(bounds.not_before_ms, iterator.not_before_ms);
   }
   if (exact && bounds.from < retained && bounds.from <= bounds.through) return trimmed();
-  if (!exact) bounds.from = std::max(bounds.from, retained);
+  if (!exact) bounds.from = std::max({bounds.from, retained, bounds.trimmed_through + 1});
 
   const size_t start = out.size();
-  ShardReader reader(*table, catalog_.region(), stream->view_type, bounds, limit, out);
+  ShardReader reader(*shard.table, catalog_.region(), shard.stream->view_type, bounds, limit, out);
   Status status = reader.run(index_, frames_);
   if (!status) {
     out.resize(start);
@@ -256,7 +268,7 @@ Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::stri
   }
   RecordsPage page;
   page.count = reader.count();
-  if (stream->disabled_at && reader.position() > *stream->disabled_at) return page;
+  if (definition.closed_at && reader.position() > *definition.closed_at) return page;
   iterator.kind = ShardIterator::Kind::kPosition;
   iterator.from = reader.position();
   iterator.not_before_ms = 0;
@@ -267,7 +279,7 @@ Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::stri
 
 Lsn Streams::horizon(int64_t now_ms) const {
   for (const SegmentInfo& segment : log_.segments()) {
-    if (segment.last_time_ms >= now_ms - kShownMs) return segment.first_lsn;
+    if (segment.last_time_ms >= now_ms - options_.retention_ms) return segment.first_lsn;
   }
   return log_.durable_lsn() + 1;
 }
@@ -278,7 +290,7 @@ std::optional<Lsn> Streams::retention_pin(int64_t now_ms,
   const auto need = [&lowest](Lsn lsn) { lowest = std::min(lowest.value_or(lsn), lsn); };
   for (const TablePtr& table : catalog_.all()) {
     for (const StreamDefinition& stream : table->streams) {
-      if (shown(stream, now_ms)) need(stream.enabled_at + 1);
+      if (shown(stream, now_ms)) need(std::max(stream.enabled_at, stream.trimmed_through) + 1);
     }
   }
   for (Lsn position : reader_positions) need(position);

@@ -69,36 +69,55 @@ void append_key_schema(const KeySchema& key, std::string& out) {
   out += ']';
 }
 
-void append_shard(const Stream& stream, uint32_t ordinal, std::string& out) {
+void append_shard(const Stream& stream, const ShardDefinition& shard, std::string& out) {
   const StreamDefinition& definition = stream.definition();
+  const Generation generation = stream.table->generation;
   out += '{';
-  append_member("ShardId", shard_id(stream.table->generation, definition, ordinal), out);
+  append_member("ShardId", shard_id(generation, definition, shard.name), out);
   out += ",\"SequenceNumberRange\":{";
-  append_member("StartingSequenceNumber", sequence_number(definition.enabled_at), out);
-  if (definition.disabled_at) {
+  append_member("StartingSequenceNumber", sequence_number(shard.opened_at), out);
+  if (shard.closed_at) {
     out += ',';
-    append_member("EndingSequenceNumber", sequence_number(*definition.disabled_at), out);
+    append_member("EndingSequenceNumber", sequence_number(*shard.closed_at), out);
   }
-  out += "}}";
+  out += '}';
+  if (shard.parent) {
+    out += ',';
+    append_member("ParentShardId", shard_id(generation, definition, *shard.parent), out);
+  }
+  out += '}';
+}
+
+// Whether the answer to a request without a parent lists `shard`. One that was merged, and that its
+// child does not name, is not: consumers take a closed shard without children for a sign that the
+// list is incomplete, and none of its records is shown.
+bool listed(const ShardDefinition& shard) { return !shard.merged_into; }
+
+// Also a child that names another parent: a consumer at the end of a shard waits for its children.
+bool child_of(const ShardDefinition& shard, const ShardDefinition& parent) {
+  return shard.parent == parent.name || parent.merged_into == shard.name.ordinal;
 }
 
 // The shards behind the one that the request names, as many as it wants. A shard that it names and
 // that does not exist sorts like one that does.
-void append_shards(const Stream& stream, const DescribeStreamRequest& request, std::string& out) {
+void append_shards(const Streams& streams, const Stream& stream, const ShardDefinition* parent,
+                   const DescribeStreamRequest& request, std::string& out) {
   const StreamDefinition& definition = stream.definition();
+  const int64_t now = streams.now_ms();
   out += "\"Shards\":[";
   size_t count = 0;
   std::string last, left_off;
-  for (uint32_t i = 0; i < definition.shard_count; ++i) {
-    std::string id = shard_id(stream.table->generation, definition, i);
-    // A stream's shards have no children before it is split.
-    if (request.parent_shard || (request.start_shard && id <= *request.start_shard)) continue;
+  for (const ShardDefinition& shard : definition.shards) {
+    if (!streams.shown(shard, now)) continue;
+    if (parent != nullptr ? !child_of(shard, *parent) : !listed(shard)) continue;
+    std::string id = shard_id(stream.table->generation, definition, shard.name);
+    if (request.start_shard && id <= *request.start_shard) continue;
     if (count == request.limit) {
       left_off = last;
       break;
     }
     if (count++ > 0) out += ',';
-    append_shard(stream, i, out);
+    append_shard(stream, shard, out);
     last = std::move(id);
   }
   out += ']';
@@ -108,14 +127,20 @@ void append_shards(const Stream& stream, const DescribeStreamRequest& request, s
   }
 }
 
+Result<const ShardDefinition*> shard_named(const Stream& stream, std::string_view id) {
+  const ShardDefinition* shard = find_shard(stream.table->generation, stream.definition(), id);
+  if (shard != nullptr) return shard;
+  return make_error(ErrorCode::kResourceNotFound,
+                    "Requested resource not found: Shard does not exist");
+}
+
 Status describe_stream(const Streams& streams, std::string_view body, std::string& out) {
   ASSIGN_OR_RETURN(DescribeStreamRequest request, read_describe_stream(body));
   ASSIGN_OR_RETURN(Stream stream, streams.find(request.arn));
   const StreamDefinition& definition = stream.definition();
-  if (request.parent_shard &&
-      !find_shard(stream.table->generation, definition, *request.parent_shard)) {
-    return make_error(ErrorCode::kResourceNotFound,
-                      "Requested resource not found: Shard does not exist");
+  const ShardDefinition* parent = nullptr;
+  if (request.parent_shard) {
+    ASSIGN_OR_RETURN(parent, shard_named(stream, *request.parent_shard));
   }
   out += "{\"StreamDescription\":{";
   append_member("StreamArn", request.arn, out);
@@ -132,7 +157,7 @@ Status describe_stream(const Streams& streams, std::string_view body, std::strin
   out += ',';
   append_key_schema(stream.table->key, out);
   out += ',';
-  append_shards(stream, request, out);
+  append_shards(streams, stream, parent, request, out);
   out += "}}";
   return {};
 }
@@ -140,16 +165,12 @@ Status describe_stream(const Streams& streams, std::string_view body, std::strin
 Status get_shard_iterator(const Streams& streams, std::string_view body, std::string& out) {
   ASSIGN_OR_RETURN(GetShardIteratorRequest request, read_get_shard_iterator(body));
   ASSIGN_OR_RETURN(Stream stream, streams.find(request.arn));
-  auto ordinal = find_shard(stream.table->generation, stream.definition(), request.shard);
-  if (!ordinal) {
-    return make_error(ErrorCode::kResourceNotFound,
-                      "Requested resource not found: Shard does not exist");
-  }
+  ASSIGN_OR_RETURN(const ShardDefinition* shard, shard_named(stream, request.shard));
   std::optional<Lsn> lsn = 0;
   if (request.sequence_number) lsn = parse_sequence_number(*request.sequence_number);
   if (!lsn) return validation_error("Invalid SequenceNumber");
-  ASSIGN_OR_RETURN(std::string iterator, streams.iterator(stream, *ordinal, request.type, *lsn,
-                                                          request.timestamp_ms.value_or(0)));
+  ASSIGN_OR_RETURN(std::string iterator, streams.iterator(stream, shard->name.ordinal, request.type,
+                                                          *lsn, request.timestamp_ms.value_or(0)));
   out += '{';
   append_member("ShardIterator", iterator, out);
   out += '}';

@@ -14,25 +14,13 @@
 #include "core/model/schema.h"
 #include "core/ops/attachments.h"
 #include "core/ops/index.h"
+#include "core/ops/stream_definition.h"
 #include "core/ops/table_settings.h"
 #include "core/ops/table_sizes.h"
 #include "core/store/engine.h"
 #include "core/store/frame.h"
 
 namespace millrace {
-
-/// The four view types of a stream.
-enum class StreamViewType : uint8_t { kKeysOnly, kNewImage, kOldImage, kNewAndOldImages };
-
-struct StreamDefinition {
-  std::string label;  // 2026-11-22T10:00:00.000
-  StreamViewType view_type = StreamViewType::kNewAndOldImages;
-  Lsn enabled_at = 0;              // LSN of the entry that enabled it
-  std::optional<Lsn> disabled_at;  // closed from here on
-  int64_t disabled_time_ms = 0;
-  uint32_t shard_count = 4;
-  int64_t created_ms = 0;  // names the shards
-};
 
 /// Items expire by a number attribute, their time in seconds since the epoch. Found by an index of
 /// its own, see ttl.h.
@@ -112,6 +100,11 @@ class Catalog final : public CommitObserver {
     return kept_old_images_.contains("") || kept_old_images_.contains(table_name);
   }
 
+  /// How many shards a stream that is enabled from now on begins with. Not persisted: set it before
+  /// the first command.
+  void set_stream_shards(uint32_t count) { stream_shards_ = count; }
+  uint32_t stream_shards() const { return stream_shards_; }
+
   void on_commit(const FramePtr& frame) override;
 
   /// The catalogue's store key and item for a table, and back. Persisted.
@@ -127,6 +120,7 @@ class Catalog final : public CommitObserver {
 
   const std::string region_;
   const std::string account_;
+  uint32_t stream_shards_ = 4;
   mutable TableSizes sizes_;
   mutable std::mutex mutex_;
   std::map<std::string, TablePtr, std::less<>> by_name_;

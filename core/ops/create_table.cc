@@ -298,7 +298,7 @@ class CreateTableCommand final : public DefinitionCommand {
     if (table_.attachments.policy) table_.attachments.policy->revision = table_.created_ms;
     if (stream_view_type_) {
       table_.streams.push_back(
-          new_stream(table_, *stream_view_type_, table_.generation, table_.created_ms));
+          new_stream(catalog_, table_, *stream_view_type_, table_.generation, table_.created_ms));
     }
     commit.put(Catalog::key_of(table_.name), Catalog::encode(table_), false, std::nullopt);
     answer_description(table_, "CREATING");

@@ -39,18 +39,18 @@ Status apply_throughput(const TableChange& change, int64_t now_ms, Table& table)
   return {};
 }
 
-Status apply_stream(const TableChange& change, Lsn lsn, int64_t now_ms, Table& table) {
+Status apply_stream(const TableChange& change, const Catalog& catalog, Lsn lsn, int64_t now_ms,
+                    Table& table) {
   if (!change.stream_enabled) return {};
   if (*change.stream_enabled) {
     if (table.enabled_stream() != nullptr)
       return validation_error("Table already has an enabled stream: TableName: " + table.name);
-    table.streams.push_back(new_stream(table, *change.stream_view_type, lsn, now_ms));
+    table.streams.push_back(new_stream(catalog, table, *change.stream_view_type, lsn, now_ms));
     return {};
   }
   if (table.enabled_stream() == nullptr)
     return validation_error("Table has no stream to disable: TableName: " + table.name);
-  table.streams.back().disabled_at = lsn;
-  table.streams.back().disabled_time_ms = now_ms;
+  table.streams.back().disable(lsn, now_ms);
   return {};
 }
 
@@ -59,7 +59,7 @@ Status apply_stream(const TableChange& change, Lsn lsn, int64_t now_ms, Table& t
 Status apply_change(const TableChange& change, const Catalog& catalog, Lsn lsn, int64_t now_ms,
                     Table& table) {
   RETURN_IF_ERROR(apply_throughput(change, now_ms, table));
-  RETURN_IF_ERROR(apply_stream(change, lsn, now_ms, table));
+  RETURN_IF_ERROR(apply_stream(change, catalog, lsn, now_ms, table));
   RETURN_IF_ERROR(apply_settings(change.settings, catalog, now_ms, false, table));
   if (change.deletion_protection) table.deletion_protection = *change.deletion_protection;
   return {};

@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "core/ops/catalog.h"
 #include "core/ops/definition_values.h"
+#include "core/ops/stream_codec.h"
 #include "core/ops/table_description.h"
 
 namespace millrace {
@@ -7,26 +10,18 @@ namespace millrace {
 namespace {
 
 // The attributes of a definition's item. Persisted; unknown ones are ignored, so a release may add
-// some. kFormat rises only when an older release would misread the rest.
-constexpr uint64_t kFormat = 1;
+// some. The format is the lowest whose releases do not misread the rest.
+constexpr uint64_t kFormat = 2;
+constexpr uint64_t kFormatWithoutLineage = 1;
+
+uint64_t format_of(const Table& table) {
+  const bool lineage = std::any_of(table.streams.begin(), table.streams.end(), has_lineage);
+  return lineage ? kFormat : kFormatWithoutLineage;
+}
 
 Value key_attribute_value(const KeyAttribute& attribute) {
   return Value::map(
       {{"Name", text_value(attribute.name)}, {"Type", text_value(wire_name(attribute.type))}});
-}
-
-Value stream_value(const StreamDefinition& stream) {
-  Value::Map entries;
-  entries.emplace("Label", text_value(stream.label));
-  entries.emplace("ViewType", text_value(view_type_name(stream.view_type)));
-  entries.emplace("EnabledAt", integer_value(stream.enabled_at));
-  if (stream.disabled_at) {
-    entries.emplace("DisabledAt", integer_value(*stream.disabled_at));
-    entries.emplace("DisabledTime", integer_value(static_cast<uint64_t>(stream.disabled_time_ms)));
-  }
-  entries.emplace("Shards", integer_value(stream.shard_count));
-  entries.emplace("Created", integer_value(static_cast<uint64_t>(stream.created_ms)));
-  return Value::map(std::move(entries));
 }
 
 Value key_attributes_value(const std::vector<KeyAttribute>& attributes) {
@@ -87,25 +82,6 @@ Result<TtlDefinition> ttl_of(ValueView value) {
   return ttl;
 }
 
-Result<StreamDefinition> stream_of(ValueView value) {
-  if (value.type() != ValueType::kMap) return damaged("Streams");
-  DefinitionReader reader(value.map());
-  StreamDefinition stream;
-  stream.label = reader.text("Label");
-  auto type = view_type_of(reader.text("ViewType"));
-  if (!type) return damaged("ViewType");
-  stream.view_type = *type;
-  stream.enabled_at = reader.integer("EnabledAt");
-  if (reader.has("DisabledAt")) {
-    stream.disabled_at = reader.integer("DisabledAt");
-    stream.disabled_time_ms = static_cast<int64_t>(reader.integer("DisabledTime"));
-  }
-  stream.shard_count = static_cast<uint32_t>(reader.integer("Shards"));
-  stream.created_ms = static_cast<int64_t>(reader.integer("Created"));
-  RETURN_IF_ERROR(reader.status());
-  return stream;
-}
-
 Result<Index> index_of(ValueView value) {
   if (value.type() != ValueType::kMap) return damaged("Indexes");
   DefinitionReader reader(value.map());
@@ -131,7 +107,7 @@ Result<Index> index_of(ValueView value) {
 
 std::string Catalog::encode(const Table& table) {
   ItemTree item;
-  item.emplace("Format", integer_value(kFormat));
+  item.emplace("Format", integer_value(format_of(table)));
   item.emplace("TableName", text_value(table.name));
   item.emplace("TableId", text_value(table.id));
   item.emplace("Generation", integer_value(table.generation));

@@ -299,7 +299,8 @@ std::string stream_label(int64_t time_ms) {
   return label.data();
 }
 
-StreamDefinition new_stream(const Table& table, StreamViewType view_type, Lsn lsn, int64_t now_ms) {
+StreamDefinition new_stream(const Catalog& catalog, const Table& table, StreamViewType view_type,
+                            Lsn lsn, int64_t now_ms) {
   StreamDefinition stream;
   stream.view_type = view_type;
   stream.enabled_at = lsn;
@@ -307,6 +308,7 @@ StreamDefinition new_stream(const Table& table, StreamViewType view_type, Lsn ls
   if (!table.streams.empty())
     stream.created_ms = std::max(now_ms, table.streams.back().created_ms + 1);
   stream.label = stream_label(stream.created_ms);
+  stream.open_shards(catalog.stream_shards());
   return stream;
 }
 

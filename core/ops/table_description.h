@@ -31,9 +31,10 @@ std::string_view projection_name(IndexProjection projection);
 std::string_view view_type_name(StreamViewType type);
 std::optional<StreamViewType> view_type_of(std::string_view name);
 
-/// A stream that begins at `lsn`. Its label is the time, moved past the labels that `table` has
-/// had.
-StreamDefinition new_stream(const Table& table, StreamViewType view_type, Lsn lsn, int64_t now_ms);
+/// A stream that begins at `lsn`, with as many shards as the catalogue says. Its label is the time,
+/// moved past the labels that `table` has had.
+StreamDefinition new_stream(const Catalog& catalog, const Table& table, StreamViewType view_type,
+                            Lsn lsn, int64_t now_ms);
 
 /// A label's form of a time: 2026-11-22T10:00:00.000.
 std::string stream_label(int64_t time_ms);

@@ -36,8 +36,9 @@ std::vector<std::string> fuzz_seeds() {
   StreamDefinition stream;
   stream.label = "2026-11-22T10:00:00.000";
   stream.enabled_at = 9;
+  stream.open_shards(2);
   table.streams.push_back(stream);
-  std::vector<std::string> seeds(2);
+  std::vector<std::string> seeds(3);
   render_item(ItemView(Catalog::encode(table)), seeds[0]);
   Index index;
   index.name = "global";
@@ -47,6 +48,18 @@ std::vector<std::string> fuzz_seeds() {
   table.indexes.push_back(index);
   table.ttl = TtlDefinition{"ttl", 13, true};
   render_item(ItemView(Catalog::encode(table)), seeds[1]);
+  ShardDefinition child;
+  child.name = {2, 1'790'000'000'001};
+  child.range = {0, (uint64_t{1} << 63) - 1};
+  child.parent = ShardName{0, 0};
+  child.opened_at = 15;
+  StreamDefinition& rolled = table.streams.back();
+  rolled.shards[0].closed_at = 15;
+  rolled.shards[0].closed_ms = 1'790'000'000'000;
+  rolled.shards[1].merged_into = 2;
+  rolled.shards.push_back(child);
+  rolled.trimmed_through = 12;
+  render_item(ItemView(Catalog::encode(table)), seeds[2]);
   return seeds;
 }
 

@@ -25,7 +25,7 @@ StreamDefinition stream() {
   stream.label = "2026-11-22T10:00:00.000";
   stream.enabled_at = 77;
   stream.created_ms = kNowMs - 1000;
-  stream.shard_count = 4;
+  stream.open_shards(4);
   return stream;
 }
 
@@ -45,7 +45,7 @@ std::vector<std::string> fuzz_seeds() {
     seeds.push_back(signer().seal(iterator));
   }
   seeds.push_back(sequence_number(123456789));
-  seeds.push_back(shard_id(5, stream(), 3));
+  seeds.push_back(shard_id(5, stream(), {3, kNowMs - 1000}));
   return seeds;
 }
 
@@ -61,8 +61,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     if (parse_sequence_number(sequence_number(*lsn)) != lsn) std::abort();
   }
-  if (const auto ordinal = find_shard(5, stream(), text)) {
-    if (shard_id(5, stream(), *ordinal) != text) std::abort();
+  const StreamDefinition definition = stream();
+  if (const ShardDefinition* shard = find_shard(5, definition, text)) {
+    if (shard_id(5, definition, shard->name) != text) std::abort();
   }
   return 0;
 }

@@ -11,11 +11,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/model/item_json.h"
 #include "core/ops/operation.h"
+#include "streams/lineage_control.h"
 #include "streams/streams.h"
 #include "streams/streams_operations.h"
 #include "tests/sim/sim_disk.h"
@@ -24,15 +26,26 @@ namespace millrace::streams {
 
 class ManualClock final : public Clock {
  public:
-  int64_t wall_ms() const override { return ms_ + wall_ahead_ms_; }
+  int64_t wall_ms() const override {
+    if (calls_before_ > 0 && --calls_before_ == 0) std::exchange(at_call_, nullptr)();
+    return ms_ + wall_ahead_ms_;
+  }
   int64_t monotonic_ns() const override { return ms_ * 1'000'000; }
   void advance(int64_t ms) { ms_ += ms; }
   /// Sets the wall clock off from the monotonic one.
   void set_wall_ahead(int64_t ms) { wall_ahead_ms_ = ms; }
+  /// Something that happens just when somebody asks for the time, for the `count`th time from now.
+  void at_call(int count, std::function<void()> happen) {
+    at_call_ = std::move(happen);
+    calls_before_ = count;
+  }
+  bool happened() const { return calls_before_ == 0; }
 
  private:
   std::atomic<int64_t> ms_{1'790'000'000'123};
   std::atomic<int64_t> wall_ahead_ms_{0};
+  mutable std::atomic<int> calls_before_{0};
+  mutable std::function<void()> at_call_;
 };
 
 inline constexpr int64_t kHourMs = 60 * 60 * 1000;
@@ -91,19 +104,22 @@ class StreamNode {
   }
   /// The index alone, as after a crash in which everything else came back.
   void open_index() {
+    lineage_.reset();
     streams_.reset();
     operations_.reset();
     index_.reset();
     auto index = ShardIndex::open(index_disk, "/shards", engine_->log(), *catalog_);
     ASSERT_TRUE(index) << index.error().message;
     index_ = *std::move(index);
-    streams_ =
-        std::make_unique<Streams>(engine_->log(), *catalog_, *index_, clock, std::string(32, 'k'));
+    streams_ = std::make_unique<Streams>(engine_->log(), *catalog_, *index_, clock,
+                                         std::string(32, 'k'), stream_options);
+    lineage_ = std::make_unique<LineageControl>(*node_, *streams_, *index_);
     operations_ = std::make_unique<OperationTable>();
     add_streams_operations(*operations_, *streams_);
   }
   void close() {
     operations_.reset();
+    lineage_.reset();
     streams_.reset();
     index_.reset();
     node_.reset();
@@ -173,8 +189,7 @@ class StreamNode {
   }
   void disable(const std::string& name) {
     change_table(name, [](Table& table, Commit& commit) {
-      table.streams.back().disabled_at = commit.next_lsn();
-      table.streams.back().disabled_time_ms = commit.time_ms();
+      table.streams.back().disable(commit.next_lsn(), commit.time_ms());
     });
   }
   /// As DeleteTable does.
@@ -184,10 +199,8 @@ class StreamNode {
           std::string image;
           ASSERT_TRUE(commit.get(Catalog::key_of(name), image));
           Table table = Catalog::decode(ItemView(image)).value();
-          if (table.enabled_stream() != nullptr) {
-            table.streams.back().disabled_at = commit.next_lsn();
-            table.streams.back().disabled_time_ms = commit.time_ms();
-          }
+          if (table.enabled_stream() != nullptr)
+            table.streams.back().disable(commit.next_lsn(), commit.time_ms());
           commit.remove(Catalog::key_of(name), std::nullopt);
           commit.put(Catalog::key_of(Catalog::deleted_name(table.generation)),
                      Catalog::encode(table), false, std::nullopt);
@@ -240,6 +253,18 @@ class StreamNode {
     return answer;
   }
 
+  /// Changes the shards of a table's newest stream.
+  Status change(const std::string& table, LineageChange change) {
+    const Stream stream = stream_of(table);
+    std::optional<Status> status;
+    lineage_->submit({stream.table->generation, stream.definition().enabled_at}, std::move(change),
+                     [&status](const Result<TablePtr>& done) {
+                       status = done ? Status() : Status(done.error());
+                     });
+    while (!status) commit();
+    return *status;
+  }
+
   Stream stream_of(const std::string& table) {
     TablePtr found = catalog_->find(table);
     CHECK(found != nullptr && !found->streams.empty());
@@ -251,12 +276,15 @@ class StreamNode {
   Catalog& catalog() { return *catalog_; }
   ShardIndex& index() { return *index_; }
   Streams& streams() { return *streams_; }
+  LineageControl& lineage() { return *lineage_; }
   Node& node() { return *node_; }
 
   ManualClock clock;
   sim::SimDisk index_disk;
-  bool refuse_commits = false;  // commands that are submitted fail
-  bool hold_commits = false;    // commands that are submitted wait for commit()
+  bool refuse_commits = false;    // commands that are submitted fail
+  bool hold_commits = false;      // commands that are submitted wait for commit()
+  uint32_t shards = 4;            // that streams are enabled with
+  StreamsOptions stream_options;  // from the next open() on
 
  private:
   StreamDefinition new_stream(StreamViewType view, Commit& commit) {
@@ -265,6 +293,7 @@ class StreamNode {
     stream.view_type = view;
     stream.enabled_at = commit.next_lsn();
     stream.created_ms = commit.time_ms();
+    stream.open_shards(shards);
     return stream;
   }
   void change_table(const std::string& name, std::function<void(Table&, Commit&)> change) {
@@ -299,6 +328,7 @@ class StreamNode {
   std::unique_ptr<Node> node_;
   std::unique_ptr<ShardIndex> index_;
   std::unique_ptr<Streams> streams_;
+  std::unique_ptr<LineageControl> lineage_;
   std::unique_ptr<OperationTable> operations_;
   int labels_ = 0;
 };
@@ -365,8 +395,9 @@ inline std::vector<SeenRecord> read_on(StreamNode& node, std::string& iterator,
 /// All records of a stream by shard, from its horizon.
 inline std::vector<std::vector<SeenRecord>> read_shards(StreamNode& node, const Stream& stream) {
   std::vector<std::vector<SeenRecord>> shards;
-  for (uint32_t i = 0; i < stream.definition().shard_count; ++i) {
-    auto iterator = node.streams().iterator(stream, i, IteratorType::kTrimHorizon, 0, 0);
+  for (const ShardDefinition& shard : stream.definition().shards) {
+    auto iterator =
+        node.streams().iterator(stream, shard.name.ordinal, IteratorType::kTrimHorizon, 0, 0);
     EXPECT_TRUE(iterator);
     shards.push_back(read_on(node, *iterator));
   }

@@ -56,7 +56,8 @@ TEST_F(StreamsOperationsTest, DescribesAStream) {
   std::string shards;
   for (uint32_t i = 0; i < 4; ++i) {
     shards += (i > 0 ? ",{\"ShardId\":\"" : "{\"ShardId\":\"") +
-              shard_id(stream.table->generation, stream.definition(), i) +
+              shard_id(stream.table->generation, stream.definition(),
+                       stream.definition().shards[i].name) +
               "\",\"SequenceNumberRange\":{\"StartingSequenceNumber\":\"" +
               sequence_number(stream.definition().enabled_at) + "\"}}";
   }

@@ -95,7 +95,7 @@ TEST(DeletedTables, AreForgottenOnceNobodyCanAskForThem) {
   const Generation streamed = node.catalog().find("streamed")->generation;
   node.delete_table("plain");
   node.delete_table("streamed");
-  DeletedTables deleted(node.node());
+  DeletedTables deleted(node.node(), node.streams());
   const auto fill_and_trim = [&] {
     for (int i = 0; i < 300; ++i) {
       node.put("kept", "k", std::string(300, 'x') + std::to_string(node.log().durable_lsn()));
@@ -111,7 +111,7 @@ TEST(DeletedTables, AreForgottenOnceNobodyCanAskForThem) {
   EXPECT_EQ(node.catalog().find(plain), nullptr);
   EXPECT_NE(node.catalog().find(streamed), nullptr) << "its stream is shown for a day";
   node.restart();
-  DeletedTables after(node.node());
+  DeletedTables after(node.node(), node.streams());
   node.clock.advance(24 * kHourMs);
   after.forget_due();
   EXPECT_NE(node.catalog().find(streamed), nullptr) << "a restart puts it off";

@@ -35,13 +35,14 @@ Table example() {
   closed.label = "2023-11-14T22:13:20.123";
   closed.view_type = StreamViewType::kKeysOnly;
   closed.enabled_at = 1'782'000'000'000'000;
-  closed.disabled_at = 1'782'000'000'000'009;
-  closed.disabled_time_ms = 1'700'000'001'000;
   closed.created_ms = 1'700'000'000'123;
+  closed.open_shards(4);
+  closed.disable(1'782'000'000'000'009, 1'700'000'001'000);
   StreamDefinition open;
   open.label = "2023-11-14T22:13:22.000";
   open.enabled_at = 1'782'000'000'000'010;
   open.created_ms = 1'700'000'002'000;
+  open.open_shards(4);
   table.streams = {closed, open};
   return table;
 }
@@ -173,7 +174,7 @@ TEST(Catalog, a_definition_that_is_damaged_or_of_a_newer_release_is_refused_by_n
   EXPECT_EQ(decoded.error().code, ErrorCode::kCorruption);
   EXPECT_NE(decoded.error().message.find("TableId"), std::string::npos);
   ItemTree newer = tree;
-  newer["Format"] = Value::number(Number::parse("2").value());
+  newer["Format"] = Value::number(Number::parse("3").value());
   decoded = Catalog::decode(ItemView(encode_item(newer)));
   ASSERT_FALSE(decoded);
   EXPECT_EQ(decoded.error().code, ErrorCode::kConfig);
@@ -185,8 +186,10 @@ TEST(Catalog, a_definition_that_is_damaged_or_of_a_newer_release_is_refused_by_n
 TEST(Catalog, labels_are_times_and_never_repeat_in_a_table) {
   EXPECT_EQ(stream_label(0), "1970-01-01T00:00:00.000");
   EXPECT_EQ(stream_label(1'795'428'000'007), "2026-11-23T10:00:00.007");
-  Table table = example();
-  EXPECT_EQ(new_stream(table, StreamViewType::kNewImage, 7, 0).label, "2023-11-14T22:13:22.001");
+  const Table table = example();
+  const Catalog catalog("eu-west-1", "000000000000");
+  EXPECT_EQ(new_stream(catalog, table, StreamViewType::kNewImage, 7, 0).label,
+            "2023-11-14T22:13:22.001");
 }
 
 }  // namespace
