@@ -13,6 +13,10 @@ namespace {
 constexpr int64_t kQuickNs = 300'000;
 constexpr int64_t kAveraged = 8;
 
+// Whoever has read will read again within this. A quick disk too has moments of some milliseconds,
+// and a read that comes in one would wait behind the flush.
+constexpr int64_t kReadersStayNs = 1'000'000'000;
+
 }  // namespace
 
 void FlushThread::start() {
@@ -32,8 +36,16 @@ void FlushThread::stop() {
   finish();
 }
 
+bool FlushThread::clients_read() {
+  const int64_t now_ns = clock_.monotonic_ns();
+  const uint64_t reads = reads_answered_();
+  if (std::exchange(reads_seen_, reads) != reads) reads_until_ns_ = now_ns + kReadersStayNs;
+  return now_ns < reads_until_ns_;
+}
+
 void FlushThread::flush(std::function<void()> write, std::function<void()> finish) {
-  if (usual_ns_.load(std::memory_order_relaxed) < kQuickNs) {
+  const bool read = clients_read();
+  if (!read && usual_ns_.load(std::memory_order_relaxed) < kQuickNs) {
     timed(write);
     finish();
     return;

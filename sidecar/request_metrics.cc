@@ -10,14 +10,16 @@
 namespace millrace::sidecar {
 
 RequestMetrics::RequestMetrics(const OperationTable& operations, size_t threads)
-    : operations_(operations) {
-  for (size_t i = 0; i <= threads; ++i)
-    counts_.push_back(std::make_unique<Counts[]>(operations.all().size()));
+    : operations_(operations), counts_(threads + 1) {
+  for (ThreadCounts& thread : counts_)
+    thread.by_operation = std::make_unique<Counts[]>(operations.all().size());
 }
 
 void RequestMetrics::on_answer(const Operation& operation, int status, int64_t elapsed_ns) {
-  size_t thread = static_cast<size_t>(IoThreads::current() + 1);
-  Counts& counts = counts_[thread < counts_.size() ? thread : 0][operation.index];
+  const size_t index = static_cast<size_t>(IoThreads::current() + 1);
+  ThreadCounts& thread = counts_[index < counts_.size() ? index : 0];
+  if (!operation.writes) thread.reads.fetch_add(1, std::memory_order_relaxed);
+  Counts& counts = thread.by_operation[operation.index];
   size_t status_index = 3;
   if (status == 200) status_index = 0;
   if (status == 400) status_index = 1;
@@ -39,10 +41,16 @@ void RequestMetrics::on_damage(const Error& error) {
             {{"message", error.message}, {"reads", std::to_string(count)}});
 }
 
+uint64_t RequestMetrics::reads_answered() const {
+  uint64_t sum = 0;
+  for (const ThreadCounts& thread : counts_) sum += thread.reads.load(std::memory_order_relaxed);
+  return sum;
+}
+
 RequestMetrics::Totals RequestMetrics::totals(size_t operation) const {
   Totals sum;
-  for (const auto& thread : counts_) {
-    const Counts& counts = thread[operation];
+  for (const ThreadCounts& thread : counts_) {
+    const Counts& counts = thread.by_operation[operation];
     for (size_t i = 0; i < counts.by_status.size(); ++i)
       sum.by_status[i] += counts.by_status[i].load(std::memory_order_relaxed);
     for (size_t i = 0; i < counts.by_duration.size(); ++i)

@@ -24,6 +24,9 @@ class RequestMetrics final : public RequestObserver {
   /// Counts, and writes the log line.
   void on_damage(const Error& error) override;
 
+  /// Answers to operations that do not write, so far. Cheap.
+  uint64_t reads_answered() const;
+
   /// Appends millrace_requests_total, millrace_request_duration_seconds and
   /// millrace_damaged_reads_total. Operations that were
   /// never asked for are left out.
@@ -42,6 +45,10 @@ class RequestMetrics final : public RequestObserver {
     std::array<std::atomic<uint64_t>, kBoundsUs.size() + 1> by_duration{};
     std::atomic<uint64_t> duration_ns{0};
   };
+  struct ThreadCounts {
+    std::unique_ptr<Counts[]> by_operation;
+    std::atomic<uint64_t> reads{0};
+  };
   struct Totals {
     std::array<uint64_t, kStatuses.size()> by_status{};
     std::array<uint64_t, kBoundsUs.size() + 1> by_duration{};
@@ -51,8 +58,8 @@ class RequestMetrics final : public RequestObserver {
   Totals totals(size_t operation) const;
 
   const OperationTable& operations_;
-  /// By thread (the first: all that are no network threads), then by operation.
-  std::vector<std::unique_ptr<Counts[]>> counts_;
+  /// By thread; the first: all that are no network threads.
+  std::vector<ThreadCounts> counts_;
   std::atomic<uint64_t> damaged_reads_{0};
 };
 

@@ -132,7 +132,8 @@ Status Sidecar::open_store() {
   scheduler_ = std::make_unique<CommitScheduler>(*engine_, io_threads_,
                                                  [this](const Error& error) { refused(error); });
   if (options.log.sync && !config_.in_memory) {
-    flush_thread_ = std::make_unique<FlushThread>(io_threads_, clock_);
+    flush_thread_ = std::make_unique<FlushThread>(
+        io_threads_, clock_, [this] { return request_metrics_->reads_answered(); });
     engine_->set_flusher(flush_thread_.get());
   }
   engine_->set_wakeups([this] { maintenance_.wake(); }, [this] { scheduler_->schedule(); });

@@ -48,7 +48,8 @@ class FlushThreadTest : public ::testing::Test {
 
   DiskTime clock_;
   IoThreads threads_{1};
-  FlushThread flush_thread_{threads_, clock_};
+  std::atomic<uint64_t> reads_{0};
+  FlushThread flush_thread_{threads_, clock_, [this] { return reads_.load(); }};
 };
 
 TEST_F(FlushThreadTest, AQuickDiskIsWaitedForWhereTheCommitRuns) {
@@ -67,10 +68,21 @@ TEST_F(FlushThreadTest, ASlowDiskIsWaitedForElsewhereAndTheCommitFinishedWhereIt
   EXPECT_EQ(flush(10'000).first, network);
 }
 
+TEST_F(FlushThreadTest, WhileClientsReadAQuickDiskIsWaitedForElsewhereToo) {
+  const std::thread::id network = flush(10'000).second;
+  ++reads_;
+  EXPECT_NE(flush(10'000).first, network);
+  // So it stays for a second after the last read.
+  clock_.now_ns += 900'000'000;
+  EXPECT_NE(flush(10'000).first, network);
+  clock_.now_ns += 200'000'000;
+  EXPECT_EQ(flush(10'000).first, network);
+}
+
 TEST(FlushThread, FinishesAtTheEndWhatTheNetworkThreadsHaveNot) {
   DiskTime clock;
   IoThreads threads(1);
-  FlushThread flush_thread(threads, clock);
+  FlushThread flush_thread(threads, clock, [] { return uint64_t{0}; });
   flush_thread.start();
   // Nobody runs the network thread: the first flush makes the disk slow, the second is handed over.
   flush_thread.flush([&] { clock.now_ns += 1'000'000'000; }, [] {});
