@@ -261,7 +261,7 @@ class Dynalite(Server):
 class Dynoxide(Server):
     def command(self):
         return [npm_folder() / "@dynoxide/linux-x64/dynoxide", "serve", "--host", "127.0.0.1",
-                "-p", str(self.port)]
+                "-p", str(self.port), "--db-path", self.folder / "data.sqlite"]
 
     def prepare(self):
         create_table(self.port)
