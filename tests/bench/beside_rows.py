@@ -30,7 +30,7 @@ def read_beside_writes(options, folder):
             flags = ("--keys", options.keys, "--connections", CONNECTIONS, "--seed", i + 1)
             writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags)
             reads.append(measuring.load(server, "--op", "get", "--rate", 1000, "--seconds", options.seconds,
-                                        "--warmup", options.seconds / 6, *flags)["p99_us"])
+                                        "--warmup", options.seconds / 6, *flags, first=True)["p99_us"])
             writes.append(writers.end()["p50_us"])
     yield row("read_beside_writes", statistics.median(reads), "writers' p50", statistics.median(writes),
               CONNECTIONS)
@@ -48,7 +48,8 @@ class Puts:
 
     def begin(self, seconds, seed):
         return measuring.Load(self.server, "--op", "put", "--keys", self.options.keys, "--connections",
-                              CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--seed", seed)
+                              CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--seed", seed,
+                              first=True)
 
     def p99_us(self, seed):
         return self.begin(self.options.seconds, seed).result()["p99_us"]
