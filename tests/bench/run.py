@@ -17,6 +17,7 @@ import beside_rows
 import measuring
 import sidecar_rows
 import size_rows
+import stream_rows
 from servers import PEERS, ROOT, Millrace, Skipped
 
 DYNAMODB_PEERS = ["dynalite", "dynoxide", "dynamodb_local"]
@@ -28,7 +29,7 @@ BENCHES = {
     "putitem_durable": ("put", "512MB", ["redis_aof_always", *DYNAMODB_PEERS]),
     "updateitem_hot": ("update", "512MB", ["redis_aof_always", *DYNAMODB_PEERS]),
 }
-ROWS = {**sidecar_rows.ROWS, **beside_rows.ROWS, **size_rows.ROWS}
+ROWS = {**sidecar_rows.ROWS, **beside_rows.ROWS, **size_rows.ROWS, **stream_rows.ROWS}
 SMALL_PEERS = ["redis", "redis_aof_always", "nginx_static"]
 
 
