@@ -9,6 +9,7 @@
 #include "core/ops/operation.h"
 #include "sidecar/config.h"
 #include "sidecar/step_thread.h"
+#include "streams/log_needs.h"
 #include "streams/subscription.h"
 
 namespace millrace::sidecar {
@@ -33,8 +34,8 @@ class ConnectorRunner {
   connectors::Pump::Metrics metrics(Lsn newest_lsn, int64_t newest_time_ms) const {
     return pump_.metrics(newest_lsn, newest_time_ms);
   }
-  /// The next LSN that it still needs.
-  Lsn needs() const { return subscription_->needs(); }
+  /// What of the log it still needs.
+  streams::ReaderNeeds needs() const { return {subscription_->needs(), subscription_->filter()}; }
 
  private:
   ConnectorRunner(const ConnectorConfig& config, Node& node,

@@ -109,6 +109,7 @@ class FolderCheck {
     Log& log = engine_->log();
     for (const SegmentInfo& segment : log.segments()) {
       ++report_.segments;
+      if (segment.rewrites > 0) ++report_.rewritten_segments;
       report_.log_bytes += segment.bytes;
     }
     report_.first_lsn = log.first_retained_lsn();
@@ -245,7 +246,8 @@ std::string report_text(const FolderReport& report) {
                        report.account);
   }
   line("log", std::to_string(report.segments) + " segments of " + of_bytes(report.log_bytes) +
-                  ", " + std::to_string(report.frames) + " frames, LSN " +
+                  " (" + std::to_string(report.rewritten_segments) + " rewritten), " +
+                  std::to_string(report.frames) + " frames, LSN " +
                   std::to_string(report.first_lsn) + " to " + std::to_string(report.last_lsn));
   line("checkpoint", "LSN " + std::to_string(report.checkpoint_lsn));
   line("tables", std::to_string(report.table_files) + " files");
@@ -272,6 +274,7 @@ std::string report_json(const FolderReport& report) {
   text("region", report.region);
   text("account", report.account);
   number("segments", report.segments);
+  number("rewritten_segments", report.rewritten_segments);
   number("log_bytes", report.log_bytes);
   number("frames", report.frames);
   number("first_lsn", report.first_lsn);

@@ -18,7 +18,7 @@ struct FolderReport {
   std::vector<Finding> findings;  // none: it is sound
   int format = 0;
   std::string region, account;
-  uint64_t segments = 0, log_bytes = 0, frames = 0;
+  uint64_t segments = 0, rewritten_segments = 0, log_bytes = 0, frames = 0;
   uint64_t first_lsn = 0, last_lsn = 0, checkpoint_lsn = 0;
   uint64_t table_files = 0;
   uint64_t tables = 0, items = 0, index_entries = 0;

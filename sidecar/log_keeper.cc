@@ -12,14 +12,13 @@ constexpr int64_t kIntervalNs = int64_t{60} * 1000 * 1000 * 1000;
 
 }  // namespace
 
-LogKeeper::LogKeeper(Engine& engine, const streams::Streams& streams, const Clock& clock,
-                     std::function<std::vector<Lsn>()> reader_positions)
+LogKeeper::LogKeeper(Engine& engine, const Clock& clock, Readers readers)
     : engine_(engine),
-      streams_(streams),
       clock_(clock),
-      reader_positions_(std::move(reader_positions)),
+      readers_(std::move(readers)),
       clock_watch_(clock),
-      trimmed_ns_(clock.monotonic_ns()) {}
+      trimmed_ns_(clock.monotonic_ns()),
+      rewriter_(engine.log()) {}
 
 Status LogKeeper::trim_if_due() {
   Lsn checkpoint = engine_.statistics().checkpoint_lsn;
@@ -39,11 +38,36 @@ Status LogKeeper::trim_if_due() {
   }
   if (off) return {};
 
-  std::vector<Lsn> positions = reader_positions_();
+  std::vector<Lsn> positions;
+  for (const streams::ReaderNeeds& reader : readers_.needs()) positions.push_back(reader.from);
   Lsn limit = checkpoint + 1;
-  if (std::optional<Lsn> pin = streams_.retention_pin(clock_.wall_ms(), positions))
+  if (std::optional<Lsn> pin = readers_.streams.retention_pin(clock_.wall_ms(), positions))
     limit = std::min(limit, *pin);
   return engine_.log().trim(limit);
+}
+
+Result<bool> LogKeeper::rewrite() {
+  if (clock_is_off_) return false;
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (rewriting_failed_ns_ && now_ns - *rewriting_failed_ns_ < kIntervalNs) return false;
+  rewriting_failed_ns_.reset();
+  Result<bool> more = rewriter_.step([this] { return log_needs(); });
+  if (!more) rewriting_failed_ns_ = now_ns;
+  return more;
+}
+
+/// Needs of streams end with the segment's trimming; those of connectors as they read on.
+LogNeeds LogKeeper::log_needs() const {
+  const std::vector<streams::ReaderNeeds> readers = readers_.needs();
+  LogNeeds needs;
+  needs.below =
+      std::min(engine_.statistics().checkpoint_lsn, readers_.index.statistics().indexed_through);
+  needs.settled = needs.below;
+  for (const streams::ReaderNeeds& reader : readers) {
+    needs.settled = std::min(needs.settled, reader.from);
+  }
+  needs.needed = streams::needed_changes(readers_.catalog, readers);
+  return needs;
 }
 
 }  // namespace millrace::sidecar

@@ -65,6 +65,13 @@ void collect_engine(Engine& engine, const NewestEntry& newest, Families& familie
   for (const SegmentInfo& segment : engine.log().segments()) retained += segment.bytes;
   add(families, "millrace_log_retained_bytes", "Segments of the change log on disk.", kGauge,
       retained);
+  const RewriteStatistics rewritten = engine.log().rewrite_statistics();
+  add(families, "millrace_log_rewritten_segments_total",
+      "Segments rewritten without what nobody needs.", kCounter, rewritten.segments);
+  add(families, "millrace_log_rewritten_bytes_before_total", "Their bytes before.", kCounter,
+      rewritten.bytes_before);
+  add(families, "millrace_log_rewritten_bytes_after_total", "Their bytes after.", kCounter,
+      rewritten.bytes_after);
 }
 
 void collect_cache(const cache::ItemCache& cache, Families& families) {

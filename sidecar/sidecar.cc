@@ -160,11 +160,13 @@ Status Sidecar::open_readers() {
   });
   long_work_ = std::make_unique<LongWork>(*node_, [this] { long_working_.wake(); });
   engine_->add_observer(long_work_.get());
-  log_keeper_ = std::make_unique<LogKeeper>(*engine_, *streams_, clock_, [this] {
-    std::vector<Lsn> positions;
-    for (const auto& connector : connectors_) positions.push_back(connector->needs());
-    return positions;
-  });
+  LogKeeper::Readers readers{catalog_, *streams_, *shard_index_, [this] {
+                               std::vector<streams::ReaderNeeds> needs;
+                               for (const auto& connector : connectors_)
+                                 needs.push_back(connector->needs());
+                               return needs;
+                             }};
+  log_keeper_ = std::make_unique<LogKeeper>(*engine_, clock_, std::move(readers));
   deleted_tables_ = std::make_unique<streams::DeletedTables>(*node_, *streams_);
   change_streams_ = std::make_unique<ChangeStreams>(*engine_, catalog_);
   return {};
@@ -272,13 +274,15 @@ bool Sidecar::maintain() {
   // Also when that failed: what fails for want of space gets it back by trimming.
   Status trimmed = log_keeper_->trim_if_due();
   if (!trimmed) log_event(Severity::kError, "trim", {{"message", trimmed.error().message}});
+  Result<bool> rewriting = log_keeper_->rewrite();
+  if (!rewriting) log_event(Severity::kError, "rewrite", {{"message", rewriting.error().message}});
   tell_of_disk();
   if (!more) {
     log_event(Severity::kError, "maintenance", {{"message", more.error().message}});
     return false;  // again in a second
   }
   deleted_tables_->forget_due();
-  return *more;
+  return *more || (rewriting && *rewriting);
 }
 
 void Sidecar::tell_of_disk() {

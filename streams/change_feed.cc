@@ -80,7 +80,7 @@ void render_change(const Table& table, const ChangeView& change, const EntryView
 }
 
 ChangeFeed::ChangeFeed(Log& log, const Catalog& catalog, TableFilter filter, StartAt start)
-    : reader_(log, catalog, std::move(filter), start.resolve(log)) {}
+    : reader_(log, catalog, filter, start.resolve(log, catalog, filter)) {}
 
 Result<bool> ChangeFeed::next(size_t bytes_max, std::string& out) {
   const size_t start = out.size();

@@ -1,5 +1,7 @@
 #include "streams/change_reader.h"
 
+#include <algorithm>
+
 #include "core/base/bytes.h"
 
 namespace millrace::streams {
@@ -9,6 +11,17 @@ namespace {
 constexpr size_t kLogBytesPerRead = 4u << 20;
 
 }  // namespace
+
+Lsn first_whole_lsn(Log& log, const Catalog& catalog, const TableFilter& filter) {
+  const auto wanted = [&](Generation generation) {
+    TablePtr table = generation < kFirstUserGeneration ? nullptr : catalog.find(generation);
+    return table != nullptr && filter.matches(table->name);
+  };
+  const Lsn first = log.first_retained_lsn();
+  // A log that cannot be read says so to whoever reads it.
+  auto left_out = log.left_out_through(wanted);
+  return left_out ? std::max(first, *left_out + 1) : first;
+}
 
 ChangeReader::ChangeReader(Log& log, const Catalog& catalog, TableFilter filter, Lsn from)
     : log_(log),
@@ -27,6 +40,14 @@ void ChangeReader::seek(Lsn lsn) {
 
 Result<bool> ChangeReader::load_frame(ChangeBatch& batch) {
   ASSIGN_OR_RETURN(FramePtr frame, cursor_->next());
+  for (const LeftOut& left_out : cursor_->take_left_out()) {
+    TablePtr table = wanted_table(left_out.generation);
+    if (table == nullptr) continue;
+    seek(next_);  // and says so each time
+    return make_error(ErrorCode::kTrimmed, "the log no longer holds all changes of table '" +
+                                               table->name + "' up to LSN " +
+                                               std::to_string(left_out.last_lsn));
+  }
   if (frame == nullptr) return false;
   batch.log_bytes += frame->size();
   frame_ = std::move(frame);
@@ -40,8 +61,11 @@ Result<ChangeBatch> ChangeReader::read(size_t count_max, size_t bytes_max) {
   for (;;) {
     if (frame_ == nullptr) {
       if (batch.log_bytes >= kLogBytesPerRead) break;
-      ASSIGN_OR_RETURN(bool loaded, load_frame(batch));
-      if (!loaded) {
+      Result<bool> loaded = load_frame(batch);
+      // What has been read is handed over; the error comes again.
+      if (!loaded && !batch.changes.empty()) break;
+      RETURN_IF_ERROR(loaded);
+      if (!*loaded) {
         batch.more = false;
         break;
       }
@@ -94,8 +118,10 @@ bool ChangeReader::take_entry(const EntryView& entry, size_t count_max, size_t b
 }
 
 TablePtr ChangeReader::wanted_table(std::string_view key) {
-  if (key.size() < 8) return nullptr;
-  Generation generation = get_big_endian64(key.data());
+  return key.size() < 8 ? nullptr : wanted_table(get_big_endian64(key.data()));
+}
+
+TablePtr ChangeReader::wanted_table(Generation generation) {
   if (generation < kFirstUserGeneration) return nullptr;
   if (generation == last_generation_) return last_table_;
   auto found = tables_.find(generation);

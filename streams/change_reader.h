@@ -38,6 +38,9 @@ struct TableFilter {
   bool matches(std::string_view name) const { return names.empty() || names.contains(name); }
 };
 
+/// The first LSN from which on the log holds every change of the tables.
+Lsn first_whole_lsn(Log& log, const Catalog& catalog, const TableFilter& filter);
+
 /// Reads the log as changes of chosen tables. Knows the tables from the catalogue and from the
 /// definitions that pass by in the log, since the catalogue is ahead of a reader that is behind.
 /// Not thread-safe. Never blocks but for the disk.
@@ -47,7 +50,7 @@ class ChangeReader {
 
   /// The next changes: entries until one would exceed `count_max` or `bytes_max` (a larger one
   /// comes alone), or until some megabytes of the log have been passed. kTrimmed if the log does
-  /// not hold position().
+  /// not hold position(), or has left out changes behind it that this reader should get.
   Result<ChangeBatch> read(size_t count_max, size_t bytes_max);
 
   /// The next LSN to be looked at.
@@ -58,6 +61,7 @@ class ChangeReader {
   Result<bool> load_frame(ChangeBatch& batch);
   bool take_entry(const EntryView& entry, size_t count_max, size_t bytes_max, ChangeBatch& batch);
   TablePtr wanted_table(std::string_view key);
+  TablePtr wanted_table(Generation generation);
   void note_definition(const ChangeView& change);
 
   Log& log_;

@@ -39,7 +39,7 @@ std::string ShardFile::encode(Lsn segment, Lsn last_lsn, const SegmentPostings& 
 Result<std::shared_ptr<const ShardFile>> ShardFile::parse(std::string bytes, Lsn segment,
                                                           Lsn last_lsn) {
   const auto damaged = [&](const char* what) {
-    return make_error(ErrorCode::kCorruption, "shard index " + name_of(segment) + ": " + what);
+    return make_error(ErrorCode::kCorruption, "shard index " + name_of({segment}) + ": " + what);
   };
   if (bytes.size() < kHeaderBytes + kChecksumBytes || !bytes.starts_with(kMagic)) {
     return damaged("not an index file");
@@ -67,10 +67,9 @@ Result<std::shared_ptr<const ShardFile>> ShardFile::parse(std::string bytes, Lsn
   return std::shared_ptr<const ShardFile>(std::move(file));
 }
 
-std::string ShardFile::name_of(Lsn segment) {
-  char name[32];
-  std::snprintf(name, sizeof name, "%020" PRIu64 ".idx", segment);
-  return name;
+std::string ShardFile::name_of(SegmentName segment) {
+  std::string name = segment_file_name(segment.first_lsn, segment.rewrites);
+  return name.replace(name.rfind('.'), std::string::npos, ".idx");
 }
 
 std::string_view ShardFile::list(Generation generation) const {

@@ -8,6 +8,7 @@
 #include "core/base/disk.h"
 #include "core/base/result.h"
 #include "core/model/schema.h"
+#include "core/store/log_segment.h"
 #include "streams/posting_list.h"
 
 namespace millrace::streams {
@@ -27,8 +28,9 @@ class ShardFile {
   static Result<std::shared_ptr<const ShardFile>> parse(std::string bytes, Lsn segment,
                                                         Lsn last_lsn);
 
-  /// `SSSSSSSSSSSSSSSSSSSS.idx`.
-  static std::string name_of(Lsn segment);
+  /// `SSSSSSSSSSSSSSSSSSSS.idx`, of a segment that was rewritten N times
+  /// `SSSSSSSSSSSSSSSSSSSS-N.idx`.
+  static std::string name_of(SegmentName segment);
 
   /// The encoded list of a generation; empty if it has none.
   std::string_view list(Generation generation) const;

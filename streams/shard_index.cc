@@ -1,8 +1,10 @@
 #include "streams/shard_index.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/bytes.h"
+#include "streams/log_needs.h"
 #include "streams/stream_ids.h"
 
 namespace millrace::streams {
@@ -27,7 +29,7 @@ Result<std::unique_ptr<ShardIndex>> ShardIndex::open(Disk& disk, std::string fol
   std::unique_ptr<ShardIndex> index(new ShardIndex(disk, std::move(folder), log, catalog));
   for (const SegmentInfo& segment : log.segments()) {
     if (segment.sealed &&
-        !std::binary_search(names.begin(), names.end(), ShardFile::name_of(segment.first_lsn))) {
+        !std::binary_search(names.begin(), names.end(), ShardFile::name_of(segment.name()))) {
       index->missing_.push_back(segment.first_lsn);
     }
   }
@@ -75,11 +77,7 @@ bool ShardIndex::Indexer::covered(Generation generation, Lsn lsn) {
     last_generation_ = generation;
     last_table_ = found->second;
   }
-  if (last_table_ == nullptr) return false;
-  for (const StreamDefinition& stream : last_table_->streams) {
-    if (stream.enabled_at < lsn && (!stream.disabled_at || lsn <= *stream.disabled_at)) return true;
-  }
-  return false;
+  return last_table_ != nullptr && has_stream_over(*last_table_, lsn);
 }
 
 void ShardIndex::restart_at_open_segment() {
@@ -135,7 +133,7 @@ Result<bool> ShardIndex::step() {
   if (behind) return true;
   ASSIGN_OR_RETURN(bool wrote, write_sealed());
   if (wrote) return true;
-  ASSIGN_OR_RETURN(bool removed, remove_trimmed());
+  ASSIGN_OR_RETURN(bool removed, remove_unneeded());
   if (removed) return true;
   return rebuild_missing();
 }
@@ -149,7 +147,7 @@ Result<bool> ShardIndex::write_sealed() {
     segment = sealed_.begin()->first;
     bytes = sealed_.begin()->second;
   }
-  Status written = write_file(segment, bytes);
+  Status written = write_file({segment}, bytes);
   {
     // Also if it could not be written: memory is bounded, and the segment itself has everything.
     std::lock_guard lock(mutex_);
@@ -161,17 +159,19 @@ Result<bool> ShardIndex::write_sealed() {
   return true;
 }
 
-Result<bool> ShardIndex::remove_trimmed() {
-  Lsn first = log_.first_retained_lsn();
-  if (first == removed_below_) return false;
+Result<bool> ShardIndex::remove_unneeded() {
+  const Lsn first = log_.first_retained_lsn();
+  const uint64_t rewrites = log_.rewrite_statistics().segments;
+  if (first == removed_below_ && rewrites == removed_at_rewrites_) return false;
   removed_below_ = first;
+  removed_at_rewrites_ = rewrites;
   ASSIGN_OR_RETURN(std::vector<std::string> names, disk_.list(folder_));
-  const std::string first_name = ShardFile::name_of(first);
+  std::set<std::string> needed;
+  for (const SegmentInfo& segment : log_.segments()) {
+    needed.insert(ShardFile::name_of(segment.name()));
+  }
   for (const std::string& name : names) {
-    bool index = name.size() == first_name.size() && name.ends_with(".idx");
-    if (name.ends_with(".part") || (index && name < first_name)) {
-      RETURN_IF_ERROR(disk_.remove(folder_ + "/" + name));
-    }
+    if (!needed.contains(name)) RETURN_IF_ERROR(disk_.remove(folder_ + "/" + name));
   }
   return true;
 }
@@ -201,50 +201,51 @@ bool ShardIndex::any_stream_covers(const SegmentInfo& segment) const {
 }
 
 Result<ShardFilePtr> ShardIndex::load(const SegmentInfo& segment) {
-  if (ShardFilePtr file = cached(segment.first_lsn)) return file;
+  if (ShardFilePtr file = cached(segment.name())) return file;
   std::string bytes;
-  {
+  if (segment.rewrites == 0) {
     std::lock_guard lock(mutex_);
     if (auto found = sealed_.find(segment.first_lsn); found != sealed_.end()) bytes = found->second;
   }
   if (bytes.empty()) {
-    if (auto file = disk_.open(path(segment.first_lsn), /*create=*/false)) {
+    if (auto file = disk_.open(path(segment.name()), /*create=*/false)) {
       ASSIGN_OR_RETURN(uint64_t size, (*file)->size());
       RETURN_IF_ERROR((*file)->read(0, size, bytes));
     }
   }
   auto parsed = ShardFile::parse(std::move(bytes), segment.first_lsn, segment.last_lsn);
   if (!parsed) return rebuild(segment);
-  cache(segment.first_lsn, *parsed);
+  cache(segment.name(), *parsed);
   return parsed;
 }
 
 Result<ShardFilePtr> ShardIndex::rebuild(const SegmentInfo& segment) {
   std::lock_guard rebuilding(rebuild_mutex_);
-  if (ShardFilePtr file = cached(segment.first_lsn)) return file;
+  if (ShardFilePtr file = cached(segment.name())) return file;
   Indexer indexer(catalog_);
   SegmentPostings postings;
-  Lsn last_lsn = 0;
   LogCursor cursor(log_, segment.first_lsn);
   for (;;) {
     ASSIGN_OR_RETURN(FramePtr frame, cursor.next());
     if (frame == nullptr || frame->position().segment != segment.first_lsn) break;
+    if (frame->position().rewrites != segment.rewrites) {
+      return make_error(ErrorCode::kMoved, "a segment was rewritten while it was indexed");
+    }
     indexer.add(*frame, postings);
-    last_lsn = frame->last_lsn();
   }
-  std::string bytes = ShardFile::encode(segment.first_lsn, last_lsn, postings);
+  std::string bytes = ShardFile::encode(segment.first_lsn, segment.last_lsn, postings);
   // A disk that refuses the file costs the next reader the same work; it does not fail this one.
-  Status written = write_file(segment.first_lsn, bytes);
+  Status written = write_file(segment.name(), bytes);
   ASSIGN_OR_RETURN(ShardFilePtr file,
-                   ShardFile::parse(std::move(bytes), segment.first_lsn, last_lsn));
-  cache(segment.first_lsn, file);
+                   ShardFile::parse(std::move(bytes), segment.first_lsn, segment.last_lsn));
+  cache(segment.name(), file);
   std::lock_guard lock(files_mutex_);
   ++files_rebuilt_;
   if (written) ++files_written_;
   return file;
 }
 
-Status ShardIndex::write_file(Lsn segment, std::string_view bytes) {
+Status ShardIndex::write_file(SegmentName segment, std::string_view bytes) {
   const std::string part = path(segment) + ".part";
   {
     // A leftover may be longer than what is written now.
@@ -255,7 +256,7 @@ Status ShardIndex::write_file(Lsn segment, std::string_view bytes) {
   return disk_.rename(part, path(segment));
 }
 
-ShardFilePtr ShardIndex::cached(Lsn segment) {
+ShardFilePtr ShardIndex::cached(SegmentName segment) {
   std::lock_guard lock(files_mutex_);
   auto found = std::find_if(files_.begin(), files_.end(),
                             [segment](const auto& it) { return it.first == segment; });
@@ -264,7 +265,7 @@ ShardFilePtr ShardIndex::cached(Lsn segment) {
   return found->second;
 }
 
-void ShardIndex::cache(Lsn segment, ShardFilePtr file) {
+void ShardIndex::cache(SegmentName segment, ShardFilePtr file) {
   std::lock_guard lock(files_mutex_);
   for (const auto& it : files_) {
     if (it.first == segment) return;
@@ -284,9 +285,10 @@ Result<Lsn> ShardIndex::find(Generation generation, const PostingQuery& query, L
   PostingQuery rest = query;
   std::vector<Posting> found;
   // Hands over what was found in a segment; true if `query` wants no more.
-  const auto take = [&](Lsn segment) {
+  const auto take = [&](SegmentName segment) {
     for (const Posting& posting : found) {
-      if (posting.first_lsn <= through) out.push_back({{segment, posting.offset}, posting});
+      if (posting.first_lsn > through) break;
+      out.push_back({{segment.first_lsn, posting.offset, segment.rewrites}, posting});
     }
     bool enough = found.size() >= query.count_max;
     if (enough) rest.from = std::min(found.back().last_lsn, through) + 1;
@@ -304,24 +306,28 @@ Result<Lsn> ShardIndex::find(Generation generation, const PostingQuery& query, L
         if (auto list = open_.find(generation); list != open_.end()) {
           RETURN_IF_ERROR(select_postings(list->second.bytes(), rest, found));
         }
-        return take(open_segment) ? rest.from : through + 1;
+        return take({open_segment}) ? rest.from : through + 1;
       }
     }
+    bool moved = false;
     for (const SegmentInfo& segment : log_.segments()) {
       if (segment.first_lsn >= open_segment || segment.first_lsn > through) break;
       if (segment.last_lsn < rest.from) continue;
       if (segment.last_time_ms >= query.not_before_ms) {
         if (looked++ == kSegmentsPerFind) return rest.from;
-        ASSIGN_OR_RETURN(ShardFilePtr file, load(segment));
-        RETURN_IF_ERROR(select_postings(file->list(generation), rest, found));
-        if (take(segment.first_lsn)) return rest.from;
+        Result<ShardFilePtr> file = load(segment);
+        moved = !file && file.error().code == ErrorCode::kMoved;
+        if (moved) break;
+        RETURN_IF_ERROR(file);
+        RETURN_IF_ERROR(select_postings((*file)->list(generation), rest, found));
+        if (take(segment.name())) return rest.from;
       }
       rest.from = segment.last_lsn + 1;
       // The caller has enough to do; what lies further on is for its next call.
       if (!out.empty()) return std::min(rest.from, through + 1);
     }
     // What is left lies in the segment that was open, unless that was sealed meanwhile.
-    rest.from = std::max(rest.from, std::min(open_segment, through + 1));
+    if (!moved) rest.from = std::max(rest.from, std::min(open_segment, through + 1));
   }
 }
 

@@ -38,7 +38,8 @@ class ShardIndex {
                                                   const Catalog& catalog);
 
   /// One unit of work: indexes about a megabyte of new frames, writes the file of a segment that
-  /// was sealed, writes one that was missing at the start, or removes those of trimmed segments.
+  /// was sealed, writes one that was missing at the start, or removes those of segments that were
+  /// trimmed or rewritten. Only segments wholly below Statistics::indexed_through may be rewritten.
   /// True if more waits. One thread at a time. An error (a damaged log, a disk that is full) does
   /// not keep a later step from going on with what it can.
   Result<bool> step();
@@ -86,14 +87,16 @@ class ShardIndex {
   void seal();
   Result<bool> write_sealed();
   Result<bool> rebuild_missing();
-  Result<bool> remove_trimmed();
+  Result<bool> remove_unneeded();
   bool any_stream_covers(const SegmentInfo& segment) const;
   Result<ShardFilePtr> load(const SegmentInfo& segment);
   Result<ShardFilePtr> rebuild(const SegmentInfo& segment);
-  Status write_file(Lsn segment, std::string_view bytes);
-  ShardFilePtr cached(Lsn segment);
-  void cache(Lsn segment, ShardFilePtr file);
-  std::string path(Lsn segment) const { return folder_ + "/" + ShardFile::name_of(segment); }
+  Status write_file(SegmentName segment, std::string_view bytes);
+  ShardFilePtr cached(SegmentName segment);
+  void cache(SegmentName segment, ShardFilePtr file);
+  std::string path(SegmentName segment) const {
+    return folder_ + "/" + ShardFile::name_of(segment);
+  }
 
   Disk& disk_;
   const std::string folder_;
@@ -111,13 +114,14 @@ class ShardIndex {
 
   std::mutex rebuild_mutex_;        // one rebuild at a time; taken before files_mutex_
   mutable std::mutex files_mutex_;  // guards the cache of files
-  std::list<std::pair<Lsn, ShardFilePtr>> files_;  // newest first
+  std::list<std::pair<SegmentName, ShardFilePtr>> files_;  // newest first
   size_t files_bytes_ = 0;
   uint64_t files_written_ = 0, files_rebuilt_ = 0;
 
   // Touched by step() alone.
   std::vector<Lsn> missing_;
   Lsn removed_below_ = 0;
+  uint64_t removed_at_rewrites_ = 0;
 };
 
 }  // namespace millrace::streams

@@ -63,11 +63,17 @@ class ShardReader {
                          std::min(kPostingsPerFind, limit_ - count_)};
       postings.clear();
       ASSIGN_OR_RETURN(Lsn next, index.find(bounds_.generation, query, bounds_.through, postings));
+      bool moved = false;
       for (const LocatedPosting& located : postings) {
-        ASSIGN_OR_RETURN(FramePtr frame, frames.get(located.position));
-        RETURN_IF_ERROR(take(*frame));
+        Result<FramePtr> frame = frames.get(located.position);
+        // Its segment was rewritten meanwhile: what is left is to be looked up again.
+        moved = !frame && frame.error().code == ErrorCode::kMoved;
+        if (moved) break;
+        RETURN_IF_ERROR(frame);
+        RETURN_IF_ERROR(take(**frame));
         if (full_) return {};
       }
+      if (moved) continue;
       bounds_.from = next;
       // A quiet stretch: answer, so that no request takes long, and go on in the next.
       if (postings.empty()) break;

@@ -55,16 +55,20 @@ Result<StartAt> StartAt::parse(std::string_view text) {
   return StartAt{Kind::kLsn, lsn};
 }
 
-Lsn StartAt::resolve(const Log& log) const {
+Lsn StartAt::resolve(Log& log, const Catalog& catalog, const TableFilter& filter) const {
   switch (kind) {
     case Kind::kTrimHorizon:
-      return log.first_retained_lsn();
+      return first_whole_lsn(log, catalog, filter);
     case Kind::kLatest:
       return log.durable_lsn() + 1;
     case Kind::kLsn:
       break;
   }
   return lsn;
+}
+
+TableFilter filter_of(const SubscriptionOptions& options) {
+  return {{options.tables.begin(), options.tables.end()}};
 }
 
 struct Subscription::Checkpoint {
@@ -146,7 +150,7 @@ Result<std::unique_ptr<Subscription>> Subscription::open(Node& node, Subscriptio
   if (found) {
     ASSIGN_OR_RETURN(position, checkpoint_lsn(image));
   } else {
-    Lsn from = options.start.resolve(node.engine.log());
+    Lsn from = options.start.resolve(node.engine.log(), node.catalog, filter_of(options));
     position = from == 0 ? 0 : from - 1;
   }
   std::unique_ptr<Subscription> subscription(
@@ -165,9 +169,9 @@ Result<std::unique_ptr<Subscription>> Subscription::open(Node& node, Subscriptio
 Subscription::Subscription(Node& node, SubscriptionOptions options, Lsn position, bool persisted)
     : node_(node),
       options_(std::move(options)),
+      filter_(filter_of(options_)),
       checkpoint_(std::make_shared<Checkpoint>()),
-      reader_(node.engine.log(), node.catalog,
-              TableFilter{{options_.tables.begin(), options_.tables.end()}}, position + 1),
+      reader_(node.engine.log(), node.catalog, filter_, position + 1),
       read_through_(position),
       acknowledged_(position),
       saved_ns_(node.clock.monotonic_ns()) {
@@ -191,12 +195,13 @@ Result<ChangeBatch> Subscription::read(size_t records_max, size_t bytes_max) {
   for (;;) {
     auto batch = reader_.read(records_max, bytes_max);
     if (batch || batch.error().code != ErrorCode::kTrimmed) return batch;
-    const Lsn first = node_.engine.log().first_retained_lsn();
+    const Lsn first = first_whole_lsn(node_.engine.log(), node_.catalog, filter_);
     if (!options_.go_on_when_trimmed) {
-      return make_error(ErrorCode::kTrimmed,
-                        "subscription '" + options_.name + "' needs LSN " +
-                            std::to_string(reader_.position()) + ", but the log begins at LSN " +
-                            std::to_string(first) + ": changes were trimmed before it read them");
+      return make_error(ErrorCode::kTrimmed, "subscription '" + options_.name + "' needs LSN " +
+                                                 std::to_string(reader_.position()) +
+                                                 ", but the log holds them from LSN " +
+                                                 std::to_string(first) +
+                                                 " on: changes were trimmed before it read them");
     }
     reader_.seek(first);
     std::lock_guard lock(mutex_);

@@ -23,8 +23,8 @@ struct StartAt {
   /// "trim_horizon", "latest" or digits, as on the command line and in configuration; kConfig
   /// otherwise.
   static Result<StartAt> parse(std::string_view text);
-  /// The LSN that it means now.
-  Lsn resolve(const Log& log) const;
+  /// The LSN that it means now to a reader of the tables.
+  Lsn resolve(Log& log, const Catalog& catalog, const TableFilter& filter) const;
 };
 
 struct SubscriptionOptions {
@@ -71,8 +71,9 @@ class Subscription {
   Lsn position() const;
   /// The position that a restart would go on behind.
   Lsn persisted() const;
-  /// The next LSN that it still needs: what Streams::retention_pin wants to know.
+  /// The next LSN that it still needs, of the tables of filter(): what the log must keep for it.
   Lsn needs() const { return persisted() + 1; }
+  const TableFilter& filter() const { return filter_; }
   /// How often it went on behind a gap (go_on_when_trimmed).
   uint64_t gaps() const;
   const std::string& name() const { return options_.name; }
@@ -91,6 +92,7 @@ class Subscription {
 
   Node& node_;
   const SubscriptionOptions options_;
+  const TableFilter filter_;
   const std::shared_ptr<Checkpoint> checkpoint_;
   ChangeReader reader_;  // poll() and rewind() only, under reading_
 

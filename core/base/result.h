@@ -44,6 +44,7 @@ enum class ErrorCode : uint8_t {
   kDiskFull,    // the disk has no room; nothing is wrong with what it holds
   kCorruption,  // bytes that are not what was written
   kTrimmed,     // the log no longer holds what was asked for
+  kMoved,       // it lies elsewhere now: to be looked up again
   kConfig,      // the operator's mistake
   kUnavailable, // a peer cannot be reached; trying again may help
 };

@@ -68,6 +68,7 @@ WireError wire_error(ErrorCode code) {
     case ErrorCode::kDiskFull:
     case ErrorCode::kCorruption:
     case ErrorCode::kTrimmed:
+    case ErrorCode::kMoved:
     case ErrorCode::kConfig:
     case ErrorCode::kUnavailable:
       break;

@@ -41,12 +41,13 @@ void set_fixed64(char* p, uint64_t value) {
 }
 
 uint64_t checksum_of(std::string_view frame, LogPosition position) {
-  char hashed[kChecksumAt + 24];
+  char hashed[kChecksumAt + 32];
   std::memcpy(hashed, frame.data(), kChecksumAt);
   set_fixed64(hashed + kChecksumAt, xxh3_64(frame.substr(Frame::kHeaderBytes)));
   set_fixed64(hashed + kChecksumAt + 8, position.segment);
   set_fixed64(hashed + kChecksumAt + 16, position.offset);
-  return xxh3_64({hashed, sizeof hashed});
+  set_fixed64(hashed + kChecksumAt + 24, position.rewrites);
+  return xxh3_64({hashed, position.rewrites == 0 ? kChecksumAt + 24 : sizeof hashed});
 }
 
 Error damaged(const char* what) {
@@ -221,6 +222,7 @@ void Frame::Iterator::load() {
   ByteReader reader(rest_);
   EntryParts parts;
   CHECK(read_entry(reader, parts));
+  entry_.encoded_ = rest_.substr(0, rest_.size() - reader.remaining());
   rest_ = reader.rest();
   entry_.first_lsn_ = next_lsn_;
   entry_.time_ms_ = static_cast<int64_t>(parts.time_ms);
@@ -319,6 +321,15 @@ void FrameBuilder::end_entry() {
   change_count_ += entry_changes_;
   ++entry_count_;
   entry_changes_ = 0;
+}
+
+void FrameBuilder::add_entry(const EntryView& entry) {
+  CHECK(entry.first_lsn() == next_lsn_ && entry_changes_ == 0);
+  bytes_ += entry.encoded();
+  last_time_ms_ = entry.time_ms();
+  change_count_ += entry.change_count();
+  next_lsn_ += entry.change_count();
+  ++entry_count_;
 }
 
 FramePtr FrameBuilder::finish(Lsn durable_lsn, uint64_t previous_checksum,

@@ -19,7 +19,8 @@ namespace millrace {
 //            first lsn:u64; durable lsn:u64 (the last LSN known durable when this was written);
 //            checksum of the previous frame:u64 (0 in the log's first frame);
 //            checksum:u64, xxh3_64 of the 44 bytes before it, xxh3_64 of the payload:u64, and the
-//            frame's place (segment:u64, offset:u64), which the file does not hold; payload
+//            frame's place (segment:u64, offset:u64, and in a segment that was rewritten how often
+//            that was:u64), which the file does not hold; payload
 //   payload := entries
 //   entry  := size of the rest:varint; time in ms since the epoch:varint; fields;
 //             changes:varint; change*
@@ -67,6 +68,8 @@ class EntryView {
   uint32_t change_count() const { return change_count_; }
   int64_t time_ms() const { return time_ms_; }
   std::optional<std::string_view> field(EntryField tag) const;
+  /// All of it as it is in the frame.
+  std::string_view encoded() const { return encoded_; }
 
   class Iterator {
    public:
@@ -90,14 +93,17 @@ class EntryView {
   Lsn first_lsn_ = 0;
   int64_t time_ms_ = 0;
   uint32_t change_count_ = 0;
+  std::string_view encoded_;
   std::string_view fields_;   // counted
   std::string_view changes_;  // after the count
 };
 
-/// Where a frame begins: the segment (named by its first LSN) and the byte within its file.
+/// Where a frame begins: the segment (named by its first LSN) and the byte within its file, of
+/// which there is another each time the segment is rewritten.
 struct LogPosition {
   Lsn segment = 0;
   uint64_t offset = 0;
+  uint64_t rewrites = 0;
   auto operator<=>(const LogPosition&) const = default;
 };
 
@@ -140,7 +146,9 @@ class Frame {
   LogPosition position() const { return position_; }
   size_t size() const { return bytes_.size(); }
   /// Where the next frame begins if it is in the same segment.
-  LogPosition end_position() const { return {position_.segment, position_.offset + bytes_.size()}; }
+  LogPosition end_position() const {
+    return {position_.segment, position_.offset + bytes_.size(), position_.rewrites};
+  }
   /// What it takes in memory.
   size_t memory_bytes() const { return sizeof(Frame) + bytes_.capacity(); }
   std::string_view bytes() const { return bytes_; }
@@ -193,6 +201,8 @@ class FrameBuilder {
                  std::optional<std::string_view> old_image, IndexChangesView index_changes = {});
   /// An entry without changes is dropped.
   void end_entry();
+  /// A whole entry of another frame, whose LSNs follow those before it.
+  void add_entry(const EntryView& entry);
 
   bool empty() const { return entry_count_ == 0; }
   Lsn first_lsn() const { return first_lsn_; }

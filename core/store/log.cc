@@ -49,6 +49,7 @@ Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoin
   for (auto leftover = found.leftovers.rbegin(); leftover != found.leftovers.rend(); ++leftover) {
     RETURN_IF_ERROR(spares_.give_back(leftover->path, leftover->file_bytes));
   }
+  for (const std::string& path : found.replaced) RETURN_IF_ERROR(disk_.remove(path));
   RETURN_IF_ERROR(disk_.sync_folder(options_.folder));
   // The folder may be new, made now or by an earlier start that was interrupted.
   if (found.segments.empty()) RETURN_IF_ERROR(disk_.sync_folder(parent_of(options_.folder)));
@@ -71,13 +72,13 @@ Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoin
   return {};
 }
 
-std::string Log::path_of(Lsn segment) const {
-  return options_.folder + "/" + segment_file_name(segment);
+std::string Log::path_of(SegmentName segment) const {
+  return options_.folder + "/" + segment_file_name(segment.first_lsn, segment.rewrites);
 }
 
 // Where every append is synced the page cache is only in the way; else it is what takes the writes.
 Result<std::shared_ptr<File>> Log::open_for_appends(Lsn segment) {
-  const std::string path = path_of(segment);
+  const std::string path = path_of({segment});
   ASSIGN_OR_RETURN(std::shared_ptr<File> file,
                    options_.sync ? disk_.open_direct(path, false) : disk_.open(path, false));
   return file;
@@ -180,7 +181,7 @@ Status Log::begin_segment(const FramePtr& first_frame) {
   const Lsn name = first_frame->first_lsn();
   uint64_t bytes = 0;
   ASSIGN_OR_RETURN(const std::string spare, new_segment_file(first_frame->size(), bytes));
-  if (Status renamed = disk_.rename(spare, path_of(name)); !renamed) {
+  if (Status renamed = disk_.rename(spare, path_of({name})); !renamed) {
     if (renamed.error().code == ErrorCode::kDiskFull) RETURN_IF_ERROR(remove_file(spare));
     return renamed;
   }
@@ -202,7 +203,7 @@ Status Log::begin_segment(const FramePtr& first_frame) {
   start += first_frame->bytes();
   if (Status written = file->write(0, start); !written) {
     if (written.error().code != ErrorCode::kDiskFull) return written;
-    RETURN_IF_ERROR(remove_file(path_of(name)));
+    RETURN_IF_ERROR(remove_file(path_of({name})));
     RETURN_IF_ERROR(sync_names());
     return written;
   }
@@ -277,8 +278,8 @@ std::vector<SegmentInfo> Log::segments() const {
   std::vector<SegmentInfo> result;
   result.reserve(segments_.size());
   for (const auto& [name, segment] : segments_) {
-    result.push_back(
-        {name, segment.last_lsn, segment.last_time_ms, segment.file_bytes, segment.sealed});
+    result.push_back({name, segment.last_lsn, segment.last_time_ms, segment.file_bytes,
+                      segment.sealed, segment.header.rewrites()});
   }
   return result;
 }
@@ -309,7 +310,7 @@ Status Log::trim(Lsn lsn) {
       if (segments_.size() < 2 || segments_.begin()->second.last_lsn >= lsn) break;
       first = segments_.extract(segments_.begin());
     }
-    if (Status given = spares_.give_back(path_of(first.key()), first.mapped().file_bytes); !given) {
+    if (Status given = give_back(first.mapped()); !given) {
       // Its file is still there: forgetting it while later ones go would leave a gap in the chain,
       // which the next start takes for damage.
       std::lock_guard lock(mutex_);
@@ -318,6 +319,41 @@ Status Log::trim(Lsn lsn) {
     }
   }
   return any ? disk_.sync_folder(options_.folder) : Status{};
+}
+
+Status Log::give_back(const LogSegment& segment) {
+  SegmentName name{segment.header.first_lsn, 0};
+  // Of those that it has replaced one may be left that could not be removed then.
+  for (; name.rewrites < segment.header.rewrites(); ++name.rewrites) {
+    if (disk_.exists(path_of(name))) RETURN_IF_ERROR(disk_.remove(path_of(name)));
+  }
+  return spares_.give_back(path_of(name), segment.file_bytes);
+}
+
+Status Log::replace(LogSegment rewritten) {
+  const Lsn name = rewritten.header.first_lsn;
+  SegmentName old{name, rewritten.header.rewrites() - 1};
+  uint64_t old_bytes = 0;
+  bool being_read = false;
+  {
+    std::lock_guard lock(mutex_);
+    LogSegment& segment = segments_.at(name);
+    old_bytes = segment.file_bytes;
+    being_read = !segment.file.expired();
+    ++rewritten_.segments;
+    rewritten_.bytes_before += old_bytes;
+    rewritten_.bytes_after += rewritten.file_bytes;
+    // Its frames in memory are at places that are no more.
+    tail_.drop_through(segment.last_lsn);
+    segment = std::move(rewritten);
+  }
+  // Who reads the old file goes on in it, so it does not become another segment.
+  return being_read ? disk_.remove(path_of(old)) : spares_.give_back(path_of(old), old_bytes);
+}
+
+RewriteStatistics Log::rewrite_statistics() const {
+  std::lock_guard lock(mutex_);
+  return rewritten_;
 }
 
 Result<bool> Log::prepare_spare() { return spares_.prepare(); }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/disk.h"
@@ -50,14 +51,24 @@ struct SegmentInfo {
   int64_t last_time_ms;
   uint64_t bytes;
   bool sealed;
+  uint64_t rewrites = 0;  // how often it was rewritten
+
+  SegmentName name() const { return {first_lsn, rewrites}; }
+};
+
+/// What rewriting has saved since the start.
+struct RewriteStatistics {
+  uint64_t segments = 0;
+  uint64_t bytes_before = 0, bytes_after = 0;
 };
 
 /// The change log: one ordered sequence of frames in segment files. One writer (the holder of the
 /// commit token) calls append; everything else is thread-safe.
 ///
 /// Files of the folder (persisted): `SSSSSSSSSSSSSSSSSSSS.log`, a segment named by its first LSN in
-/// 20 digits; `spare-N`, a segment ready for use; `unfinished-N`, one that is being made. A segment
-/// begins with a SegmentHeader, then frames, then zeros or leftovers.
+/// 20 digits; `SSSSSSSSSSSSSSSSSSSS-N.log`, one that was rewritten N times without what nobody
+/// needs (SegmentRewrite); `spare-N`, a segment ready for use; `unfinished-N`, one that is being
+/// made. A segment begins with a SegmentHeader, then frames, then zeros or leftovers.
 class Log {
  public:
   static constexpr uint64_t kSegmentHeaderBytes = SegmentHeader::kBytes;
@@ -102,7 +113,8 @@ class Log {
   /// null if that is not durable yet. From memory if recent, else from disk, checked. kTrimmed if
   /// `lsn` is below the first retained. A reader that reads frame after frame should use LogCursor.
   Result<FramePtr> frame_holding(Lsn lsn);
-  /// The frame that begins at `position`.
+  /// The frame that begins at `position`; kMoved if the segment has been rewritten since: then what
+  /// is left of the frame is found by LSN.
   Result<FramePtr> frame_at(LogPosition position);
 
   std::vector<SegmentInfo> segments() const;
@@ -115,6 +127,11 @@ class Log {
   /// segment stays. Frames in memory that were handed out stay valid.
   Status trim(Lsn lsn);
 
+  /// The last LSN of which rewriting has left something out of a generation that `concerns` names;
+  /// 0 if there is none. Reads the head of every rewritten segment.
+  Result<Lsn> left_out_through(const std::function<bool(uint64_t generation)>& concerns);
+  RewriteStatistics rewrite_statistics() const;
+
   /// One unit of background work: a few MB of zero-filling of the next spare. True if there is
   /// more. Leaves the last of a disk's room alone.
   Result<bool> prepare_spare();
@@ -123,11 +140,12 @@ class Log {
 
  private:
   friend class LogCursor;
+  friend class SegmentRewrite;
 
   Log(Disk& disk, LogOptions options);
   Status recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoint,
                  const std::function<Status(const FramePtr&)>& replay);
-  std::string path_of(Lsn segment) const;
+  std::string path_of(SegmentName segment) const;
 
   // The writer's steps.
   Status write_frame(const FramePtr& frame);
@@ -146,17 +164,22 @@ class Log {
 
   // The readers'. `lsn` is at or below durable_lsn().
   struct Place {
-    Lsn segment = 0;
-    uint64_t offset = 0;  // a frame's at or before the one that is looked for
-    uint64_t limit = 0;   // no frame that may be read ends beyond this byte
+    LogPosition position;  // a frame's at or before the one that is looked for
+    uint64_t limit = 0;    // no frame that may be read ends beyond this byte
+    Lsn last_lsn = 0;      // of the segment
     SegmentHeader header;
     std::shared_ptr<const File> file;
   };
   Status locate(Lsn lsn, Place& place) const;
-  Result<std::shared_ptr<const File>> open_for_reading(Lsn segment);
-  bool retains(Lsn segment) const;
-  /// What a failure to read from `segment` means: kTrimmed if it was given away meanwhile.
+  Result<std::shared_ptr<const File>> open_for_reading(SegmentName segment);
+  Result<std::vector<LeftOut>> left_out_of(Lsn segment);
+  Result<std::vector<LeftOut>> left_out_at(Place& place);
+  /// What a failure to read at `position` means: kTrimmed if the segment was given away meanwhile,
+  /// kMoved if it was rewritten.
   Error reading_failed(LogPosition position, const Error& error) const;
+  Status give_back(const LogSegment& segment);
+  /// Puts a segment's rewritten file, whose name is durable, in the place of the one before.
+  Status replace(LogSegment rewritten);
   Error trimmed(Lsn lsn) const;
   Lsn first_retained_locked() const;
 
@@ -178,6 +201,7 @@ class Log {
 
   mutable std::mutex mutex_;  // guards what follows; never held during disk access
   std::map<Lsn, LogSegment> segments_;
+  RewriteStatistics rewritten_;
   LogTail tail_;
   Lsn synced_lsn_ = 0;
   /// With `sync` off: written since the last sync(), the open segment's file being the last.
@@ -195,10 +219,14 @@ class LogCursor {
   Result<FramePtr> next();
   /// The LSN that next() looks for.
   Lsn position() const { return next_; }
+  /// What rewriting left out of the segments that next() has entered since the last call, at or
+  /// after where it was: changes that this reader does not get to see.
+  std::vector<LeftOut> take_left_out() { return std::exchange(left_out_, {}); }
 
  private:
+  /// The next frame of `place`; null if the segment, rewritten, has none.
   Result<FramePtr> read(const Log::Place& place);
-  Status enter(const Log::Place& place);
+  Status enter(Log::Place place);
   void passed(const Frame& frame);
 
   Log& log_;
@@ -208,6 +236,7 @@ class LogCursor {
   uint64_t last_checksum_ = 0;
   /// Only while reading from disk: an idle cursor holds neither memory nor a file.
   std::optional<FrameReader> reader_;
+  std::vector<LeftOut> left_out_;
 };
 
 }  // namespace millrace

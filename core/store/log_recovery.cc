@@ -23,7 +23,7 @@ LogRecovery::LogRecovery(Disk& disk, std::string folder, std::optional<LogCheckp
     : disk_(disk), folder_(std::move(folder)), checkpoint_(checkpoint), replay_(replay) {}
 
 std::string LogRecovery::path_of(size_t index) const {
-  return folder_ + "/" + segment_file_name(names_[index]);
+  return folder_ + "/" + segment_file_name(names_[index].first_lsn, names_[index].rewrites);
 }
 
 Error LogRecovery::damage(size_t index, uint64_t offset, const std::string& what) const {
@@ -33,10 +33,19 @@ Error LogRecovery::damage(size_t index, uint64_t offset, const std::string& what
 }
 
 Status LogRecovery::run(const std::vector<std::string>& names) {
+  std::vector<SegmentName> found;
   for (const std::string& name : names) {
-    if (auto lsn = segment_of_file_name(name)) names_.push_back(*lsn);
+    if (auto segment = segment_of_file_name(name)) found.push_back(*segment);
   }
-  std::sort(names_.begin(), names_.end());
+  std::sort(found.begin(), found.end());
+  for (const SegmentName& name : found) {
+    // A rewritten segment was whole on disk before it had its name.
+    if (!names_.empty() && names_.back().first_lsn == name.first_lsn) {
+      replaced.push_back(path_of(names_.size() - 1));
+      names_.pop_back();
+    }
+    names_.push_back(name);
+  }
   if (names_.empty()) {
     if (!checkpoint_) return {};
     return make_error(ErrorCode::kCorruption,
@@ -62,13 +71,15 @@ Status LogRecovery::run(const std::vector<std::string>& names) {
 
 Result<LogRecovery::SegmentFile> LogRecovery::load(size_t index) {
   SegmentFile segment;
-  segment.name = names_[index];
+  segment.first_lsn = names_[index].first_lsn;
   ASSIGN_OR_RETURN(segment.file, disk_.open(path_of(index), false));
   ASSIGN_OR_RETURN(segment.size, segment.file->size());
   std::string bytes;
-  RETURN_IF_ERROR(segment.file->read(0, SegmentHeader::kBytes, bytes));
+  RETURN_IF_ERROR(segment.file->read(0, SegmentHeader::kRewrittenBytes, bytes));
   auto header = SegmentHeader::decode(bytes);
-  if (header && header->first_lsn == segment.name) segment.header = *header;
+  if (header && SegmentName{header->first_lsn, header->rewrites()} == names_[index]) {
+    segment.header = *header;
+  }
   if (!header && header.error().code == ErrorCode::kConfig) {
     return make_error(ErrorCode::kConfig, path_of(index) + " " + header.error().message);
   }
@@ -78,8 +89,9 @@ Result<LogRecovery::SegmentFile> LogRecovery::load(size_t index) {
 Result<size_t> LogRecovery::first_to_read() {
   if (!checkpoint_) return size_t{0};
   const LogCheckpoint& checkpoint = *checkpoint_;
-  auto found = std::lower_bound(names_.begin(), names_.end(), checkpoint.position.segment);
-  if (found != names_.end() && *found == checkpoint.position.segment) {
+  auto found =
+      std::lower_bound(names_.begin(), names_.end(), SegmentName{checkpoint.position.segment, 0});
+  if (found != names_.end() && found->first_lsn == checkpoint.position.segment) {
     return static_cast<size_t>(found - names_.begin());
   }
   // The segment whose end the checkpoint names may have been trimmed: then the next one says so.
@@ -102,7 +114,7 @@ Status LogRecovery::keep_segments_before(size_t index, const SegmentHeader& succ
   for (size_t i = 0; i < index; ++i) {
     ASSIGN_OR_RETURN(const SegmentFile file, load(i));
     if (!file.header) return damage(i, 0, "the segment's header is damaged");
-    if (i > 0 && file.header->previous_segment != names_[i - 1]) {
+    if (i > 0 && file.header->previous_segment != names_[i - 1].first_lsn) {
       return damage(i, 0,
                     "the segment before it, " + segment_file_name(file.header->previous_segment) +
                         ", is missing");
@@ -110,6 +122,10 @@ Status LogRecovery::keep_segments_before(size_t index, const SegmentHeader& succ
     LogSegment segment;
     segment.header = *file.header;
     segment.end = segment.file_bytes = file.size;
+    if (file.header->rewritten) {
+      segment.end = file.header->rewritten->end;
+      if (segment.end > file.size) return damage(i, file.size, "the file ends too early");
+    }
     segment.sealed = true;
     segments.push_back(std::move(segment));
   }
@@ -117,8 +133,13 @@ Status LogRecovery::keep_segments_before(size_t index, const SegmentHeader& succ
     const SegmentHeader& next = i + 1 < index ? segments[i + 1].header : successor;
     segments[i].last_lsn = next.previous_lsn;
     segments[i].last_time_ms = next.previous_time_ms;
+    const auto& rewritten = segments[i].header.rewritten;
+    if (rewritten && (rewritten->last_lsn != next.previous_lsn ||
+                      rewritten->last_checksum != next.previous_checksum)) {
+      return damage(i, 0, "the segment after it follows another one");
+    }
   }
-  if (index > 0 && successor.previous_segment != names_[index - 1]) {
+  if (index > 0 && successor.previous_segment != names_[index - 1].first_lsn) {
     return damage(
         index, 0,
         "the segment before it, " + segment_file_name(successor.previous_segment) + ", is missing");
@@ -130,7 +151,7 @@ Result<LogRecovery::Cut> LogRecovery::read_from(size_t index) {
   ASSIGN_OR_RETURN(SegmentFile segment, load(index));
   if (!segment.header) {
     if (checkpoint_) return damage(index, 0, "the segment's header is damaged");
-    next_lsn_ = segment.name;
+    next_lsn_ = segment.first_lsn;
     return Cut{index, 0};
   }
   if (!checkpoint_ && segment.header->previous_segment != 0) {
@@ -140,6 +161,9 @@ Result<LogRecovery::Cut> LogRecovery::read_from(size_t index) {
   last_checksum = segment.header->previous_checksum;
   next_lsn_ = segment.header->first_retained();
   for (;; ++index) {
+    if (segment.header->rewritten) {
+      return damage(index, 0, "a segment that recovery is to read was rewritten");
+    }
     LogSegment& read = segments.emplace_back();
     read.header = *segment.header;
     read.end = SegmentHeader::kBytes;
@@ -156,7 +180,7 @@ Result<LogRecovery::Cut> LogRecovery::read_from(size_t index) {
     if (index + 1 == names_.size()) return end_of_segment;
     ASSIGN_OR_RETURN(segment, load(index + 1));
     if (!segment.header) return Cut{index + 1, 0};
-    if (segment.header->previous_segment != names_[index] ||
+    if (segment.header->previous_segment != names_[index].first_lsn ||
         segment.header->previous_checksum != last_checksum) {
       return end_of_segment;
     }
@@ -165,7 +189,7 @@ Result<LogRecovery::Cut> LogRecovery::read_from(size_t index) {
 }
 
 Result<bool> LogRecovery::read_segment(SegmentFile& segment) {
-  FrameReader reader(segment.file, {segment.name, SegmentHeader::kBytes});
+  FrameReader reader(segment.file, {segment.first_lsn, SegmentHeader::kBytes});
   bool any = false;
   for (;;) {
     auto frame = reader.next(segment.size);
@@ -218,7 +242,7 @@ Status LogRecovery::refuse_if_damaged(Cut cut) {
   // A header and a first frame are written together, and a torn write loses whole sectors: the
   // header, being in the first, is never lost alone.
   ASSIGN_OR_RETURN(const SegmentFile segment, load(cut.index));
-  FrameReader reader(segment.file, {segment.name, SegmentHeader::kBytes});
+  FrameReader reader(segment.file, {segment.first_lsn, SegmentHeader::kBytes});
   auto first = reader.next(segment.size);
   if (first && (*first)->previous_checksum() == last_checksum &&
       (*first)->first_lsn() >= next_lsn_) {
@@ -249,7 +273,7 @@ Result<std::optional<uint64_t>> LogRecovery::evidence_in(size_t index, uint64_t 
       }
       hash_budget -= size;
       RETURN_IF_ERROR(segment.file->read(offset, size, bytes));
-      if (!Frame::parse(bytes, {segment.name, offset})) continue;
+      if (!Frame::parse(bytes, {segment.first_lsn, offset})) continue;
       if (header->durable_lsn >= next_lsn_) return std::optional(offset);
       cut_frames_.push_back({index, offset});
     }

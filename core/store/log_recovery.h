@@ -39,10 +39,12 @@ class LogRecovery {
     uint64_t file_bytes;
   };
   std::vector<Leftover> leftovers;
+  /// Paths of segment files that a rewritten one has replaced.
+  std::vector<std::string> replaced;
 
  private:
   struct SegmentFile {
-    Lsn name = 0;
+    Lsn first_lsn = 0;
     std::shared_ptr<File> file;
     uint64_t size = 0;
     std::optional<SegmentHeader> header;  // if sound
@@ -80,7 +82,7 @@ class LogRecovery {
   const std::optional<LogCheckpoint> checkpoint_;
   const std::function<Status(const FramePtr&)>& replay_;
 
-  std::vector<Lsn> names_;
+  std::vector<SegmentName> names_;
   bool checkpoint_reached_ = false;
   Lsn next_lsn_ = 0;
   std::deque<Unproven> unproven_;

@@ -45,6 +45,8 @@ std::string SparePool::path_of(const char* kind, uint64_t number) const {
   return folder_ + "/" + kind + std::to_string(number);
 }
 
+std::string SparePool::unfinished_path() { return path_of(kUnfinished, take_number()); }
+
 uint64_t SparePool::take_number() {
   std::lock_guard lock(mutex_);
   return next_number_++;
@@ -79,7 +81,7 @@ std::optional<std::string> SparePool::take() {
 }
 
 Result<std::string> SparePool::create(uint64_t bytes, bool sync) {
-  const std::string path = path_of(kUnfinished, take_number());
+  const std::string path = unfinished_path();
   ASSIGN_OR_RETURN(auto file, disk_.open_direct(path, true));
   Status filled = write_zeros(*file, 0, bytes);
   if (filled && sync) filled = file->sync();
@@ -102,7 +104,7 @@ Result<bool> SparePool::prepare() {
     // A spare is for speed: the last room is for what is needed.
     ASSIGN_OR_RETURN(const uint64_t room, disk_.free_bytes(folder_));
     if (room < kRoomFactor * segment_bytes_) return false;
-    filling_path_ = path_of(kUnfinished, take_number());
+    filling_path_ = unfinished_path();
     filled_bytes_ = 0;
     ASSIGN_OR_RETURN(filling_, disk_.open_direct(filling_path_, true));
   }

@@ -29,6 +29,8 @@ class SparePool {
   std::optional<std::string> take();
   /// Makes a zero-filled file of `bytes` now and returns its path. After an error there is none.
   Result<std::string> create(uint64_t bytes, bool sync);
+  /// A path for a file that is being made, which the next start removes.
+  std::string unfinished_path();
   /// A few MB of zero-filling of the next spare if one is wanted and the disk has room for several.
   /// True if there is more to do.
   Result<bool> prepare();

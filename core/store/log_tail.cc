@@ -13,6 +13,13 @@ void LogTail::push(FramePtr frame) {
   }
 }
 
+void LogTail::drop_through(Lsn lsn) {
+  while (!frames_.empty() && frames_.front()->first_lsn() <= lsn) {
+    bytes_ -= frames_.front()->memory_bytes();
+    frames_.pop_front();
+  }
+}
+
 FramePtr LogTail::holding(Lsn lsn) const {
   if (frames_.empty() || lsn < frames_.front()->first_lsn()) return nullptr;
   auto found = std::partition_point(frames_.begin(), frames_.end(),

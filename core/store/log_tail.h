@@ -15,6 +15,8 @@ class LogTail {
 
   /// Adds the newest frame and lets go of the oldest beyond the bound (never of the newest).
   void push(FramePtr frame);
+  /// Lets go of the frames up to `lsn`.
+  void drop_through(Lsn lsn);
   /// The frame that holds `lsn` or the first after it; null if there may be one before the tail, or
   /// none.
   FramePtr holding(Lsn lsn) const;

@@ -23,14 +23,15 @@ bool run_seed(uint64_t seed, bool verbose) {
       auto counts = simulation.counts();
       std::printf(
           "seed %llu: %llu writes, %llu changes, %llu reads, %llu hits, %llu crashes, "
-          "%llu writes refused, %llu reads damaged\n",
+          "%llu writes refused, %llu reads damaged, %llu segments rewritten\n",
           static_cast<unsigned long long>(seed), static_cast<unsigned long long>(counts.writes),
           static_cast<unsigned long long>(counts.changes),
           static_cast<unsigned long long>(counts.reads),
           static_cast<unsigned long long>(counts.hits),
           static_cast<unsigned long long>(counts.crashes),
           static_cast<unsigned long long>(counts.refused),
-          static_cast<unsigned long long>(counts.damaged));
+          static_cast<unsigned long long>(counts.damaged),
+          static_cast<unsigned long long>(counts.rewritten));
     }
     return true;
   } catch (const Failure& failure) {

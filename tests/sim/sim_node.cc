@@ -40,6 +40,7 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
     node->slow_fills_ = std::make_unique<SlowFills>(*node->cache_, random);
     if (options.cache_observes) node->engine_->add_observer(node->cache_.get());
   }
+  node->rewriter_ = std::make_unique<LogRewriter>(node->engine_->log());
   ASSIGN_OR_RETURN(node->index_, streams::ShardIndex::open(disk, options.engine.folder + "/shards",
                                                            node->engine_->log(), node->catalog_));
   node->streams_ = std::make_unique<streams::Streams>(node->engine_->log(), node->catalog_,

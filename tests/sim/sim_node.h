@@ -13,6 +13,8 @@
 #include "core/ops/long_work.h"
 #include "core/ops/operation.h"
 #include "core/store/engine.h"
+#include "core/store/log_rewrite.h"
+#include "streams/log_needs.h"
 #include "streams/shard_index.h"
 #include "streams/streams.h"
 #include "tests/sim/sim_disk.h"
@@ -90,6 +92,7 @@ class SimNode {
   Catalog& catalog() { return catalog_; }
   streams::ShardIndex& index() { return *index_; }
   streams::Streams& streams() { return *streams_; }
+  LogRewriter& rewriter() { return *rewriter_; }
   LongWork& long_work() { return *long_work_; }
   SlowFills* slow_fills() { return slow_fills_.get(); }
   void drain() { env_.drain(); }
@@ -104,6 +107,7 @@ class SimNode {
   std::unique_ptr<cache::ItemCache> cache_;
   std::unique_ptr<SlowFills> slow_fills_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<LogRewriter> rewriter_;
   std::unique_ptr<streams::ShardIndex> index_;
   std::unique_ptr<streams::Streams> streams_;
   std::unique_ptr<Node> node_;

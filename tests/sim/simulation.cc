@@ -94,6 +94,30 @@ void Simulation::run(int steps) {
   }
 }
 
+Status Simulation::trim() {
+  Lsn pin = std::min(node_->engine().statistics().checkpoint_lsn + 1, subscription_->needs());
+  if (auto streams = node_->streams().retention_pin(clock_.wall_ms())) {
+    pin = std::min(pin, *streams);
+  }
+  return node_->engine().log().trim(pin);
+}
+
+Status Simulation::rewrite() {
+  const uint64_t before = node_->engine().log().rewrite_statistics().segments;
+  auto more = node_->rewriter().step([this] {
+    const Lsn from = subscription_->needs();
+    LogNeeds needs;
+    // The checker reads everything.
+    needs.below = std::min({node_->engine().statistics().checkpoint_lsn,
+                            node_->index().statistics().indexed_through, checker_.last_lsn()});
+    needs.settled = std::min(needs.below, from);
+    needs.needed = streams::needed_changes(node_->catalog(), {{from, subscription_->filter()}});
+    return needs;
+  });
+  counts_.rewritten += node_->engine().log().rewrite_statistics().segments - before;
+  return more ? Status{} : more.error();
+}
+
 void Simulation::one_step() {
   clock_.advance_ms(static_cast<int64_t>(random_.below(20)));
   uint64_t dice = random_.below(108);
@@ -125,9 +149,10 @@ void Simulation::one_step() {
     node_->slow_fills()->release_one();
   else if (dice < 78)
     node_->step();
-  else if (dice < 86)
+  else if (dice < 86) {
     require(node_->maintain().has_value(), "maintenance fails");
-  else if (dice < 90)
+    require(rewrite().has_value(), "rewriting fails");
+  } else if (dice < 90)
     require(node_->index().step().has_value(), "the shard index fails");
   else if (dice < 94)
     pump_->step(0);
@@ -136,12 +161,8 @@ void Simulation::one_step() {
   else if (dice < 98)
     crash();
   else if (dice < 99) {
-    Lsn pin = std::min(node_->engine().statistics().checkpoint_lsn + 1, subscription_->needs());
-    if (auto streams = node_->streams().retention_pin(clock_.wall_ms())) {
-      pin = std::min(pin, *streams);
-    }
     checker_.catch_up(*node_);
-    require(node_->engine().log().trim(pin).has_value(), "trimming fails");
+    require(trim().has_value(), "trimming fails");
   } else if (dice < 100) {
     switch (random_.below(10)) {
       case 0:
@@ -188,6 +209,7 @@ void Simulation::crash() {
           break;
         case 2:
           static_cast<void>(node_->maintain());
+          static_cast<void>(rewrite());
           break;
         case 3:
           work_long();

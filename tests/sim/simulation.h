@@ -36,8 +36,9 @@ class Simulation {
 
   struct Counts {
     uint64_t writes = 0, reads = 0, hits = 0, crashes = 0, changes = 0;
-    uint64_t refused = 0;  // writes, by a full or failing disk
-    uint64_t damaged = 0;  // reads that met a changed bit
+    uint64_t refused = 0;    // writes, by a full or failing disk
+    uint64_t damaged = 0;    // reads that met a changed bit
+    uint64_t rewritten = 0;  // segments of the log
   };
   Counts counts() const;
 
@@ -60,6 +61,8 @@ class Simulation {
   void crash();
   void one_step();
   void settle();
+  Status trim();
+  Status rewrite();
 
   // Faults of the disk.
   void quiesce();

@@ -59,15 +59,12 @@ void Simulation::live_with_fault(int steps) {
     clock_.advance_ms(static_cast<int64_t>(random_.below(400)));
     if (!write_under_fault()) return;
     if (random_.one_in(2)) static_cast<void>(node_->maintain());
+    if (random_.one_in(4)) static_cast<void>(rewrite());
     if (random_.one_in(4)) static_cast<void>(node_->index().step());
     if (random_.one_in(4)) get();
     if (random_.one_in(10)) query();
     if (random_.one_in(10)) {
-      Lsn pin = std::min(node_->engine().statistics().checkpoint_lsn + 1, subscription_->needs());
-      if (auto streams = node_->streams().retention_pin(clock_.wall_ms())) {
-        pin = std::min(pin, *streams);
-      }
-      static_cast<void>(node_->engine().log().trim(pin));
+      static_cast<void>(trim());
     }
   }
 }

@@ -107,7 +107,7 @@ TEST_F(LogRecoveryTest, RefusesANewerFormatByName) {
   open();
   append();
   std::string content = disk_.content(path_of(kFirst));
-  content[8] = 2;
+  content[8] = 3;
   std::string checksum;
   put_fixed64(checksum, xxh3_64(std::string_view(content).substr(0, 56)));
   content.replace(56, 8, checksum);
@@ -116,7 +116,7 @@ TEST_F(LogRecoveryTest, RefusesANewerFormatByName) {
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kConfig);
   EXPECT_EQ(status.error().message, path_of(kFirst) +
-                                        " is of log format 2, this release reads up to 1; use a "
+                                        " is of log format 3, this release reads up to 2; use a "
                                         "newer release");
 }
 

@@ -50,9 +50,13 @@ TEST(SegmentHeader, HasTheBytesThatTheFormatSays) {
 
 TEST(SegmentFileName, GoesBothWays) {
   EXPECT_EQ(segment_file_name(42), "00000000000000000042.log");
-  EXPECT_EQ(segment_of_file_name("00000000000000000042.log"), 42u);
-  for (const char* name : {"42.log", "0000000000000000004x.log", "00000000000000000042.lo", "LOCK",
-                           "spare-1", "000000000000000000042.log"}) {
+  EXPECT_EQ(segment_of_file_name("00000000000000000042.log"), (SegmentName{42, 0}));
+  EXPECT_EQ(segment_file_name(42, 7), "00000000000000000042-7.log");
+  EXPECT_EQ(segment_of_file_name("00000000000000000042-7.log"), (SegmentName{42, 7}));
+  for (const char* name :
+       {"42.log", "0000000000000000004x.log", "00000000000000000042.lo", "LOCK", "spare-1",
+        "000000000000000000042.log", "00000000000000000042-.log", "00000000000000000042-0.log",
+        "00000000000000000042-07.log", "00000000000000000042-7x.log"}) {
     EXPECT_EQ(segment_of_file_name(name), std::nullopt) << name;
   }
 }
