@@ -36,7 +36,7 @@ Simulation::Simulation(uint64_t seed, Planted planted)
     options_.cache_observes = false;
   }
   boot();
-  create_table();
+  create_tables();
   open_pump();
 }
 
@@ -46,7 +46,7 @@ void Simulation::boot() {
   node_ = *std::move(node);
 }
 
-void Simulation::create_table() {
+void Simulation::create_tables() {
   std::string body =
       "{\"TableName\":\"" + std::string(kTable) +
       "\",\"AttributeDefinitions\":[{\"AttributeName\":\"p\",\"AttributeType\":\"S\"},"
@@ -62,6 +62,11 @@ void Simulation::create_table() {
         "\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}";
   }
   auto answer = node_->call("CreateTable", body + "}");
+  require(answer && answer->status == 200, "CreateTable fails");
+  answer = node_->call("CreateTable",
+                       "{\"TableName\":\"beside\",\"AttributeDefinitions\":[{\"AttributeName\":"
+                       "\"p\",\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"p\","
+                       "\"KeyType\":\"HASH\"}],\"BillingMode\":\"PAY_PER_REQUEST\"}");
   require(answer && answer->status == 200, "CreateTable fails");
 }
 
@@ -120,6 +125,7 @@ Status Simulation::rewrite() {
 
 void Simulation::one_step() {
   clock_.advance_ms(static_cast<int64_t>(random_.below(20)));
+  if (random_.one_in(10)) put_beside();
   uint64_t dice = random_.below(108);
   if (dice < 10)
     put();

@@ -54,7 +54,7 @@ class Simulation {
   };
 
   void boot();
-  void create_table();
+  void create_tables();
   /// CreateTable's members for the indexes that the table has from its beginning.
   static std::string index_members();
   void open_pump();
@@ -75,6 +75,7 @@ class Simulation {
 
   // Writes.
   void put();
+  void put_beside();
   void put_if_absent();
   void put_same();
   void update();

@@ -51,6 +51,16 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
           "a write is answered before it is durable");
 }
 
+// To a table that nobody follows, so that most of some segments of the log is needed no more.
+void Simulation::put_beside() {
+  node_->request("PutItem",
+                 "{\"TableName\":\"beside\",\"Item\":{\"p\":{\"S\":\"" +
+                     std::to_string(random_.below(3)) + "\"},\"n\":{\"N\":\"" +
+                     std::to_string(next_value_++) + "\"},\"v\":{\"S\":\"" +
+                     std::string(1000 + random_.below(6000), 'b') + "\"}}}",
+                 [](const SimNode::Answer&) {});
+}
+
 void Simulation::put() {
   Key key = random_key();
   Item item = random_item();

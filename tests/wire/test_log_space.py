@@ -53,7 +53,7 @@ def test_a_quiet_stream_does_not_keep_a_busy_tables_bytes(tmp_path):
         writes = 500
         with Connection(sidecar.endpoint) as connection:
             for number in range(writes):
-                put(connection, "busy", pk=f"k{number % 4}", v=filler)
+                put(connection, "busy", pk=f"k{number % 4}", v=f"{number}" + filler)
                 if number % 5 == 0:
                     put(connection, "quiet", pk=f"k{number % 7}", n=number)
         assert metric(sidecar, "millrace_log_bytes_total") > 140 * MB
