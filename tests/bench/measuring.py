@@ -3,8 +3,9 @@
 import json
 import os
 import subprocess
+import time
 
-from servers import CLIENT_CORE, ROOT
+from servers import CLIENT_CORE, ROOT, cpu_seconds
 
 LOAD = ROOT / "build/release/bench/load"
 
@@ -51,5 +52,15 @@ def fill(server, keys):
 
 
 def fill_small(server, keys, *flags):
-    """Items of some 120 bytes, in batches."""
+    """Items of some 120 bytes, in batches; then waits for what the server does behind them."""
     load(server, "--fill", "--op", "batch", "--keys", keys, "--connections", 4, *flags)
+    settle(server)
+
+
+def settle(server):
+    """Waits until the server does nothing any more, a minute at most."""
+    for _ in range(120):
+        before = cpu_seconds(server.pid)
+        time.sleep(0.5)  # What it does in this time is what is looked at.
+        if cpu_seconds(server.pid) - before < 0.025:
+            return
