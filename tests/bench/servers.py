@@ -252,7 +252,7 @@ def npm_folder():
 class Dynalite(Server):
     def command(self):
         return ["node", npm_folder() / "dynalite/cli.js", "--host", "127.0.0.1", "--port",
-                str(self.port), "--createTableMs", "0"]
+                str(self.port), "--createTableMs", "0", "--path", self.folder / "data"]
 
     def prepare(self):
         create_table(self.port)
