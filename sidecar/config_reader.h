@@ -48,6 +48,8 @@ class ConfigReader {
   }
 
   Field string(std::string& out, std::string what) const;
+  /// A field that has been read before, since others depend on it.
+  static Status known(const YAML::Node&, const std::string&) { return {}; }
   /// A whole number from `min` to `max`.
   template <typename T>
   Field number(T& out, uint64_t min, uint64_t max) const {

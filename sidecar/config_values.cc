@@ -142,14 +142,27 @@ Result<size_t> parse_threads(std::string_view text) {
 }
 
 Status check_config(const Config& config) {
+  if (config.insecure_no_auth) return {};
+  auto refuse = [](const std::string& where, const std::string& what) {
+    return make_error(ErrorCode::kConfig, "refusing to listen on " + where + ": " + what +
+                                              "; listen on 127.0.0.1, or accept that with "
+                                              "--insecure-no-auth");
+  };
   for (const Address* address : {&config.listen, &config.admin}) {
-    if (address->is_loopback() || config.insecure_no_auth) continue;
-    return make_error(
-        ErrorCode::kConfig,
-        "refusing to listen on " + address->text() +
-            ": requests are not authenticated, so whoever reaches this address can read "
-            "and change all data; listen on 127.0.0.1, or accept that with "
-            "--insecure-no-auth");
+    if (!address->is_loopback())
+      return refuse(address->text(),
+                    "requests are not authenticated, so whoever reaches this address can read and "
+                    "change all data");
+  }
+  for (const ConnectorConfig& connector : config.connectors) {
+    auto* zeromq = std::get_if<connectors::ZeroMqOptions>(&connector.target);
+    if (zeromq == nullptr) continue;
+    for (const std::string* endpoint : {&zeromq->endpoint, &zeromq->acknowledgements}) {
+      if (!is_loopback(*endpoint))
+        return refuse(*endpoint + " (connector '" + connector.name + "')",
+                      "peers are not authenticated, so whoever reaches this address can read or "
+                      "acknowledge changes");
+    }
   }
   return {};
 }

@@ -7,6 +7,7 @@
 
 #include "connectors/http.h"
 #include "connectors/kafka.h"
+#include "connectors/zeromq.h"
 #include "core/base/result.h"
 
 namespace YAML {
@@ -25,8 +26,11 @@ struct ConnectorConfig {
   std::vector<std::string> tables;  // none: all
   From from = From::kTrimHorizon;   // where it begins when it has no checkpoint
   /// Where it delivers to: the kind's options, but for what the node knows (region and account).
-  std::variant<connectors::KafkaOptions, connectors::HttpOptions> target;
+  std::variant<connectors::KafkaOptions, connectors::HttpOptions, connectors::ZeroMqOptions> target;
 };
+
+/// Whether only this machine can reach a ZeroMQ endpoint that parse_zeromq_endpoint gave.
+bool is_loopback(const std::string& zeromq_endpoint);
 
 /// Reads the list under `connectors`.
 Status read_connectors(const ConfigReader& reader, const YAML::Node& node, const std::string& path,

@@ -36,6 +36,9 @@ struct MakeConnector {
     options.account = node.catalog.account();
     return ConnectorPtr(std::make_unique<connectors::HttpConnector>(std::move(options)));
   }
+  Result<ConnectorPtr> operator()(connectors::ZeroMqOptions options) const {
+    return connectors::open_zeromq(std::move(options), node.clock);
+  }
 };
 
 Result<ConnectorPtr> make_connector(const ConnectorConfig& config, const Node& node) {
@@ -50,6 +53,8 @@ connectors::PumpOptions pump_options(const ConnectorConfig& config) {
   connectors::PumpOptions options;
   if (auto* http = std::get_if<connectors::HttpOptions>(&config.target))
     options.batch_records = http->batch.records;
+  if (auto* zeromq = std::get_if<connectors::ZeroMqOptions>(&config.target))
+    options.batch_records = zeromq->in_flight;
   return options;
 }
 

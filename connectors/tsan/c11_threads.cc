@@ -35,10 +35,10 @@ pthread_cond_t* posix(cnd_t* condition) { return reinterpret_cast<pthread_cond_t
 
 extern "C" {
 
-/// librdkafka itself is not instrumented: the atomic counts by which it knows who is last cannot be
-/// seen.
+/// librdkafka and libzmq themselves are not instrumented: the atomic counts and the queues by which
+/// they hand over what they allocate cannot be seen.
 const char* __tsan_default_suppressions();
-const char* __tsan_default_suppressions() { return "race:librdkafka.so\n"; }
+const char* __tsan_default_suppressions() { return "race:librdkafka.so\nrace:libzmq.so\n"; }
 
 int thrd_create(thrd_t* thread, thrd_start_t function, void* argument) {
   return result(pthread_create(thread, nullptr, run, new Start{function, argument}));

@@ -51,6 +51,7 @@ class FaultyConnector final : public Connector {
       failed = true;
       poisoned_ = false;
       progress.failure = make_error(ErrorCode::kUnavailable, "refused");
+      progress.retry_after_ms = retry_after_ms;
     }
     if (fatal) progress.failure = make_error(ErrorCode::kIo, "broken for good");
   }
@@ -69,6 +70,7 @@ class FaultyConnector final : public Connector {
   bool paused = false;
   bool always_full = false;
   bool fatal = false;
+  int64_t retry_after_ms = 0;
   Lsn poison = 0;  // never taken by the peer
   bool failed = false;
   int resets = 0;
@@ -263,6 +265,25 @@ TEST_F(PumpTest, ARecordThatIsNeverTakenHoldsUpButIsNeverSkipped) {
   settle(run, node_);
   EXPECT_EQ(run.notices.back(), "delivers again");
   EXPECT_EQ(peer_.has, std::set<Lsn>(written.begin(), written.end()));
+}
+
+TEST_F(PumpTest, APeerThatAsksForALongerPauseGetsItWithinABound) {
+  for (auto [asked_ms, pause_ms] : {std::pair<int64_t, int64_t>{7000, 7000}, {1 << 30, 300000}}) {
+    Sender run(node_, peer_, random_);
+    run.connector.prompt = true;
+    run.connector.retry_after_ms = asked_ms;
+    run.connector.poison = node_.put("t", "k", std::to_string(asked_ms));
+    for (int i = 0; i < 5; ++i) run.pump->step(0);
+    ASSERT_EQ(run.connector.resets, 1);
+    run.connector.poison = 0;
+    const int deliveries = run.connector.deliveries;
+    node_.clock.advance(pause_ms - 1);
+    run.pump->step(0);
+    EXPECT_EQ(run.connector.deliveries, deliveries);
+    node_.clock.advance(1);
+    settle(run, node_);
+    EXPECT_GT(run.connector.deliveries, deliveries);
+  }
 }
 
 TEST_F(PumpTest, AFailureThatCannotBeMendedEndsIt) {

@@ -52,7 +52,16 @@ TEST(Config, ReadsEverything) {
       "    headers: {authorization: Bearer secret}\n"
       "    batch_records: 500\n"
       "    batch_bytes: 2MB\n"
-      "    timeout_ms: 1500\n",
+      "    timeout_ms: 1500\n"
+      "  - {name: p, kind: zeromq, mode: pub, endpoint: 'tcp://localhost:5556', high_water_mark: "
+      "50}\n"
+      "  - name: q\n"
+      "    kind: zeromq\n"
+      "    mode: push\n"
+      "    endpoint: tcp://[::1]:5557\n"
+      "    acknowledgements: ipc:///run/acks\n"
+      "    in_flight: 7\n"
+      "    timeout_ms: 900\n",
       "m.yaml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->listen.port, 9000);
@@ -68,7 +77,7 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->disk_bytes, 2u << 30);
   EXPECT_TRUE(config->in_memory);
   EXPECT_FALSE(config->allow_reset);
-  ASSERT_EQ(config->connectors.size(), 3u);
+  ASSERT_EQ(config->connectors.size(), 5u);
   const ConnectorConfig& films = config->connectors[0];
   EXPECT_EQ(films.name, "films-to-kafka");
   EXPECT_EQ(films.tables, (std::vector<std::string>{"films", "people"}));
@@ -85,6 +94,16 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(http.batch.records, 500u);
   EXPECT_EQ(http.batch.bytes, 2u << 20);
   EXPECT_EQ(http.timeout_ms, 1500);
+  const auto& pub = std::get<connectors::ZeroMqOptions>(config->connectors[3].target);
+  EXPECT_EQ(pub.mode, connectors::ZeroMqOptions::Mode::kPub);
+  EXPECT_EQ(pub.endpoint, "tcp://127.0.0.1:5556");
+  EXPECT_EQ(pub.high_water_mark, 50);
+  const auto& push = std::get<connectors::ZeroMqOptions>(config->connectors[4].target);
+  EXPECT_EQ(push.mode, connectors::ZeroMqOptions::Mode::kPush);
+  EXPECT_EQ(push.endpoint, "tcp://[::1]:5557");
+  EXPECT_EQ(push.acknowledgements, "ipc:///run/acks");
+  EXPECT_EQ(push.in_flight, 7u);
+  EXPECT_EQ(push.timeout_ms, 900);
 }
 
 TEST(Config, TheAdministrativePortMayAllowMore) {
@@ -176,8 +195,26 @@ const Mistake kMistakes[] = {
      "'kafka'?"},
     {"connectors:\n  - kind: pulsar\n",
      "m.yaml:2:11: 'connectors[0].kind': there is no connector of kind 'pulsar'; known are kafka, "
-     "http"},
+     "http, zeromq"},
     {"connectors:\n  - brokers: b\n", "m.yaml:2:5: 'connectors[0]' has no 'kind'; add it"},
+    {"connectors:\n  - {name: a, kind: zeromq}\n",
+     "m.yaml:2:5: 'connectors[0]' has no 'mode'; add it"},
+    {"connectors:\n  - {name: a, kind: zeromq, mode: pul}\n",
+     "m.yaml:2:35: 'connectors[0].mode': there is no connector of mode 'pul'; did you mean 'pub'?"},
+    {"connectors:\n  - {name: a, kind: zeromq, mode: push, endpoint: 'ipc://x'}\n",
+     "m.yaml:2:5: 'connectors[0]' has no 'acknowledgements'; add it"},
+    {"connectors:\n  - {name: a, kind: zeromq, mode: pub, in_flight: 5}\n",
+     "m.yaml:2:40: unknown key 'in_flight' in 'connectors[0]'; known are name, kind, tables, from, "
+     "mode, endpoint, high_water_mark"},
+    {"connectors:\n  - {kind: zeromq, mode: pub, endpoint: 127.0.0.1:5557}\n",
+     "m.yaml:2:41: 'connectors[0].endpoint': '127.0.0.1:5557' is no endpoint; write for example "
+     "tcp://127.0.0.1:5557, or ipc:///run/millrace/films with a path of at most 107 bytes"},
+    {"connectors:\n  - {kind: zeromq, mode: pub, endpoint: 'tcp://*:5557'}\n",
+     "m.yaml:2:41: 'connectors[0].endpoint': '*:5557' does not begin with an IP address or "
+     "localhost; write for example 127.0.0.1:8000 or [::1]:8000"},
+    {"connectors:\n  - {kind: zeromq, mode: pub, endpoint: 'tcp://127.0.0.1:0'}\n",
+     "m.yaml:2:41: 'connectors[0].endpoint': 'tcp://127.0.0.1:0' has port 0; write the one to "
+     "listen on"},
     {"connectors:\n  - {name: a, kind: http}\n",
      "m.yaml:2:5: 'connectors[0]' has no 'url'; add it"},
     {"connectors:\n  - {name: a, kind: http, brokers: b}\n",
@@ -288,6 +325,24 @@ TEST(ConfigValues, AnOpenAddressNeedsTheFlag) {
       "--insecure-no-auth");
   config.insecure_no_auth = true;
   EXPECT_TRUE(check_config(config));
+}
+
+TEST(ConfigValues, AnOpenZeroMqEndpointNeedsTheFlagToo) {
+  Result<Config> config = parse_config(
+      "connectors:\n"
+      "  - {name: a, kind: zeromq, mode: pub, endpoint: 'ipc:///tmp/a'}\n"
+      "  - {name: b, kind: zeromq, mode: push, endpoint: 'tcp://127.0.0.1:1', acknowledgements: "
+      "'tcp://0.0.0.0:2'}\n",
+      "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  Status status = check_config(*config);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message,
+            "refusing to listen on tcp://0.0.0.0:2 (connector 'b'): peers are not authenticated, "
+            "so whoever reaches this address can read or acknowledge changes; listen on 127.0.0.1, "
+            "or accept that with --insecure-no-auth");
+  config->insecure_no_auth = true;
+  EXPECT_TRUE(check_config(*config));
 }
 
 }  // namespace
