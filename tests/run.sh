@@ -7,7 +7,7 @@ parts=(unit sim fuzz wire clients linearizability kafka kill lossy bench sanitiz
 # What the tests need beside the sidecar's build packages, which sidecar/run.sh knows.
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev clang util-linux
-  redis-server nginx-light kcat curl awscli python3-boto3 python3-pytest
+  redis-server nginx-light kcat curl awscli python3-boto3 python3-pytest python3-zmq
   openjdk-17-jdk-headless maven nodejs
 )
 # Other builds of nodejs bring npm along, and conflict with Debian's.

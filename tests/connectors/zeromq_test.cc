@@ -185,13 +185,14 @@ TEST_F(ZeroMqTest, NoMoreIsUnderWayThanItsBound) {
   Worker worker(options_);
   Changes changes(10);
   Progress progress;
+  const std::vector<Record> records = changes.records();
   size_t taken = 0;
-  deliver_until(*connector, changes.records(), progress, [&] {
+  deliver_until(*connector, records, progress, [&] {
     while (worker.take()) ++taken;
     return taken == 3;
   });
   EXPECT_EQ(delivered_, 3u);
-  EXPECT_EQ(connector->deliver(std::span(changes.records()).subspan(3)).value(), 0u);
+  EXPECT_EQ(connector->deliver(std::span(records).subspan(3)).value(), 0u);
 }
 
 TEST_F(ZeroMqTest, WithoutWorkersNothingIsTakenAndThatIsTold) {
