@@ -10,16 +10,8 @@ void append_event_record(const Record& record, std::string_view region, std::str
   streams::render_record(table, region, StreamViewType::kNewAndOldImages, *record.change,
                          *record.entry, out, streams::RecordForm::kEvent);
   out.pop_back();  // the closing brace
-  out += ",\"eventSourceARN\":\"arn:aws:dynamodb:";
-  out += region;
-  out += ':';
-  out += account;
-  out += ":table/";
-  out += table.name;
-  if (const StreamDefinition* stream = table.enabled_stream()) {
-    out += "/stream/";
-    out += stream->label;
-  }
+  out += ",\"eventSourceARN\":\"";
+  streams::append_source_arn(table, region, account, out);
   out += "\"}";
 }
 

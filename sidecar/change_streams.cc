@@ -1,54 +1,53 @@
 #include "sidecar/change_streams.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/model/item_json.h"
-#include "sidecar/config.h"
+#include "sidecar/admin_answers.h"
+#include "streams/start_at.h"
 
 namespace millrace::sidecar {
 namespace {
 
 constexpr size_t kLinesBytes = 128u << 10;
 
-AdminResponse refusal(int status, const std::string& message) {
-  AdminResponse response;
-  response.status = status;
-  response.content_type = "text/plain";
-  response.body = message + "\n";
-  return response;
-}
-
-std::string no_such_table(const Catalog& catalog, const std::string& name) {
-  std::vector<std::string> known;
-  for (const TablePtr& table : catalog.tables()) known.push_back(table->name);
-  std::string near = did_you_mean(name, known);
-  std::string message = "there is no table '" + name + "'";
-  if (!near.empty()) message += "; did you mean '" + near + "'?";
-  return message;
-}
-
 }  // namespace
 
 ChangeStreams::ChangeStreams(Engine& engine, const Catalog& catalog)
     : engine_(engine),
       catalog_(catalog),
-      thread_({.name = "changes", .idle_ms = 1000, .gather_ms = 2}, [this] { return step(); }) {}
+      thread_({.name = "changes", .idle_ms = 1000, .apart_us = 200}, [this] { return step(); }) {}
 
 ChangeStreams::~ChangeStreams() { stop(); }
 
 void ChangeStreams::open(const AdminRequest& request, AdminReply reply) {
-  streams::TableFilter filter;
-  if (auto table = request.query.find("table"); table != request.query.end()) {
-    if (catalog_.find(table->second) == nullptr)
-      return reply.send(refusal(404, no_such_table(catalog_, table->second)));
-    filter.names.insert(table->second);
+  streams::ChangeFilter filter;
+  if (auto tables = request.query.find("table"); tables != request.query.end()) {
+    for (size_t begin = 0; begin <= tables->second.size();) {
+      const size_t end = std::min(tables->second.find(',', begin), tables->second.size());
+      std::string name = tables->second.substr(begin, end - begin);
+      if (catalog_.find(name) == nullptr)
+        return reply.send(refusal(404, no_such_table(catalog_, name)));
+      filter.tables.names.insert(std::move(name));
+      begin = end + 1;
+    }
+  }
+  if (auto pattern = request.query.find("filter"); pattern != request.query.end()) {
+    auto events =
+        streams::EventFilter::parse(pattern->second, catalog_.region(), catalog_.account());
+    if (!events) return reply.send(refusal(events.error()));
+    filter.events = *events;
   }
   auto from = request.query.find("from");
   Result<streams::StartAt> start =
       streams::StartAt::parse(from == request.query.end() ? "latest" : from->second);
   if (!start) return reply.send(refusal(400, start.error().message));
 
-  streams::ChangeFeed feed(engine_.log(), catalog_, std::move(filter), *start);
+  Result<Lsn> first = start->resolve(engine_.log(), catalog_, filter.tables);
+  if (!first) return reply.send(refusal(503, first.error().message));
+
+  streams::ChangeFeed feed(engine_.log(), catalog_, std::move(filter), *first);
   reply.open();
   // Both run on the server's thread, and not once it has stopped, which is before this is
   // destroyed.

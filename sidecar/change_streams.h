@@ -14,9 +14,10 @@
 namespace millrace::sidecar {
 
 /// GET /v1/changes: changes as lines of JSON, for as long as the client stays. Parameters: `table`
-/// (none: all tables) and `from` (`latest`, which is the default, `trim_horizon`, or an LSN). A
-/// stream that cannot go on ends with a line `{"error":"..."}`. One thread serves all; a client
-/// that reads slowly is not waited for, its stream just lags.
+/// (names separated by commas; none: all tables), `from` (as streams::StartAt; `latest` by default)
+/// and `filter` (as streams::EventFilter). A stream that cannot go on ends with a line
+/// `{"error":"..."}`. One thread serves all; a client that reads slowly is not waited for, its
+/// stream just lags.
 class ChangeStreams {
  public:
   /// `engine` and `catalog` outlive it.

@@ -1,10 +1,9 @@
 #include "sidecar/command_line.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
+
+#include "sidecar/reader_commands.h"
 
 namespace millrace::sidecar {
 namespace {
@@ -52,54 +51,28 @@ void add_serve_flags(CLI::App& app, ServeFlags& flags) {
       ->type_name("text|json");
 }
 
-/// Reads one flag's text into the configuration if it was given.
-template <typename T>
-Status apply(const std::string& text, const char* flag, Result<T> (*parse)(std::string_view),
-             T& out) {
-  if (text.empty()) return {};
-  Result<T> value = parse(text);
-  if (!value)
-    return make_error(ErrorCode::kConfig, std::string(flag) + ": " + value.error().message);
-  out = std::move(value).value();
-  return {};
-}
-
 Result<Config> effective_config(const ServeFlags& flags) {
   Config config;
   if (!flags.config.empty()) {
     ASSIGN_OR_RETURN(config, read_config(flags.config));
   }
-  RETURN_IF_ERROR(apply(flags.listen, "--listen", parse_address, config.listen));
-  RETURN_IF_ERROR(apply(flags.admin, "--admin", parse_address, config.admin));
-  RETURN_IF_ERROR(apply(flags.cache_bytes, "--cache-bytes", parse_size, config.cache_bytes));
-  RETURN_IF_ERROR(apply(flags.memory_bytes, "--memory-bytes", parse_memory, config.memory_bytes));
-  RETURN_IF_ERROR(apply(flags.disk_bytes, "--disk-bytes", parse_disk, config.disk_bytes));
-  RETURN_IF_ERROR(apply(flags.threads, "--threads", parse_threads, config.threads));
-  RETURN_IF_ERROR(apply(flags.durability, "--durability", parse_durability, config.durability));
-  RETURN_IF_ERROR(apply(flags.log_format, "--log-format", parse_log_format, config.log_format));
+  RETURN_IF_ERROR(apply_flag(flags.listen, "--listen", parse_address, config.listen));
+  RETURN_IF_ERROR(apply_flag(flags.admin, "--admin", parse_address, config.admin));
+  RETURN_IF_ERROR(apply_flag(flags.cache_bytes, "--cache-bytes", parse_size, config.cache_bytes));
+  RETURN_IF_ERROR(
+      apply_flag(flags.memory_bytes, "--memory-bytes", parse_memory, config.memory_bytes));
+  RETURN_IF_ERROR(apply_flag(flags.disk_bytes, "--disk-bytes", parse_disk, config.disk_bytes));
+  RETURN_IF_ERROR(apply_flag(flags.threads, "--threads", parse_threads, config.threads));
+  RETURN_IF_ERROR(
+      apply_flag(flags.durability, "--durability", parse_durability, config.durability));
+  RETURN_IF_ERROR(
+      apply_flag(flags.log_format, "--log-format", parse_log_format, config.log_format));
   if (!flags.data.empty()) config.data = flags.data;
   if (flags.insecure_no_auth) config.insecure_no_auth = true;
   if (flags.in_memory) config.in_memory = true;
   if (flags.allow_reset) config.allow_reset = true;
   RETURN_IF_ERROR(check_config(config));
   return config;
-}
-
-struct TailFlags {
-  std::string table, admin, from = "latest";
-  bool json = false, no_color = false;
-};
-
-CLI::App* add_tail(CLI::App& app, TailFlags& flags) {
-  CLI::App* tail = app.add_subcommand("tail", "show a table's changes as they happen");
-  tail->add_option("TABLE", flags.table, "the table's name")->required();
-  tail->add_flag("--json", flags.json, "one object of JSON a line, for programs");
-  tail->add_option("--from", flags.from, "where to begin (latest)")
-      ->type_name("latest|trim_horizon|LSN");
-  tail->add_option("--admin", flags.admin, "the sidecar's administrative address (127.0.0.1:8001)")
-      ->type_name("HOST:PORT");
-  tail->add_flag("--no-color", flags.no_color, "no colours, also on a terminal");
-  return tail;
 }
 
 CLI::App* add_check(CLI::App& app, CheckOptions& options) {
@@ -109,27 +82,6 @@ CLI::App* add_check(CLI::App& app, CheckOptions& options) {
       ->type_name("DIR");
   check->add_flag("--json", options.json, "one object of JSON, for programs");
   return check;
-}
-
-Result<TailOptions> tail_options(const TailFlags& flags) {
-  TailOptions options;
-  options.table = flags.table;
-  options.json = flags.json;
-  options.from = flags.from;
-  bool number = !options.from.empty() &&
-                options.from.find_first_not_of("0123456789") == std::string::npos &&
-                options.from.size() < 17;
-  if (options.from != "latest" && options.from != "trim_horizon" && !number) {
-    return make_error(ErrorCode::kConfig,
-                      "--from: '" + options.from +
-                          "' is no place to begin; write latest, trim_horizon, or "
-                          "an LSN, which is a whole number");
-  }
-  RETURN_IF_ERROR(apply(flags.admin, "--admin", parse_address, options.admin));
-  // https://no-color.org: any value of the variable switches colours off.
-  options.color = !flags.no_color && !flags.json && isatty(STDOUT_FILENO) == 1 &&
-                  std::getenv("NO_COLOR") == nullptr;
-  return options;
 }
 
 /// CLI11 says that it does not know a flag; this says which one was meant.
@@ -159,19 +111,17 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
         "millrace");
     app.set_version_flag("--version", kVersion);
     ServeFlags serve;
-    TailFlags tail;
+    ReaderCommands readers;
     add_serve_flags(app, serve);
-    CLI::App* tail_command = add_tail(app, tail);
+    readers.add_to(app);
     CheckOptions check{Config().data};
     CLI::App* check_command = add_check(app, check);
     auto chosen = [&]() -> const CLI::App& {
-      for (const CLI::App* command : {tail_command, check_command}) {
-        if (command->parsed()) return *command;
-      }
-      return app;
+      if (check_command->parsed()) return *check_command;
+      return readers.parsed() != nullptr ? *readers.parsed() : app;
     };
     try {
-      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // from the back
+      app.parse(readers.take_handler(arguments));
     } catch (const CLI::CallForVersion&) {
       return Invocation(PrintCommand{std::string(kVersion) + "\n"});
     } catch (const CLI::CallForHelp&) {
@@ -182,10 +132,7 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
                             " (millrace --help tells all)");
     }
     if (check_command->parsed()) return Invocation(std::move(check));
-    if (tail_command->parsed()) {
-      ASSIGN_OR_RETURN(TailOptions options, tail_options(tail));
-      return Invocation(std::move(options));
-    }
+    if (readers.parsed() != nullptr) return readers.invocation();
     ASSIGN_OR_RETURN(Config config, effective_config(serve));
     return Invocation(ServeCommand{std::move(config)});
   } catch (const CLI::Error& error) {  // a mistake in the definitions above

@@ -7,6 +7,8 @@
 #include "core/base/result.h"
 #include "sidecar/config.h"
 #include "sidecar/folder_check.h"
+#include "sidecar/subscribe.h"
+#include "sidecar/subscriptions_command.h"
 #include "sidecar/tail.h"
 
 namespace millrace::sidecar {
@@ -19,7 +21,8 @@ struct ServeCommand {
 struct PrintCommand {
   std::string text;
 };
-using Invocation = std::variant<ServeCommand, TailOptions, CheckOptions, PrintCommand>;
+using Invocation = std::variant<ServeCommand, TailOptions, SubscribeOptions, SubscriptionsCommand,
+                                CheckOptions, PrintCommand>;
 
 /// Reads the command line (without the program's name); for serving also the configuration file,
 /// over which flags win. kConfig with what is wrong and how to mend it.

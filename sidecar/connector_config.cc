@@ -17,15 +17,6 @@ namespace {
 constexpr uint64_t kBatchRecordsMax = 10000;
 constexpr uint64_t kTimeoutMsMax = 900000;
 
-Result<ConnectorConfig::From> parse_from(std::string_view text) {
-  if (text == "trim_horizon") return ConnectorConfig::From::kTrimHorizon;
-  if (text == "latest") return ConnectorConfig::From::kLatest;
-  return make_error(ErrorCode::kConfig,
-                    "'" + std::string(text) +
-                        "' is no place to begin; write trim_horizon (all that the "
-                        "log still holds) or latest (what comes from now on)");
-}
-
 Result<std::string> parse_connector_name(std::string_view text) {
   constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -201,8 +192,8 @@ Status read_connector(const ConfigReader& reader, const YAML::Node& node, const 
        [&](const YAML::Node& value, const std::string& full) {
          return read_tables(reader, value, full, connector.tables);
        }},
-      {"from",
-       reader.parsed<ConnectorConfig::From>(connector.from, parse_from, "trim_horizon or latest")},
+      {"from", reader.parsed<streams::StartAt>(connector.from, streams::StartAt::parse,
+                                               "a place to begin, such as latest")},
   };
   std::move(kind.fields.begin(), kind.fields.end(), std::back_inserter(fields));
   RETURN_IF_ERROR(reader.mapping(node, path, fields));

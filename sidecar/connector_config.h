@@ -9,6 +9,7 @@
 #include "connectors/kafka.h"
 #include "connectors/zeromq.h"
 #include "core/base/result.h"
+#include "streams/start_at.h"
 
 namespace YAML {
 class Node;
@@ -20,11 +21,9 @@ class ConfigReader;
 
 /// One of the configuration's `connectors`.
 struct ConnectorConfig {
-  enum class From : uint8_t { kTrimHorizon, kLatest };
-
   std::string name;                 // unique; names its checkpoint
   std::vector<std::string> tables;  // none: all
-  From from = From::kTrimHorizon;   // where it begins when it has no checkpoint
+  streams::StartAt from;            // where it begins when it has no checkpoint
   /// Where it delivers to: the kind's options, but for what the node knows (region and account).
   std::variant<connectors::KafkaOptions, connectors::HttpOptions, connectors::ZeroMqOptions> target;
 };

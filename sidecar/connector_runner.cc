@@ -66,9 +66,7 @@ Result<std::unique_ptr<ConnectorRunner>> ConnectorRunner::open(const ConnectorCo
   streams::SubscriptionOptions options;
   options.name = subscription_name(config);
   options.tables = config.tables;
-  options.start.kind = config.from == ConnectorConfig::From::kLatest
-                           ? streams::StartAt::Kind::kLatest
-                           : streams::StartAt::Kind::kTrimHorizon;
+  options.start = config.from;
   options.old_images = true;
   ASSIGN_OR_RETURN(std::unique_ptr<streams::Subscription> subscription,
                    streams::Subscription::open(node, std::move(options)));
@@ -88,7 +86,7 @@ ConnectorRunner::ConnectorRunner(const ConnectorConfig& config, Node& node,
               log_event(notice.error ? Severity::kWarning : Severity::kInfo, "connector",
                         {{"name", name_}, {"message", notice.text}});
             }),
-      thread_({.name = "connector", .idle_ms = 200, .gather_ms = 5}, [this] { return step(); }) {}
+      thread_({.name = "connector", .idle_ms = 200, .apart_us = 5000}, [this] { return step(); }) {}
 
 ConnectorRunner::~ConnectorRunner() = default;
 

@@ -35,7 +35,7 @@ class ConnectorRunner {
     return pump_.metrics(newest_lsn, newest_time_ms);
   }
   /// What of the log it still needs.
-  streams::ReaderNeeds needs() const { return {subscription_->needs(), subscription_->filter()}; }
+  streams::ReaderNeeds needs() const { return {subscription_->needs(), subscription_->tables()}; }
 
  private:
   ConnectorRunner(const ConnectorConfig& config, Node& node,

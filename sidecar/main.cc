@@ -27,6 +27,10 @@ int run(const std::vector<std::string>& arguments) {
   if (auto* options = std::get_if<CheckOptions>(&*invocation)) return check(*options);
   if (auto* options = std::get_if<TailOptions>(&*invocation)) {
     status = tail(*options);
+  } else if (auto* subscriber = std::get_if<SubscribeOptions>(&*invocation)) {
+    status = subscribe(*subscriber);
+  } else if (auto* command = std::get_if<SubscriptionsCommand>(&*invocation)) {
+    status = manage_subscriptions(*command);
   } else {
     status = serve(std::get<ServeCommand>(*invocation).config);
   }

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "sidecar/subscription_status.h"
+
 namespace millrace::sidecar {
 namespace {
 
@@ -130,6 +132,41 @@ void collect_connectors(const MetricsSources& sources, Families& families) {
     families.push_back(std::move(*each));
 }
 
+void collect_subscriptions(const MetricsSources& sources, Families& families) {
+  const auto groups = sources.subscriptions.all();
+  if (groups.empty()) return;
+  auto lag_seconds =
+      family("millrace_subscription_lag_seconds",
+             "Time of the newest durable entry less that of the last acknowledged one.", kGauge);
+  auto lag_records =
+      family("millrace_subscription_lag_records",
+             "LSNs between the newest durable entry and the last acknowledged one.", kGauge);
+  auto members = family("millrace_subscription_members", "Members with a session.", kGauge);
+  auto unacknowledged = family("millrace_subscription_unacknowledged_records",
+                               "Handed out and not yet acknowledged.", kGauge);
+  auto delivered = family("millrace_subscription_delivered_total",
+                          "Records handed out, repeats included.", kCounter);
+  auto acknowledged =
+      family("millrace_subscription_acknowledged_total", "Records acknowledged.", kCounter);
+  auto gaps = family("millrace_subscription_gaps_total",
+                     "Times that a shard went on behind changes the log had lost.", kCounter);
+  for (const auto& group : groups) {
+    const streams::GroupStatus status = group->status();
+    const GroupTotals totals = totals_of(status, sources.newest);
+    const Labels labels = {{"subscription", group->definition().name}};
+    add_value(lag_seconds, totals.lag.seconds, labels);
+    add_value(lag_records, static_cast<double>(totals.lag.records), labels);
+    add_value(members, static_cast<double>(status.members.size()), labels);
+    add_value(unacknowledged, static_cast<double>(totals.records_unacknowledged), labels);
+    add_value(delivered, static_cast<double>(status.delivered), labels);
+    add_value(acknowledged, static_cast<double>(status.acknowledged), labels);
+    add_value(gaps, static_cast<double>(totals.gaps), labels);
+  }
+  for (auto* each :
+       {&lag_seconds, &lag_records, &members, &unacknowledged, &delivered, &acknowledged, &gaps})
+    families.push_back(std::move(*each));
+}
+
 }  // namespace
 
 std::string metrics_page(const MetricsSources& sources) {
@@ -138,6 +175,7 @@ std::string metrics_page(const MetricsSources& sources) {
   collect_engine(sources.engine, sources.newest, families);
   if (sources.cache != nullptr) collect_cache(*sources.cache, families);
   collect_connectors(sources, families);
+  collect_subscriptions(sources, families);
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -9,6 +9,7 @@
 #include "sidecar/connector_runner.h"
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
+#include "streams/subscriptions.h"
 
 namespace millrace::sidecar {
 
@@ -19,6 +20,7 @@ struct MetricsSources {
   const cache::ItemCache* cache;  // none: off
   const NewestEntry& newest;
   const std::vector<std::unique_ptr<ConnectorRunner>>& connectors;
+  const streams::Subscriptions& subscriptions;
 };
 
 /// The page in Prometheus' text format.

@@ -7,6 +7,7 @@
 #include <future>
 #include <utility>
 
+#include "core/base/random.h"
 #include "core/ops/table_removal.h"
 #include "sidecar/event_log.h"
 #include "sidecar/metrics_page.h"
@@ -76,7 +77,7 @@ Sidecar::Sidecar(const Config& config, Clock& clock, Disk& disk, std::optional<F
       catalog_(folder_.region(), folder_.account()),
       io_threads_(config.threads != 0 ? config.threads : default_threads()),
       maintenance_({.name = "maintenance", .idle_ms = 1000}, [this] { return maintain(); }),
-      indexing_({.name = "shard-index", .idle_ms = 1000, .gather_ms = 50},
+      indexing_({.name = "shard-index", .idle_ms = 1000, .apart_us = 50'000},
                 [this] { return index_shards(); }),
       long_working_({.name = "long-work", .idle_ms = 1000}, [this] { return work_long(); }) {}
 
@@ -164,22 +165,29 @@ Status Sidecar::open_readers() {
                                std::vector<streams::ReaderNeeds> needs;
                                for (const auto& connector : connectors_)
                                  needs.push_back(connector->needs());
+                               for (const auto& group : subscriptions_->all())
+                                 needs.push_back(group->needs());
                                return needs;
                              }};
   log_keeper_ = std::make_unique<LogKeeper>(*engine_, clock_, std::move(readers));
+  subscriptions_ = std::make_unique<streams::Subscriptions>(*node_, Random(random_seed()));
+  subscription_server_ = std::make_unique<SubscriptionServer>(*node_, *subscriptions_, newest_);
   deleted_tables_ = std::make_unique<streams::DeletedTables>(*node_, *streams_);
   change_streams_ = std::make_unique<ChangeStreams>(*engine_, catalog_);
   return {};
 }
 
-/// Before any thread runs and any client is served: a connector that begins at the latest change
-/// begins before the first of this run, and every change that a client makes carries its old image.
+/// And the subscriptions. Before any thread runs and any client is served: a connector that begins
+/// at the latest change begins before the first of this run, and every change that a client makes
+/// carries its old image.
 Status Sidecar::open_connectors() {
   for (const ConnectorConfig& connector : config_.connectors) {
     ASSIGN_OR_RETURN(std::unique_ptr<ConnectorRunner> runner,
                      ConnectorRunner::open(connector, *node_));
     connectors_.push_back(std::move(runner));
   }
+  Status opened = subscriptions_->open();
+  if (!opened) return not_started(opened.error());
   return {};
 }
 
@@ -192,6 +200,7 @@ void Sidecar::start_threads() {
   long_working_.start();
   long_working_.wake();
   change_streams_->start();
+  subscription_server_->start();
   for (const auto& connector : connectors_) connector->start();
 }
 
@@ -226,7 +235,8 @@ Status Sidecar::open_admin() {
     if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
     AdminResponse page;
     page.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    page.body = metrics_page({*request_metrics_, *engine_, cache_.get(), newest_, connectors_});
+    page.body = metrics_page(
+        {*request_metrics_, *engine_, cache_.get(), newest_, connectors_, *subscriptions_});
     return page;
   });
   if (config_.allow_reset) {
@@ -238,6 +248,14 @@ Status Sidecar::open_admin() {
       return reply.send(plain_text(503, "still starting\n"));
     change_streams_->open(request, std::move(reply));
   });
+  for (const SubscriptionServer::Route& route : SubscriptionServer::routes()) {
+    admin_->add_async(route.method, route.path,
+                      [this](const AdminRequest& request, AdminReply reply) {
+                        if (!ready_.load(std::memory_order_acquire))
+                          return reply.send(plain_text(503, "still starting\n"));
+                        subscription_server_->receive(request, std::move(reply));
+                      });
+  }
   return admin_->start();
 }
 
@@ -266,6 +284,7 @@ Status Sidecar::readiness() const {
 void Sidecar::wake_readers() {
   indexing_.wake();
   change_streams_->wake();
+  subscription_server_->wake();
   for (const auto& connector : connectors_) connector->wake();
 }
 
@@ -342,6 +361,7 @@ void Sidecar::stop_threads() {
   if (flush_thread_ != nullptr) flush_thread_->stop();
   if (admin_ != nullptr) admin_->stop();
   if (change_streams_ != nullptr) change_streams_->stop();
+  if (subscription_server_ != nullptr) subscription_server_->stop();
   indexing_.stop();
   long_working_.stop();
   maintenance_.stop();

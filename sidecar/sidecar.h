@@ -26,9 +26,11 @@
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
 #include "sidecar/step_thread.h"
+#include "sidecar/subscription_server.h"
 #include "streams/deleted_tables.h"
 #include "streams/shard_index.h"
 #include "streams/streams.h"
+#include "streams/subscriptions.h"
 
 namespace millrace::sidecar {
 
@@ -97,12 +99,14 @@ class Sidecar {
   std::unique_ptr<Node> node_;
   std::unique_ptr<LongWork> long_work_;
   std::vector<std::unique_ptr<ConnectorRunner>> connectors_;
+  std::unique_ptr<streams::Subscriptions> subscriptions_;
   std::unique_ptr<LogKeeper> log_keeper_;
   std::unique_ptr<streams::DeletedTables> deleted_tables_;
   StepThread maintenance_;
   StepThread indexing_;
   StepThread long_working_;
   std::unique_ptr<ChangeStreams> change_streams_;
+  std::unique_ptr<SubscriptionServer> subscription_server_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<AdminServer> admin_;
 };

@@ -52,17 +52,18 @@ void StepThread::stop() {
 }
 
 void StepThread::run() {
-  using std::chrono::milliseconds;
+  using std::chrono::steady_clock;
+  steady_clock::time_point next;  // not before
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    bool woken = changed_.wait_for(lock, milliseconds(options_.idle_ms),
-                                   [&] { return woken_.load() || stopping_.load(); });
+    changed_.wait_for(lock, std::chrono::milliseconds(options_.idle_ms),
+                      [&] { return woken_.load() || stopping_.load(); });
     // While woken_ stays set, further wake-ups cost their callers nothing.
-    if (woken && options_.gather_ms > 0)
-      changed_.wait_for(lock, milliseconds(options_.gather_ms), [&] { return stopping_.load(); });
+    if (options_.apart_us > 0) changed_.wait_until(lock, next, [&] { return stopping_.load(); });
     woken_ = false;
     lock.unlock();
     while (!stopping_ && step_()) std::this_thread::yield();
+    next = steady_clock::now() + std::chrono::microseconds(options_.apart_us);
     lock.lock();
   }
 }

@@ -13,9 +13,10 @@ namespace millrace::sidecar {
 class StepThread {
  public:
   struct Options {
-    const char* name;   // at most 15 characters; seen in top and gdb
-    int idle_ms;        // steps at least this often
-    int gather_ms = 0;  // waits this long after a wake-up, so that frequent ones make one step
+    const char* name;  // at most 15 characters; seen in top and gdb
+    int idle_ms;       // steps at least this often
+    int apart_us = 0;  // a step begins this long after the last one, so that frequent wake-ups make
+                       // one step; after a pause it begins at once
   };
 
   /// `step` returns true if it should be called again at once. It is called by this thread alone.

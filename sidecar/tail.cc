@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "core/model/item_json.h"
@@ -107,14 +108,18 @@ void append_value(dom::element value, std::string& out) {
   }
 }
 
-std::string shown(dom::element value) {
-  std::string text;
-  append_value(value, text);
+std::string cut(std::string text) {
   if (text.size() <= kValueBytesMax) return text;
   size_t end = kValueBytesMax;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
     --end;  // whole characters
   return text.substr(0, end) + "…";
+}
+
+std::string shown(dom::element value) {
+  std::string text;
+  append_value(value, text);
+  return cut(std::move(text));
 }
 
 using Attributes = std::map<std::string_view, dom::element>;
@@ -127,29 +132,104 @@ Attributes attributes_of(dom::element change, const char* image) {
   return attributes;
 }
 
-void append_line(const char* color, const char* mark, std::string_view name,
-                 const std::string& text, const Palette& colors, std::string& out) {
-  out.append("    ").append(color).append(mark).append(" ");
-  append_name(name, out);
-  out.append(": ").append(text).append(colors.end).append("\n");
-}
+/// Writes how one image differs from another, a line for each place within them.
+class Difference {
+ public:
+  Difference(const Palette& colors, std::string& out) : colors_(colors), out_(out) {}
 
-void append_difference(dom::element change, const Palette& colors, std::string& out) {
-  Attributes before = attributes_of(change, "old");
-  Attributes after = attributes_of(change, "new");
-  if (before.empty()) return;  // the table kept no old images then
-  for (const auto& [name, value] : before) {
-    auto now = after.find(name);
-    if (now == after.end()) {
-      append_line(colors.removed, "-", name, shown(value), colors, out);
-    } else if (simdjson::minify(value) != simdjson::minify(now->second)) {
-      append_line(colors.changed, "~", name, shown(value) + " → " + shown(now->second), colors,
-                  out);
+  void attributes(const Attributes& before, const Attributes& after, const std::string& under) {
+    for (const auto& [name, value] : before) {
+      auto now = after.find(name);
+      const std::string place = under + (under.empty() ? "" : ".") + printed_name(name);
+      if (now == after.end()) {
+        line(colors_.removed, "-", place, shown(value));
+      } else {
+        values(value, now->second, place);
+      }
+    }
+    for (const auto& [name, value] : after) {
+      if (before.contains(name)) continue;
+      line(colors_.added, "+", under + (under.empty() ? "" : ".") + printed_name(name),
+           shown(value));
     }
   }
-  for (const auto& [name, value] : after) {
-    if (!before.contains(name)) append_line(colors.added, "+", name, shown(value), colors, out);
+
+ private:
+  static std::string printed_name(std::string_view name) {
+    std::string printed;
+    append_name(name, printed);
+    return printed;
   }
+
+  void values(dom::element before, dom::element after, const std::string& place) {
+    if (simdjson::minify(before) == simdjson::minify(after)) return;
+    dom::array old_list, new_list;
+    if (before["M"].is_object() && after["M"].is_object()) {
+      attributes(attributes_of(before, "M"), attributes_of(after, "M"), place);
+    } else if (!before["L"].get(old_list) && !after["L"].get(new_list)) {
+      lists(old_list, new_list, place);
+    } else {
+      for (const char* type : {"SS", "NS", "BS"}) {
+        if (!before[type].get(old_list) && !after[type].get(new_list))
+          return sets(type, old_list, new_list, place);
+      }
+      line(colors_.changed, "~", place, shown(before) + " → " + shown(after));
+    }
+  }
+
+  /// Element by element where they stand.
+  void lists(dom::array before, dom::array after, const std::string& place) {
+    auto old_element = before.begin(), new_element = after.begin();
+    for (size_t i = 0; old_element != before.end() || new_element != after.end(); ++i) {
+      const std::string at = place + "[" + std::to_string(i) + "]";
+      if (old_element == before.end()) {
+        line(colors_.added, "+", at, shown(*new_element));
+      } else if (new_element == after.end()) {
+        line(colors_.removed, "-", at, shown(*old_element));
+      } else {
+        values(*old_element, *new_element, at);
+      }
+      if (old_element != before.end()) ++old_element;
+      if (new_element != after.end()) ++new_element;
+    }
+  }
+
+  void sets(std::string_view type, dom::array before, dom::array after, const std::string& place) {
+    std::set<std::string> old_elements = printed_elements(type, before);
+    std::set<std::string> new_elements = printed_elements(type, after);
+    std::string text;
+    for (const auto& element : old_elements) {
+      if (!new_elements.contains(element)) text += " -" + element;
+    }
+    for (const auto& element : new_elements) {
+      if (!old_elements.contains(element)) text += " +" + element;
+    }
+    if (!text.empty()) line(colors_.changed, "~", place, cut(text.substr(1)));
+  }
+  static std::set<std::string> printed_elements(std::string_view type, dom::array elements) {
+    std::set<std::string> printed;
+    for (dom::element element : elements) {
+      std::string text;
+      append_scalar(type, element, text);
+      printed.insert(std::move(text));
+    }
+    return printed;
+  }
+
+  void line(const char* color, const char* mark, const std::string& place,
+            const std::string& text) {
+    out_.append("    ").append(color).append(mark).append(" ").append(place);
+    out_.append(": ").append(text).append(colors_.end).append("\n");
+  }
+
+  const Palette& colors_;
+  std::string& out_;
+};
+
+void append_difference(dom::element change, const Palette& colors, std::string& out) {
+  const Attributes before = attributes_of(change, "old");
+  if (before.empty()) return;  // the table kept no old images then
+  Difference(colors, out).attributes(before, attributes_of(change, "new"), "");
 }
 
 void append_time(int64_t time_ms, std::string& out) {
@@ -200,8 +280,14 @@ Status tail(const TailOptions& options) {
   client_options.host = options.admin.host;
   client_options.port = options.admin.port;
   AdminClient client(client_options);
-  std::string target = "/v1/changes?table=" + AdminClient::percent_encode(options.table) +
-                       "&from=" + AdminClient::percent_encode(options.from);
+  std::string tables;
+  for (const std::string& table : options.tables) {
+    if (!tables.empty()) tables += ',';
+    tables += AdminClient::percent_encode(table);
+  }
+  std::string target =
+      "/v1/changes?table=" + tables + "&from=" + AdminClient::percent_encode(options.from);
+  if (!options.filter.empty()) target += "&filter=" + AdminClient::percent_encode(options.filter);
   Status problem;
   Status streamed = client.stream(target, [&](std::string_view line) {
     constexpr std::string_view kError = "{\"error\":";

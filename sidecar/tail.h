@@ -2,22 +2,24 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.h"
 #include "sidecar/config.h"
 
 namespace millrace::sidecar {
 
-/// `millrace tail TABLE`
+/// `millrace tail TABLE ...`
 struct TailOptions {
-  std::string table;
+  std::vector<std::string> tables;
   Address admin{"127.0.0.1", 8001};
-  std::string from = "latest";  // latest, trim_horizon or an LSN
+  std::string from = "latest";  // as streams::StartAt
+  std::string filter;           // an event pattern; empty: none
   bool json = false;            // lines of JSON as they come
   bool color = false;
 };
 
-/// Prints each change of a table of a running sidecar to standard output, until the sidecar ends
+/// Prints each change of the tables of a running sidecar to standard output, until the sidecar ends
 /// the stream or a signal ends the program. The error says what to do when the sidecar cannot be
 /// reached or refuses.
 Status tail(const TailOptions& options);

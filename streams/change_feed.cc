@@ -48,8 +48,16 @@ void render_transaction(const ChangeView& change, const EntryView& entry, std::s
 }
 
 void render_change(const Table& table, const ChangeView& change, const EntryView& entry,
-                   std::string& out) {
-  out += "{\"lsn\":";
+                   std::string& out, const Lease* lease) {
+  out += '{';
+  if (lease != nullptr) {
+    out += "\"shard\":";
+    out += std::to_string(lease->shard);
+    out += ",\"epoch\":";
+    out += std::to_string(lease->epoch);
+    out += ',';
+  }
+  out += "\"lsn\":";
   out += std::to_string(change.lsn);
   out += ",\"time\":";
   out += std::to_string(entry.time_ms());
@@ -79,8 +87,8 @@ void render_change(const Table& table, const ChangeView& change, const EntryView
   out += '}';
 }
 
-ChangeFeed::ChangeFeed(Log& log, const Catalog& catalog, TableFilter filter, StartAt start)
-    : reader_(log, catalog, filter, start.resolve(log, catalog, filter)) {}
+ChangeFeed::ChangeFeed(Log& log, const Catalog& catalog, ChangeFilter filter, Lsn from)
+    : reader_(log, catalog, std::move(filter), from) {}
 
 Result<bool> ChangeFeed::next(size_t bytes_max, std::string& out) {
   const size_t start = out.size();

@@ -4,7 +4,7 @@
 
 #include "core/base/result.h"
 #include "streams/change_reader.h"
-#include "streams/subscription.h"
+#include "streams/lease.h"
 
 namespace millrace::streams {
 
@@ -21,7 +21,8 @@ namespace millrace::streams {
 /// Context). Keeps no position. Not thread-safe.
 class ChangeFeed {
  public:
-  ChangeFeed(Log& log, const Catalog& catalog, TableFilter filter, StartAt start);
+  /// `from`: the first LSN that it looks at.
+  ChangeFeed(Log& log, const Catalog& catalog, ChangeFilter filter, Lsn from);
 
   /// Appends lines until `out` has grown by about `bytes_max` or the tip is reached. True if there
   /// is more to read at once; else wait for the log to grow. kTrimmed if the log does not hold the
@@ -35,9 +36,10 @@ class ChangeFeed {
   ChangeReader reader_;
 };
 
-/// Appends one change in that form, without a newline.
+/// Appends one change in that form, without a newline. One that a subscription hands out begins
+/// with the lease under which it does: `{"shard":0,"epoch":3,"lsn":17,...`.
 void render_change(const Table& table, const ChangeView& change, const EntryView& entry,
-                   std::string& out);
+                   std::string& out, const Lease* lease = nullptr);
 
 /// Appends `,"transaction":{"id":"...","position":1,"count":3}` for a change that is part of one:
 /// its place among the changes of all user tables in it.

@@ -23,7 +23,7 @@ Lsn first_whole_lsn(Log& log, const Catalog& catalog, const TableFilter& filter)
   return left_out ? std::max(first, *left_out + 1) : first;
 }
 
-ChangeReader::ChangeReader(Log& log, const Catalog& catalog, TableFilter filter, Lsn from)
+ChangeReader::ChangeReader(Log& log, const Catalog& catalog, ChangeFilter filter, Lsn from)
     : log_(log),
       catalog_(catalog),
       filter_(std::move(filter)),
@@ -101,9 +101,15 @@ bool ChangeReader::take_entry(const EntryView& entry, size_t count_max, size_t b
       }
       continue;
     }
+    if (change.key.size() < 16 ||
+        !filter_.range.contains(get_big_endian64(change.key.data() + 8))) {
+      continue;
+    }
+    Change wanted{std::move(table), entry, change};
+    if (filter_.events != nullptr && !filter_.events->matches(wanted)) continue;
     batch.bytes += change.key.size() + (change.new_image ? change.new_image->size() : 0) +
                    (change.old_image ? change.old_image->size() : 0);
-    batch.changes.push_back({std::move(table), entry, change});
+    batch.changes.push_back(std::move(wanted));
   }
   if (count > 0 && batch.changes.size() > count &&
       (batch.changes.size() > count_max || batch.bytes > bytes_max)) {
@@ -133,7 +139,7 @@ TablePtr ChangeReader::wanted_table(Generation generation) {
     found = tables_.emplace(generation, std::move(table)).first;
   }
   last_generation_ = generation;
-  last_table_ = filter_.matches(found->second->name) ? found->second : nullptr;
+  last_table_ = filter_.tables.matches(found->second->name) ? found->second : nullptr;
   return last_table_;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,15 +11,11 @@
 #include "core/base/result.h"
 #include "core/ops/catalog.h"
 #include "core/store/log.h"
+#include "streams/change.h"
+#include "streams/event_filter.h"
+#include "streams/stream_ids.h"
 
 namespace millrace::streams {
-
-/// One change of a user table, with what it took effect with.
-struct Change {
-  TablePtr table;
-  EntryView entry;  // its time, fields and LSNs
-  ChangeView change;
-};
 
 /// What one read gave. The views live as long as `frames`.
 struct ChangeBatch {
@@ -27,15 +24,22 @@ struct ChangeBatch {
   size_t bytes = 0;             // of keys and images
   size_t log_bytes = 0;         // of frames passed, also those that held nothing
   Lsn through = 0;              // everything up to here has been looked at
+  Lsn trimmed_below = 0;        // not 0: the reader went on here, behind changes the log had lost
   bool definitions_changed = false;
   bool more = false;  // the tip has not been reached: read again without waiting
 };
 
-/// Which changes a reader gets: of tables by name, also when a table is deleted and created again
-/// under it.
+/// Tables by name, also when a table is deleted and created again under it.
 struct TableFilter {
   std::set<std::string, std::less<>> names;  // empty: every user table
   bool matches(std::string_view name) const { return names.empty() || names.contains(name); }
+};
+
+/// Which changes a reader gets.
+struct ChangeFilter {
+  TableFilter tables = {};
+  HashRange range = {};                                 // of the partition key's hash
+  std::shared_ptr<const EventFilter> events = nullptr;  // none: every change
 };
 
 /// The first LSN from which on the log holds every change of the tables.
@@ -46,7 +50,7 @@ Lsn first_whole_lsn(Log& log, const Catalog& catalog, const TableFilter& filter)
 /// Not thread-safe. Never blocks but for the disk.
 class ChangeReader {
  public:
-  ChangeReader(Log& log, const Catalog& catalog, TableFilter filter, Lsn from);
+  ChangeReader(Log& log, const Catalog& catalog, ChangeFilter filter, Lsn from);
 
   /// The next changes: entries until one would exceed `count_max` or `bytes_max` (a larger one
   /// comes alone), or until some megabytes of the log have been passed. kTrimmed if the log does
@@ -66,7 +70,7 @@ class ChangeReader {
 
   Log& log_;
   const Catalog& catalog_;
-  const TableFilter filter_;
+  const ChangeFilter filter_;
   Lsn next_;
   std::optional<LogCursor> cursor_;
   FramePtr frame_;         // the one being read, or null

@@ -55,6 +55,20 @@ size_t charged_keys_size(const Table& table, std::string_view store_key) {
   return size;
 }
 
+Value key_value(const KeyAttribute& attribute, std::string_view scalar) {
+  if (attribute.type == ValueType::kBinary) return Value::binary(std::string(scalar));
+  if (attribute.type == ValueType::kString) return Value::string(std::string(scalar));
+  auto number = Number::from_ordered(scalar);
+  return number ? Value::number(*number) : Value::null();
+}
+
+bool shows_new(StreamViewType view) {
+  return view == StreamViewType::kNewImage || view == StreamViewType::kNewAndOldImages;
+}
+bool shows_old(StreamViewType view) {
+  return view == StreamViewType::kOldImage || view == StreamViewType::kNewAndOldImages;
+}
+
 }  // namespace
 
 std::string_view event_name(ChangeKind kind) {
@@ -69,6 +83,16 @@ std::string_view event_name(ChangeKind kind) {
   return "REMOVE";
 }
 
+std::string key_item(const Table& table, std::string_view store_key) {
+  ItemTree item;
+  if (auto key = split_store_key(store_key)) {
+    const KeySchema& schema = table.key;
+    item.emplace(schema.partition.name, key_value(schema.partition, key->partition_scalar));
+    if (schema.sort) item.emplace(schema.sort->name, key_value(*schema.sort, key->sort_scalar));
+  }
+  return encode_item(item);
+}
+
 void render_keys(const Table& table, std::string_view store_key, std::string& out) {
   out += '{';
   if (auto key = split_store_key(store_key)) {
@@ -79,6 +103,27 @@ void render_keys(const Table& table, std::string_view store_key, std::string& ou
     }
   }
   out += '}';
+}
+
+size_t record_size(const Table& table, StreamViewType view, const ChangeView& change) {
+  size_t size = charged_keys_size(table, change.key);
+  if (shows_new(view) && change.new_image) size += charged_size(ItemView(*change.new_image));
+  if (shows_old(view) && change.old_image) size += charged_size(ItemView(*change.old_image));
+  return size;
+}
+
+void append_source_arn(const Table& table, std::string_view region, std::string_view account,
+                       std::string& out) {
+  out += "arn:aws:dynamodb:";
+  out += region;
+  out += ':';
+  out += account;
+  out += ":table/";
+  out += table.name;
+  if (const StreamDefinition* stream = table.enabled_stream()) {
+    out += "/stream/";
+    out += stream->label;
+  }
 }
 
 void render_record(const Table& table, std::string_view region, StreamViewType view,
@@ -94,25 +139,18 @@ void render_record(const Table& table, std::string_view region, StreamViewType v
   append_integer(entry.time_ms() / 1000, out);
   out += ",\"Keys\":";
   render_keys(table, change.key, out);
-  size_t size = charged_keys_size(table, change.key);
-  const bool shows_new =
-      view == StreamViewType::kNewImage || view == StreamViewType::kNewAndOldImages;
-  const bool shows_old =
-      view == StreamViewType::kOldImage || view == StreamViewType::kNewAndOldImages;
-  if (shows_new && change.new_image) {
+  if (shows_new(view) && change.new_image) {
     out += ",\"NewImage\":";
     render_item(ItemView(*change.new_image), out);
-    size += charged_size(ItemView(*change.new_image));
   }
-  if (shows_old && change.old_image) {
+  if (shows_old(view) && change.old_image) {
     out += ",\"OldImage\":";
     render_item(ItemView(*change.old_image), out);
-    size += charged_size(ItemView(*change.old_image));
   }
   out += ",\"SequenceNumber\":\"";
   append_sequence_number(change.lsn, out);
   out += "\",\"SizeBytes\":";
-  append_integer(static_cast<int64_t>(size), out);
+  append_integer(static_cast<int64_t>(record_size(table, view, change)), out);
   out += ",\"StreamViewType\":\"";
   out += view_type_name(view);
   out += "\"}";

@@ -24,6 +24,16 @@ void render_record(const Table& table, std::string_view region, StreamViewType v
                    const ChangeView& change, const EntryView& entry, std::string& out,
                    RecordForm form = RecordForm::kApi);
 
+/// The record's `SizeBytes`: keys, and the images that `view` shows.
+size_t record_size(const Table& table, StreamViewType view, const ChangeView& change);
+
+/// Appends a record's `eventSourceARN`: the table's stream, or the table itself while it has none.
+void append_source_arn(const Table& table, std::string_view region, std::string_view account,
+                       std::string& out);
+
+/// The item of the key attributes alone, from the change's store key.
+std::string key_item(const Table& table, std::string_view store_key);
+
 /// Appends `{"pk":{"S":"..."},...}`: the key attributes, from the change's store key.
 void render_keys(const Table& table, std::string_view store_key, std::string& out);
 

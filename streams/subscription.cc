@@ -1,9 +1,8 @@
 #include "streams/subscription.h"
 
 #include <algorithm>
-#include <charconv>
 
-#include "core/model/schema.h"
+#include "streams/checkpoint.h"
 
 namespace millrace::streams {
 namespace {
@@ -13,63 +12,11 @@ namespace {
 // than a segment, so that the position does not hold one back.
 constexpr size_t kQuietLogBytes = 8u << 20;
 
-// Attributes of a checkpoint's item. Persisted.
-constexpr const char* kNameAttribute = "name";
-constexpr const char* kLsnAttribute = "lsn";
-
-std::string checkpoint_key(std::string_view name) {
-  std::string key;
-  append_partition_prefix(kCheckpointGeneration, name, key);
-  return key;
-}
-
-std::string checkpoint_item(std::string_view name, Lsn lsn) {
-  ItemTree item;
-  item.emplace(kNameAttribute, Value::string(std::string(name)));
-  item.emplace(kLsnAttribute, Value::number(Number::parse(std::to_string(lsn)).value()));
-  return encode_item(item);
-}
-
-Result<Lsn> checkpoint_lsn(std::string_view image) {
-  auto value = ItemView(image).get(kLsnAttribute);
-  Lsn lsn = 0;
-  std::string text = value && value->type() == ValueType::kNumber ? value->number().text() : "";
-  auto parsed = std::from_chars(text.data(), text.data() + text.size(), lsn);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-    return make_error(ErrorCode::kCorruption, "a subscription's position cannot be read");
-  }
-  return lsn;
+ChangeFilter filter_of(const SubscriptionOptions& options) {
+  return {{{options.tables.begin(), options.tables.end()}}, options.range, options.events};
 }
 
 }  // namespace
-
-Result<StartAt> StartAt::parse(std::string_view text) {
-  if (text == "trim_horizon") return StartAt{Kind::kTrimHorizon, 0};
-  if (text == "latest") return StartAt{Kind::kLatest, 0};
-  Lsn lsn = 0;
-  auto parsed = std::from_chars(text.data(), text.data() + text.size(), lsn);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-    return make_error(ErrorCode::kConfig,
-                      "'" + std::string(text) + "' is none of trim_horizon, latest or an LSN");
-  }
-  return StartAt{Kind::kLsn, lsn};
-}
-
-Lsn StartAt::resolve(Log& log, const Catalog& catalog, const TableFilter& filter) const {
-  switch (kind) {
-    case Kind::kTrimHorizon:
-      return first_whole_lsn(log, catalog, filter);
-    case Kind::kLatest:
-      return log.durable_lsn() + 1;
-    case Kind::kLsn:
-      break;
-  }
-  return lsn;
-}
-
-TableFilter filter_of(const SubscriptionOptions& options) {
-  return {{options.tables.begin(), options.tables.end()}};
-}
 
 struct Subscription::Checkpoint {
   std::mutex mutex;
@@ -150,7 +97,8 @@ Result<std::unique_ptr<Subscription>> Subscription::open(Node& node, Subscriptio
   if (found) {
     ASSIGN_OR_RETURN(position, checkpoint_lsn(image));
   } else {
-    Lsn from = options.start.resolve(node.engine.log(), node.catalog, filter_of(options));
+    ASSIGN_OR_RETURN(Lsn from, options.start.resolve(node.engine.log(), node.catalog,
+                                                     filter_of(options).tables));
     position = from == 0 ? 0 : from - 1;
   }
   std::unique_ptr<Subscription> subscription(
@@ -192,10 +140,12 @@ void Subscription::keep_old_images() {
 }
 
 Result<ChangeBatch> Subscription::read(size_t records_max, size_t bytes_max) {
+  Lsn trimmed_below = 0;
   for (;;) {
     auto batch = reader_.read(records_max, bytes_max);
+    if (batch) batch->trimmed_below = trimmed_below;
     if (batch || batch.error().code != ErrorCode::kTrimmed) return batch;
-    const Lsn first = first_whole_lsn(node_.engine.log(), node_.catalog, filter_);
+    const Lsn first = first_whole_lsn(node_.engine.log(), node_.catalog, filter_.tables);
     if (!options_.go_on_when_trimmed) {
       return make_error(ErrorCode::kTrimmed, "subscription '" + options_.name + "' needs LSN " +
                                                  std::to_string(reader_.position()) +
@@ -204,6 +154,7 @@ Result<ChangeBatch> Subscription::read(size_t records_max, size_t bytes_max) {
                                                  " on: changes were trimmed before it read them");
     }
     reader_.seek(first);
+    trimmed_below = first;
     std::lock_guard lock(mutex_);
     ++gaps_;
   }

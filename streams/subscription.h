@@ -12,25 +12,16 @@
 #include "core/base/result.h"
 #include "core/ops/operation.h"
 #include "streams/change_reader.h"
+#include "streams/start_at.h"
 
 namespace millrace::streams {
 
-/// Where a reader without a position begins.
-struct StartAt {
-  enum class Kind : uint8_t { kTrimHorizon, kLatest, kLsn };
-  Kind kind = Kind::kTrimHorizon;
-  Lsn lsn = 0;  // of kLsn: the first to be read
-  /// "trim_horizon", "latest" or digits, as on the command line and in configuration; kConfig
-  /// otherwise.
-  static Result<StartAt> parse(std::string_view text);
-  /// The LSN that it means now to a reader of the tables.
-  Lsn resolve(Log& log, const Catalog& catalog, const TableFilter& filter) const;
-};
-
 struct SubscriptionOptions {
-  std::string name;                 // names the position; 1 to 255 bytes
-  std::vector<std::string> tables;  // empty: all user tables
-  StartAt start;                    // when there is no position under the name
+  std::string name;                                     // names the position; 1 to 255 bytes
+  std::vector<std::string> tables;                      // empty: all user tables
+  HashRange range = {};                                 // of the partition key's hash
+  std::shared_ptr<const EventFilter> events = nullptr;  // none: every change
+  StartAt start;                                        // when there is no position under the name
   /// Every change has its old image, from when the subscription is first opened.
   bool old_images = false;
   /// When the log no longer holds its position: go on at the oldest that it holds (counted in
@@ -71,9 +62,9 @@ class Subscription {
   Lsn position() const;
   /// The position that a restart would go on behind.
   Lsn persisted() const;
-  /// The next LSN that it still needs, of the tables of filter(): what the log must keep for it.
+  /// The next LSN that it still needs, of tables(): what the log must keep for it.
   Lsn needs() const { return persisted() + 1; }
-  const TableFilter& filter() const { return filter_; }
+  const TableFilter& tables() const { return filter_.tables; }
   /// How often it went on behind a gap (go_on_when_trimmed).
   uint64_t gaps() const;
   const std::string& name() const { return options_.name; }
@@ -92,7 +83,7 @@ class Subscription {
 
   Node& node_;
   const SubscriptionOptions options_;
-  const TableFilter filter_;
+  const ChangeFilter filter_;
   const std::shared_ptr<Checkpoint> checkpoint_;
   ChangeReader reader_;  // poll() and rewind() only, under reading_
 

@@ -28,6 +28,7 @@ inline constexpr Generation kCheckpointGeneration = 2;  // positions of subscrip
 inline constexpr Generation kTokenGeneration = 3;       // idempotency tokens of transactions
 inline constexpr Generation kDropGeneration = 4;        // generations whose space is to come back
 inline constexpr Generation kBackfillGeneration = 5;    // progress of backfills by index
+inline constexpr Generation kSubscriptionGeneration = 6;  // definitions of subscriptions by name
 inline constexpr Generation kFirstUserGeneration = 1024;
 
 struct KeyAttribute {

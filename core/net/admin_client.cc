@@ -30,7 +30,7 @@ class Call {
   explicit Call(const AdminClientOptions& options) : options_(options), stream_(context_) {}
 
   Status connect();
-  Status ask(const std::string& target);
+  Status ask(http::verb method, const std::string& target, const std::string& body);
   Status read_head();
   Result<std::string> read_all();
   Status read_lines(const std::function<bool(std::string_view)>& line);
@@ -86,11 +86,16 @@ Status Call::connect() {
   return {};
 }
 
-Status Call::ask(const std::string& target) {
-  http::request<http::empty_body> request(http::verb::get, target, 11);
+Status Call::ask(http::verb method, const std::string& target, const std::string& body) {
+  http::request<http::string_body> request(method, target, 11);
   request.set(http::field::host, where());
   request.set(http::field::user_agent, "millrace");
   request.set(http::field::connection, "close");
+  if (method == http::verb::post) {
+    request.set(http::field::content_type, "application/json");
+    request.body() = body;
+    request.prepare_payload();
+  }
   if (auto error = run(options_.answer_timeout_ms,
                        [&](auto done) { http::async_write(stream_, request, std::move(done)); })) {
     return broken(error);
@@ -168,9 +173,10 @@ Status Call::refused(const std::string& body) const {
       code, "the sidecar at " + where() + " answered " + std::to_string(status()) + ": " + message);
 }
 
-Status begin(Call& call, const std::string& target) {
+Status begin(Call& call, http::verb method, const std::string& target,
+             const std::string& payload = {}) {
   RETURN_IF_ERROR(call.connect());
-  RETURN_IF_ERROR(call.ask(target));
+  RETURN_IF_ERROR(call.ask(method, target, payload));
   RETURN_IF_ERROR(call.read_head());
   if (call.status() == 200) return {};
   ASSIGN_OR_RETURN(const std::string body, call.read_all());
@@ -181,14 +187,20 @@ Status begin(Call& call, const std::string& target) {
 
 Result<std::string> AdminClient::get(const std::string& target) const {
   Call call(options_);
-  RETURN_IF_ERROR(begin(call, target));
+  RETURN_IF_ERROR(begin(call, http::verb::get, target));
+  return call.read_all();
+}
+
+Result<std::string> AdminClient::post(const std::string& target, const std::string& body) const {
+  Call call(options_);
+  RETURN_IF_ERROR(begin(call, http::verb::post, target, body));
   return call.read_all();
 }
 
 Status AdminClient::stream(const std::string& target,
                            const std::function<bool(std::string_view)>& line) const {
   Call call(options_);
-  RETURN_IF_ERROR(begin(call, target));
+  RETURN_IF_ERROR(begin(call, http::verb::get, target));
   return call.read_lines(line);
 }
 

@@ -26,6 +26,8 @@ class AdminClient {
 
   /// The body of a whole answer.
   Result<std::string> get(const std::string& target) const;
+  /// The same of a POST with a body of JSON.
+  Result<std::string> post(const std::string& target, const std::string& body) const;
   /// Calls `line` with each line, without its end, as it comes, until it returns false (success) or
   /// the server ends the stream (success) or the connection breaks.
   Status stream(const std::string& target, const std::function<bool(std::string_view)>& line) const;

@@ -65,7 +65,7 @@ struct AdminServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8001;  // 0 picks one
   size_t connections_max = 64;
-  size_t header_bytes_max = 8 * 1024;
+  size_t header_bytes_max = 16 * 1024;
   size_t body_bytes_max = 1 << 20;
   size_t stream_bytes_max = 1 << 20;  // queued for one client; then full()
   int timeout_seconds = 30;           // to send a request, to read an answer, between requests

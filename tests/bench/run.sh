@@ -16,7 +16,7 @@ done
 if [[ ! -f $build/build.ninja ]] || ! grep -q '^MILLRACE_TESTS:BOOL=ON' "$build/CMakeCache.txt"; then
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMILLRACE_TESTS=ON >&2
 fi
-ninja --quiet -C "$build" load millrace >&2
+ninja --quiet -C "$build" load delivery millrace >&2
 
 export PYTHONDONTWRITEBYTECODE=1
 exec /usr/bin/python3 "$root/tests/bench/run.py" "$@"

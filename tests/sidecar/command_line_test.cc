@@ -40,7 +40,7 @@ TEST(CommandLine, Tail) {
       parse_command_line({"tail", "films", "--json", "--from", "123", "--admin", "127.0.0.1:9"});
   ASSERT_TRUE(invocation) << invocation.error().message;
   const TailOptions& options = std::get<TailOptions>(*invocation);
-  EXPECT_EQ(options.table, "films");
+  EXPECT_EQ(options.tables, std::vector<std::string>{"films"});
   EXPECT_TRUE(options.json);
   EXPECT_EQ(options.from, "123");
   EXPECT_EQ(options.admin.port, 9);
@@ -68,6 +68,50 @@ TEST(CommandLine, BoundsAndWhatIsForTestSuites) {
   EXPECT_TRUE(config.allow_reset);
 }
 
+TEST(CommandLine, TailOfSeveralTablesByAPattern) {
+  auto invocation = parse_command_line({"tail", "films", "people", "--from", "2026-11-25T10:00:00Z",
+                                        "--filter", R"( {"eventName": ["INSERT"]} )"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const TailOptions& options = std::get<TailOptions>(*invocation);
+  EXPECT_EQ(options.tables, (std::vector<std::string>{"films", "people"}));
+  EXPECT_EQ(options.from, "2026-11-25T10:00:00Z");
+  EXPECT_EQ(options.filter, R"({"eventName":["INSERT"]})");
+}
+
+TEST(CommandLine, Subscribe) {
+  auto invocation = parse_command_line(
+      {"subscribe",    "mail",      "--table",    "a", "--table",  "b",
+       "--from",       "latest",    "--shards",   "8", "--filter", R"({"eventName":["INSERT"]})",
+       "--timeout-ms", "500",       "--attempts", "3", "--failed", "dead",
+       "--exec",       "./handler", "--table",    "x"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const SubscribeOptions& options = std::get<SubscribeOptions>(*invocation);
+  EXPECT_EQ(options.name, "mail");
+  ASSERT_TRUE(options.creation);
+  EXPECT_EQ(options.creation->tables, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(options.creation->from, "latest");
+  EXPECT_EQ(options.creation->shards, 8u);
+  EXPECT_EQ(options.creation->filter, R"({"eventName":["INSERT"]})");
+  EXPECT_EQ(options.timeout_ms, 500);
+  EXPECT_EQ(options.attempts_max, 3u);
+  EXPECT_EQ(options.failed, "dead");
+  EXPECT_EQ(options.handler, (std::vector<std::string>{"./handler", "--table", "x"}));
+}
+
+TEST(CommandLine, SubscribeToWhatIsThere) {
+  auto invocation = parse_command_line({"subscribe", "mail", "--exec", "cat"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  EXPECT_FALSE(std::get<SubscribeOptions>(*invocation).creation);
+  EXPECT_EQ(error_of({"subscribe", "mail"}),
+            "subscribe needs a handler: end with --exec PROGRAM [ARGUMENT ...]");
+  EXPECT_EQ(error_of({"subscribe", "mail", "--shards", "2", "--exec", "cat"}),
+            "--from, --filter and --shards are of a subscription that is created: name its tables "
+            "by --table or --all-tables");
+  EXPECT_EQ(
+      error_of({"subscribe", "mail", "--table", "a", "--filter", "{\"a\":1}", "--exec", "cat"}),
+      "--filter: 'a': 1 must stand in a list: [1]");
+}
+
 TEST(CommandLine, MistakesAreNamed) {
   EXPECT_EQ(error_of({"--listne", "127.0.0.1:1"}),
             "unknown argument '--listne'; did you mean '--listen'? (millrace --help tells all)");
@@ -77,10 +121,10 @@ TEST(CommandLine, MistakesAreNamed) {
   EXPECT_EQ(error_of({"--cache-bytes", "lots"}),
             "--cache-bytes: 'lots' is not a size; write for example 64MB, 512KB, 1GB, or a number "
             "of bytes");
-  EXPECT_EQ(
-      error_of({"tail", "films", "--from", "yesterday"}),
-      "--from: 'yesterday' is no place to begin; write latest, trim_horizon, or an LSN, which is a "
-      "whole number");
+  EXPECT_EQ(error_of({"tail", "films", "--from", "yesterday"}),
+            "--from: 'yesterday' is no place to begin; write trim_horizon (all that the log still "
+            "holds), "
+            "latest (what comes from now on), a time such as 2026-11-25T10:00:00Z, or an LSN");
   EXPECT_EQ(error_of({"--listen", "0.0.0.0:8000"}).substr(0, 38),
             "refusing to listen on 0.0.0.0:8000: re");
   EXPECT_EQ(error_of({"--listen", "0.0.0.0:8000", "--insecure-no-auth"}), "(no error)");

@@ -84,10 +84,10 @@ TEST(Config, ReadsEverything) {
   const auto& kafka = std::get<connectors::KafkaOptions>(films.target);
   EXPECT_EQ(kafka.brokers, "127.0.0.1:9092,127.0.0.1:9093");
   EXPECT_EQ(kafka.topic, "changes");
-  EXPECT_EQ(films.from, ConnectorConfig::From::kLatest);
+  EXPECT_EQ(films.from.kind, streams::StartAt::Kind::kLatest);
   EXPECT_EQ(kafka.properties.at("linger.ms"), "20");
   EXPECT_TRUE(config->connectors[1].tables.empty());
-  EXPECT_EQ(config->connectors[1].from, ConnectorConfig::From::kTrimHorizon);
+  EXPECT_EQ(config->connectors[1].from.kind, streams::StartAt::Kind::kTrimHorizon);
   const auto& http = std::get<connectors::HttpOptions>(config->connectors[2].target);
   EXPECT_EQ(http.url.text(), "http://127.0.0.1:8080/changes?from=millrace");
   EXPECT_EQ(http.headers.at("authorization"), "Bearer secret");
@@ -248,8 +248,8 @@ const Mistake kMistakes[] = {
      "[films]; leave it out for all tables"},
     {"connectors:\n  - kind: kafka\n    from: yesterday\n",
      "m.yaml:3:11: 'connectors[0].from': 'yesterday' is no place to begin; write trim_horizon (all "
-     "that "
-     "the log still holds) or latest (what comes from now on)"},
+     "that the log still holds), latest (what comes from now on), a time such as "
+     "2026-11-25T10:00:00Z, or an LSN"},
     {"connectors:\n  - kind: kafka\n    properties: {linger: 5}\n",
      "m.yaml:3:18: 'connectors[0].properties.linger': librdkafka has no such property; see its "
      "CONFIGURATION.md for those it has"},

@@ -38,6 +38,27 @@ TEST_F(TailTest, AModificationShowsWhatDiffers) {
       "    + \"odd name\": {l: [1, b64\"AQ==\"], s: {\"x\", \"y\"}}\n");
 }
 
+TEST_F(TailTest, ANestedChangeIsShownWhereItIs) {
+  EXPECT_EQ(
+      described(
+          R"({"lsn":17,"time":1790000000004,"table":"t","event":"MODIFY",)"
+          R"("keys":{"pk":{"S":"a"}},)"
+          R"("old":{"m":{"M":{"a b":{"M":{"n":{"N":"1"},"same":{"N":"9"}}},"gone":{"S":"x"}}},)"
+          R"("l":{"L":[{"N":"1"},{"M":{"age":{"N":"39"}}},{"N":"3"}]},)"
+          R"("tags":{"SS":["x","y"]},"turns":{"S":"s"}},)"
+          R"("new":{"m":{"M":{"a b":{"M":{"n":{"N":"2"},"same":{"N":"9"}}},"is":{"S":"x"}}},)"
+          R"("l":{"L":[{"N":"1"},{"M":{"age":{"N":"40"}}}]},)"
+          R"("tags":{"SS":["y","z"]},"turns":{"M":{}}}})"),
+      "14:13:20.004  MODIFY  t  pk=\"a\"\n"
+      "    ~ l[1].age: 39 → 40\n"
+      "    - l[2]: 3\n"
+      "    ~ m.\"a b\".n: 1 → 2\n"
+      "    - m.gone: \"x\"\n"
+      "    + m.is: \"x\"\n"
+      "    ~ tags: -\"x\" +\"z\"\n"
+      "    ~ turns: \"s\" → {}\n");
+}
+
 TEST_F(TailTest, WithoutAnOldImageThereIsNothingToCompare) {
   EXPECT_EQ(described(R"({"lsn":1,"time":0,"table":"t","event":"MODIFY",)"
                       R"("keys":{"pk":{"S":"a"}},"new":{"pk":{"S":"a"}}})"),

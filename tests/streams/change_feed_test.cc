@@ -22,7 +22,7 @@ TEST(ChangeFeed, OneLineOfJsonAChange) {
   Lsn second = node.put("films", "a\"b", "2");
   Lsn third = node.write({{"films", "a\"b", std::nullopt}}, "dynamodb.amazonaws.com");
   Lsn fourth = node.write({{"films", "x", "1"}, {"films", "y", "2"}});
-  ChangeFeed feed(node.log(), node.catalog(), {}, {});
+  ChangeFeed feed(node.log(), node.catalog(), {}, node.log().first_retained_lsn());
   EXPECT_EQ(
       lines(feed),
       "{\"lsn\":" + std::to_string(first) +
@@ -51,6 +51,22 @@ TEST(ChangeFeed, OneLineOfJsonAChange) {
           ",\"time\":1790000000130,\"table\":\"films\",\"event\":\"INSERT\","
           "\"keys\":{\"pk\":{\"S\":\"y\"}},\"new\":{\"pk\":{\"S\":\"y\"},\"v\":{\"S\":\"2\"}},"
           "\"transaction\":{\"id\":\"t1\",\"position\":2,\"count\":2}}\n");
+}
+
+TEST(ChangeFeed, WhatASubscriptionHandsOutNamesItsLease) {
+  StreamNode node;
+  node.create_table("films", std::nullopt);
+  const Lsn lsn = node.put("films", "a", "1");
+  ChangeReader reader(node.log(), node.catalog(), {}, lsn);
+  const ChangeBatch batch = reader.read(1, 1 << 20).value();
+  const Lease lease{2, 9};
+  std::string out;
+  const Change& change = batch.changes.at(0);
+  render_change(*change.table, change.change, change.entry, out, &lease);
+  EXPECT_EQ(out, "{\"shard\":2,\"epoch\":9,\"lsn\":" + std::to_string(lsn) +
+                     ",\"time\":1790000000123,\"table\":\"films\",\"event\":\"INSERT\","
+                     "\"keys\":{\"pk\":{\"S\":\"a\"}},\"new\":{\"pk\":{\"S\":\"a\"},\"v\":{\"S\":"
+                     "\"1\"}}}");
 }
 
 TEST(ChangeFeed, TheTokenOfATransactionIsNoneOfItsChanges) {
@@ -85,7 +101,7 @@ TEST(ChangeFeed, FollowsTheTipOfTheTablesNamed) {
   node.create_table("a", std::nullopt);
   node.create_table("b", std::nullopt);
   node.put("a", "k", "before");
-  ChangeFeed feed(node.log(), node.catalog(), {{"a"}}, {StartAt::Kind::kLatest, 0});
+  ChangeFeed feed(node.log(), node.catalog(), {{{"a"}}}, node.log().durable_lsn() + 1);
   EXPECT_EQ(lines(feed), "");
   Lsn lsn = node.put("a", "k", "1");
   node.put("b", "k", "1");
@@ -93,7 +109,7 @@ TEST(ChangeFeed, FollowsTheTipOfTheTablesNamed) {
   EXPECT_TRUE(found.starts_with("{\"lsn\":" + std::to_string(lsn) + ","));
   EXPECT_EQ(std::count(found.begin(), found.end(), '\n'), 1);
   EXPECT_GT(feed.position(), lsn);
-  ChangeFeed other(node.log(), node.catalog(), {{"a"}}, {StartAt::Kind::kLsn, lsn});
+  ChangeFeed other(node.log(), node.catalog(), {{{"a"}}}, lsn);
   EXPECT_EQ(lines(other), found);
 }
 
@@ -101,7 +117,7 @@ TEST(ChangeFeed, GivesPortionsOfTheSizeAskedFor) {
   StreamNode node;
   node.create_table("t", std::nullopt);
   for (int i = 0; i < 500; ++i) node.put("t", "k" + std::to_string(i), std::string(100, 'x'));
-  ChangeFeed feed(node.log(), node.catalog(), {}, {});
+  ChangeFeed feed(node.log(), node.catalog(), {}, node.log().first_retained_lsn());
   std::string out;
   size_t total = 0;
   for (bool more = true; more;) {
@@ -123,7 +139,7 @@ TEST(ChangeFeed, SaysThatItsPositionWasTrimmed) {
   node.maintain();
   ASSERT_TRUE(node.engine().checkpoint());
   ASSERT_TRUE(node.log().trim(node.log().segments()[2].first_lsn));
-  ChangeFeed feed(node.log(), node.catalog(), {}, {StartAt::Kind::kLsn, first});
+  ChangeFeed feed(node.log(), node.catalog(), {}, first);
   std::string out;
   EXPECT_EQ(feed.next(1000, out).error().code, ErrorCode::kTrimmed);
 }

@@ -206,7 +206,7 @@ TEST_F(LogNeedsTest, AFeedOverWhatWasLeftOutIsToldSo) {
   const Lsn middle = busy_[busy_.size() / 2];
   ASSERT_NO_FATAL_FAILURE(rewrite());
   const TableFilter busy{{"busy"}};
-  ChangeFeed feed(node_.log(), node_.catalog(), busy, {StartAt::Kind::kLsn, busy_.front()});
+  ChangeFeed feed(node_.log(), node_.catalog(), {busy}, busy_.front());
   std::string out;
   for (int i = 0; i < 2; ++i) {
     auto more = feed.next(1000, out);
@@ -215,7 +215,7 @@ TEST_F(LogNeedsTest, AFeedOverWhatWasLeftOutIsToldSo) {
     EXPECT_EQ(more.error().code, ErrorCode::kTrimmed) << more.error().message;
   }
   // Of the quiet table nothing is missing.
-  ChangeReader quiet(node_.log(), node_.catalog(), {{"quiet"}}, quiet_.front());
+  ChangeReader quiet(node_.log(), node_.catalog(), {{{"quiet"}}}, quiet_.front());
   std::vector<Lsn> seen;
   for (bool more = true; more;) {
     auto batch = quiet.read(7, 1 << 20);
@@ -227,7 +227,7 @@ TEST_F(LogNeedsTest, AFeedOverWhatWasLeftOutIsToldSo) {
   // From the horizon there is what is whole.
   const Lsn whole = first_whole_lsn(node_.log(), node_.catalog(), busy);
   EXPECT_GT(whole, middle);
-  ChangeReader reader(node_.log(), node_.catalog(), busy, whole);
+  ChangeReader reader(node_.log(), node_.catalog(), {busy}, whole);
   auto batch = reader.read(1000, 1 << 20);
   ASSERT_TRUE(batch) << batch.error().message;
   ASSERT_FALSE(batch->changes.empty());
@@ -239,19 +239,19 @@ TEST_F(LogNeedsTest, ASubscriptionThatLagsKeepsWhatItNeeds) {
   ASSERT_TRUE(opened);
   Subscription& subscription = **opened;
   write(300);
-  ASSERT_NO_FATAL_FAILURE(rewrite({{subscription.needs(), subscription.filter()}}));
+  ASSERT_NO_FATAL_FAILURE(rewrite({{subscription.needs(), subscription.tables()}}));
   EXPECT_EQ(rewritten(), 0u);
   EXPECT_EQ(drain(subscription), busy_);
   subscription.flush();
   node_.commit();
   EXPECT_GE(subscription.persisted(), busy_.back());
-  ASSERT_NO_FATAL_FAILURE(rewrite({{subscription.needs(), subscription.filter()}}));
+  ASSERT_NO_FATAL_FAILURE(rewrite({{subscription.needs(), subscription.tables()}}));
   EXPECT_GT(rewritten(), 2u);
 
   // One that begins now has what is whole; one that was elsewhere is told.
   auto later = Subscription::open(node_.node(), options("later"));
   ASSERT_TRUE(later);
-  const Lsn whole = first_whole_lsn(node_.log(), node_.catalog(), (*later)->filter());
+  const Lsn whole = first_whole_lsn(node_.log(), node_.catalog(), (*later)->tables());
   EXPECT_EQ(drain(**later), from(busy_, whole));
   SubscriptionOptions early = options("early");
   early.start = {StartAt::Kind::kLsn, busy_.front()};

@@ -1,5 +1,6 @@
 """millrace tail: each change as it happens."""
 
+import itertools
 import json
 import queue
 import subprocess
@@ -118,6 +119,35 @@ def test_a_table_without_a_stream_can_be_tailed(sidecar, connection):
                 continue
         assert json.loads(line)["keys"] == item(pk="now")
     connection.call("DeleteTable", {"TableName": name})
+
+
+def test_several_tables_by_a_pattern(sidecar, connection, tailed):
+    other = unused_name()
+    connection.call("CreateTable", definition(other))
+    for n in range(4):
+        put(connection, (tailed, other)[n % 2], pk="a", n=n)
+    pattern = json.dumps({"dynamodb": {"NewImage": {"n": {"N": ["1", "2"]}}}})
+    flags = [other, "--json", "--from", "trim_horizon", "--filter", pattern]
+    with Tail(sidecar, tailed, *flags) as tail:
+        changes = [json.loads(tail.line()) for _ in range(2)]
+    assert [(change["table"], change["new"]) for change in changes] == [
+        (other, item(pk="a", n=1)),
+        (tailed, item(pk="a", n=2)),
+    ]
+    connection.call("DeleteTable", {"TableName": other})
+
+
+def test_from_a_time(sidecar, connection, tailed):
+    with Tail(sidecar, tailed, "--json", "--from", "trim_horizon") as tail:
+        put(connection, tailed, pk="a", n=0)
+        first = later = json.loads(tail.line())
+        for n in itertools.count(1):
+            if later["time"] > first["time"]:
+                break
+            put(connection, tailed, pk="a", n=n)
+            later = json.loads(tail.line())
+    with Tail(sidecar, tailed, "--json", "--from", str(later["time"])) as tail:
+        assert json.loads(tail.line())["lsn"] == later["lsn"]
 
 
 def test_people_see_key_and_kind(sidecar, connection, tailed):
