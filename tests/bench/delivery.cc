@@ -106,6 +106,8 @@ void write_items(Run& run, size_t writer, int64_t begin_ns) {
       "Credential=AKIDEXAMPLE/20261122/us-east-1/dynamodb/aws4_request, "
       "SignedHeaders=host;x-amz-date;x-amz-target, Signature=" +
       std::string(64, '0') + "\r\n";
+  // Differs from run to run: a write that changes nothing has no record.
+  const std::string value = std::to_string(begin_ns) + std::string(80, 'v');
   for (size_t i = writer; i < run.answered.size(); i += kWriters) {
     const auto due_ns = begin_ns + static_cast<int64_t>(static_cast<double>(i) * 1e9 / run.rate);
     const int64_t wait_ns = due_ns - now_ns();
@@ -117,7 +119,7 @@ void write_items(Run& run, size_t writer, int64_t begin_ns) {
     std::snprintf(key, sizeof key, "%0*zu", static_cast<int>(kKeyDigits), i);
     connection.post("/", headers,
                     std::string("{\"TableName\":\"bench\",\"Item\":{\"id\":{\"S\":\"") + key +
-                        "\"},\"value\":{\"S\":\"" + std::string(100, 'v') + "\"}}}");
+                        "\"},\"value\":{\"S\":\"" + value + "\"}}}");
     run.answered[i] = now_ns();
   }
 }
