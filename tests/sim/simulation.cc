@@ -116,7 +116,7 @@ Status Simulation::rewrite() {
     needs.below = std::min({node_->engine().statistics().checkpoint_lsn,
                             node_->index().statistics().indexed_through, checker_.last_lsn()});
     needs.settled = std::min(needs.below, from);
-    needs.needed = streams::needed_changes(node_->catalog(), {{from, subscription_->filter()}});
+    needs.needed = streams::needed_changes(node_->catalog(), {{from, subscription_->tables()}});
     return needs;
   });
   counts_.rewritten += node_->engine().log().rewrite_statistics().segments - before;
