@@ -19,6 +19,7 @@ Entry::Ptr Entry::make(const Content& content) {
   entry->lsn_ = content.lsn;
   entry->expires_s_ = content.expires_s;
   entry->crc32_ = content.crc32;
+  entry->item_bytes_ = content.item_bytes;
   char* data = reinterpret_cast<char*>(entry.get() + 1);
   std::memcpy(data, content.key.data(), content.key.size());
   if (!content.payload.empty()) {

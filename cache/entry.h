@@ -13,11 +13,11 @@ namespace millrace::cache {
 enum class EntryForm : uint8_t {
   kAbsent,   // nothing: the store holds no item under the key
   kEncoded,  // the encoded item, as the log and the tables hold it
-  kWire,     // the wire-ready body of GetItem
+  kWire,     // the wire-ready body of GetItem (see core/ops/wire_item.h)
 };
 
 /// One cached key: this header, the key and the payload in one allocation. Links and counters are
-/// the eviction policy's; the rest does not change after make().
+/// the eviction policy's; the rest does not change once it is shared.
 class Entry {
  public:
   struct Free {
@@ -33,7 +33,9 @@ class Entry {
     bool written = false;
     Lsn lsn = 0;
     uint32_t expires_s = 0;
-    uint32_t crc32 = 0;  // of a wire-ready payload
+    // Of a wire-ready payload:
+    uint32_t crc32 = 0;
+    uint32_t item_bytes = 0;  // charged_size() of the item
   };
   static Ptr make(const Content& content);
 
@@ -47,7 +49,10 @@ class Entry {
   /// The entry is what the store holds from this LSN up to the key's next change.
   Lsn lsn() const { return lsn_; }
   uint32_t expires_s() const { return expires_s_; }
+  /// Before it is shared.
+  void expire_at(uint32_t seconds) { expires_s_ = seconds; }
   uint32_t crc32() const { return crc32_; }
+  uint32_t item_bytes() const { return item_bytes_; }
 
   size_t bytes() const { return allocation_bytes(key_bytes_ + size_t{payload_bytes_}); }
   uint64_t hash() const { return hash_of(key()); }
@@ -74,8 +79,9 @@ class Entry {
   Lsn lsn_ = 0;
   uint32_t expires_s_ = 0;
   uint32_t crc32_ = 0;
+  uint32_t item_bytes_ = 0;
 };
-static_assert(sizeof(Entry) == 40, "an entry's header is part of the promised overhead");
+static_assert(sizeof(Entry) == 48, "an entry's header is part of the promised overhead");
 
 /// Entries that have left the cache, freed when the chain dies: after the lock is given back.
 class EntryChain {

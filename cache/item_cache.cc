@@ -11,8 +11,8 @@
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
-#include "core/model/item_json.h"
 #include "core/model/schema.h"
+#include "core/ops/wire_item.h"
 
 namespace millrace::cache {
 namespace {
@@ -38,12 +38,13 @@ bool is_user_key(std::string_view key) {
   return key.size() >= sizeof(Generation) && get_big_endian64(key.data()) >= kFirstUserGeneration;
 }
 
+// What is copied out of an entry, and made of it outside of its shard's lock.
 struct Scratch {
-  std::string encoded;
-  std::string body;
+  std::string stored;
+  std::string made;
   void trim() {
-    if (encoded.capacity() > kScratchBytesKept) std::string().swap(encoded);
-    if (body.capacity() > kScratchBytesKept) std::string().swap(body);
+    if (stored.capacity() > kScratchBytesKept) std::string().swap(stored);
+    if (made.capacity() > kScratchBytesKept) std::string().swap(made);
   }
 };
 thread_local Scratch scratch;
@@ -52,7 +53,15 @@ thread_local Scratch scratch;
 
 struct alignas(64) ItemCache::Shard {
   std::mutex mutex;
-  std::optional<ItemShard> items;  // emplaced once, by the constructor
+  std::optional<ItemShard> items;                 // emplaced once, by the constructor
+  std::shared_ptr<const TablePolicies> policies;  // none: all have the same
+
+  /// Under the lock.
+  const TablePolicy& policy_of(std::string_view key, const TablePolicy& otherwise) const {
+    if (policies == nullptr) return otherwise;
+    auto found = policies->find(get_big_endian64(key.data()));
+    return found == policies->end() ? otherwise : found->second;
+  }
 };
 
 ItemCache::ItemCache(ItemCacheOptions options, Clock& clock)
@@ -78,21 +87,23 @@ uint32_t ItemCache::now_s() const {
   return static_cast<uint32_t>(clock_.monotonic_ns() / 1'000'000'000);
 }
 
-uint32_t ItemCache::expiry_s(uint64_t hash, uint32_t now_s) const {
-  if (options_.ttl_s == 0) return std::numeric_limits<uint32_t>::max();
+uint32_t ItemCache::expiry_s(const TablePolicy& policy, bool absent, uint64_t hash,
+                             uint32_t now_s) {
+  const uint32_t ttl_s = absent ? policy.negative_ttl_s : policy.item_ttl_s;
+  if (ttl_s == 0) return std::numeric_limits<uint32_t>::max();
   // Up to an eighth early, by the hash: what was loaded together shall not expire together.
-  return now_s + options_.ttl_s - static_cast<uint32_t>((hash >> 40) % (options_.ttl_s / 8 + 1));
+  return now_s + ttl_s - static_cast<uint32_t>((hash >> 40) % (ttl_s / 8 + 1));
 }
 
-ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published,
-                                   const std::function<void(const CachedAnswer&)>& use,
-                                   std::function<void()> resume) {
-  if (!is_user_key(key)) return Outcome::kBypass;
+ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published, ItemForm form,
+                                   const Use& use, std::function<void()> resume) {
+  if (!is_user_key(key)) return Outcome::kOff;
   const uint64_t hash = Entry::hash_of(key);
   const uint32_t now = now_s();
   Shard& shard = shard_of(hash);
   EntryChain left;
   std::unique_lock lock(shard.mutex);
+  if (!shard.policy_of(key, options_.policy).enabled) return Outcome::kOff;
   ItemShard& items = *shard.items;
   Entry* entry = items.find(key, hash, now, left);
   if (!entry) {
@@ -114,40 +125,49 @@ ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published,
     return Outcome::kBypass;
   }
   items.use(*entry);
-  switch (entry->form()) {
-    case EntryForm::kAbsent:
-      use({kAbsentBody, absent_crc32_, true});
-      break;
-    case EntryForm::kWire:
-      use({entry->payload(), entry->crc32(), false});
-      break;
-    case EntryForm::kEncoded: {
-      scratch.encoded = entry->payload();
-      Entry::Content seen;
-      seen.key = key;
-      seen.form = EntryForm::kWire;
-      seen.written = entry->written();
-      seen.lsn = entry->lsn();
-      seen.expires_s = entry->expires_s();
-      lock.unlock();
-      serve_encoded(shard, entry, seen, hash, use);
-      break;
-    }
+  if (entry->form() == EntryForm::kAbsent) {
+    use({form == ItemForm::kWire ? kAbsentBody : std::string_view(), absent_crc32_, 0, true});
+    return Outcome::kHit;
   }
+  if (entry->form() == EntryForm::kWire && form == ItemForm::kWire) {
+    use({entry->payload(), entry->crc32(), entry->item_bytes(), false});
+    return Outcome::kHit;
+  }
+  // Rendering and parsing 400 KB take a while, and the committer may want the shard's lock: so they
+  // are done outside of it, from a copy, which is right for the reader whatever happens to the
+  // entry meanwhile.
+  scratch.stored = entry->payload();
+  Entry::Content seen;
+  seen.key = key;
+  seen.form = entry->form();
+  seen.written = entry->written();
+  seen.lsn = entry->lsn();
+  seen.expires_s = entry->expires_s();
+  seen.item_bytes = entry->item_bytes();
+  lock.unlock();
+  if (form == ItemForm::kWire) {
+    render(shard, entry, seen, hash, use);
+  } else if (seen.form == EntryForm::kEncoded) {
+    const size_t item_bytes = charged_size(ItemView(scratch.stored));
+    use({scratch.stored, 0, static_cast<uint32_t>(item_bytes), false});
+  } else {
+    parse_wire_item(scratch.stored, scratch.made);
+    use({scratch.made, 0, seen.item_bytes, false});
+  }
+  scratch.trim();
   return Outcome::kHit;
 }
 
-// Rendering 400 KB takes a while, and the committer may want the shard's lock: so it is done
-// outside of it, from a copy, which is right for the reader whatever happens to the entry
-// meanwhile.
-void ItemCache::serve_encoded(Shard& shard, const Entry* seen, Entry::Content wire_content,
-                              uint64_t hash, const std::function<void(const CachedAnswer&)>& use) {
-  std::string& body = scratch.body;
-  body = R"({"Item":)";
-  render_item(ItemView(scratch.encoded), body);
-  body += '}';
+// Of the encoded item in `scratch`; the wire-ready one stays in its place.
+void ItemCache::render(Shard& shard, const Entry* seen, Entry::Content wire_content, uint64_t hash,
+                       const Use& use) {
+  const ItemView item(scratch.stored);
+  std::string& body = scratch.made;
+  render_wire_item(item, body);
   wire_content.payload = body;
+  wire_content.form = EntryForm::kWire;
   wire_content.crc32 = crc32_of(body);
+  wire_content.item_bytes = static_cast<uint32_t>(charged_size(item));
   Entry::Ptr wire;
   if (Entry::bytes_for(wire_content.key, body) <= shard.items->entry_bytes_max()) {
     wire = Entry::make(wire_content);
@@ -157,13 +177,13 @@ void ItemCache::serve_encoded(Shard& shard, const Entry* seen, Entry::Content wi
     std::lock_guard lock(shard.mutex);
     shard.items->render(wire_content.key, hash, seen, wire_content.lsn, std::move(wire), left);
   }
-  use({body, wire_content.crc32, false});
-  scratch.trim();
+  use({body, wire_content.crc32, wire_content.item_bytes, false});
 }
 
 void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {
   if (!is_user_key(key)) return;
   const uint64_t hash = Entry::hash_of(key);
+  const uint32_t now = now_s();
   Shard& shard = shard_of(hash);
   const std::string_view payload = item ? item->encoded() : std::string_view();
   Entry::Ptr fresh;
@@ -172,15 +192,16 @@ void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn vie
                          .payload = payload,
                          .form = item ? EntryForm::kEncoded : EntryForm::kAbsent,
                          .written = false,
-                         .lsn = view_lsn,
-                         .expires_s = expiry_s(hash, now_s()),
-                         .crc32 = 0});
+                         .lsn = view_lsn});
   }
   ReadsInFlight::Waiters waiters;
   {
     EntryChain left;
     std::lock_guard lock(shard.mutex);
-    const bool filled = shard.items->fill(key, hash, view_lsn, std::move(fresh), left);
+    const TablePolicy& policy = shard.policy_of(key, options_.policy);
+    if (fresh) fresh->expire_at(expiry_s(policy, !item, hash, now));
+    const bool filled =
+        policy.enabled && shard.items->fill(key, hash, view_lsn, std::move(fresh), left);
     waiters = shard.items->reads().finish(hash, filled);
   }
   for (const auto& resume : waiters) resume();
@@ -217,33 +238,79 @@ void ItemCache::write(const ChangeView& change, uint32_t now_s) {
                          .payload = payload,
                          .form = change.new_image ? EntryForm::kEncoded : EntryForm::kAbsent,
                          .written = true,
-                         .lsn = change.lsn,
-                         .expires_s = expiry_s(hash, now_s),
-                         .crc32 = 0});
+                         .lsn = change.lsn});
   }
   EntryChain left;
   std::lock_guard lock(shard.mutex);
-  shard.items->write(change.key, hash, change.lsn, std::move(fresh), left);
+  const TablePolicy& policy = shard.policy_of(change.key, options_.policy);
+  if (!policy.enabled) return;
+  if (fresh) fresh->expire_at(expiry_s(policy, !change.new_image, hash, now_s));
+  shard.items->write(change.key, hash, change.lsn, std::move(fresh),
+                     policy.admission == Admission::kAll, left);
 }
 
 std::optional<bool> ItemCache::known(std::string_view key, std::string& image) {
   if (!is_user_key(key)) return std::nullopt;
   const uint64_t hash = Entry::hash_of(key);
   Shard& shard = shard_of(hash);
-  EntryChain left;
-  std::lock_guard lock(shard.mutex);
-  const Entry* entry = shard.items->find(key, hash, now_s(), left);
-  if (!entry || entry->form() == EntryForm::kWire) return std::nullopt;
-  image = entry->payload();
-  return entry->form() == EntryForm::kEncoded;
+  EntryForm form;
+  {
+    EntryChain left;
+    std::lock_guard lock(shard.mutex);
+    const Entry* entry = shard.items->find(key, hash, now_s(), left);
+    if (!entry) return std::nullopt;
+    form = entry->form();
+    (form == EntryForm::kWire ? scratch.stored : image) = entry->payload();
+  }
+  if (form == EntryForm::kWire) {
+    // Half of what LevelDB would take.
+    parse_wire_item(scratch.stored, image);
+    scratch.trim();
+  }
+  return form != EntryForm::kAbsent;
 }
 
-void ItemCache::clear() {
+void ItemCache::set_policies(TablePolicies policies) {
+  const auto shared = std::make_shared<const TablePolicies>(std::move(policies));
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    std::lock_guard lock(shards_[i].mutex);
+    shards_[i].policies = shared;
+  }
+}
+
+size_t ItemCache::clear() { return drop_all({}); }
+
+size_t ItemCache::clear(Generation generation) {
+  std::string prefix;
+  append_generation_prefix(generation, prefix);
+  return drop_all(prefix);
+}
+
+size_t ItemCache::drop_all(std::string_view prefix) {
+  size_t count = 0;
   for (size_t i = 0; i <= shard_mask_; ++i) {
     EntryChain left;
     std::lock_guard lock(shards_[i].mutex);
-    shards_[i].items->clear(left);
+    count += shards_[i].items->drop_all(prefix, left);
   }
+  return count;
+}
+
+size_t ItemCache::clear(std::string_view key) {
+  const uint64_t hash = Entry::hash_of(key);
+  Shard& shard = shard_of(hash);
+  EntryChain left;
+  std::lock_guard lock(shard.mutex);
+  return shard.items->drop(key, hash, left);
+}
+
+TableShares ItemCache::table_shares() const {
+  TableShares shares;
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    std::lock_guard lock(shards_[i].mutex);
+    shards_[i].items->add_shares(shares);
+  }
+  return shares;
 }
 
 ItemCacheStatistics ItemCache::statistics() const {
@@ -259,6 +326,7 @@ ItemCacheStatistics ItemCache::statistics() const {
     sum.fills_refused += one.fills_refused;
     sum.writes += one.writes;
     sum.evictions += one.evictions;
+    sum.evicted_bytes += one.evicted_bytes;
     sum.expirations += one.expirations;
     sum.entries += one.entries;
     sum.bytes += one.bytes;

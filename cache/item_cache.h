@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cache/item_shard.h"
+#include "cache/table_policy.h"
 #include "core/base/clock.h"
 #include "core/model/value.h"
 #include "core/ops/read_cache.h"
@@ -20,9 +21,8 @@ namespace millrace::cache {
 struct ItemCacheOptions {
   /// Of everything the cache keeps: keys, items, tables, what the eviction policy remembers.
   size_t bytes_max = 64u << 20;
-  /// How long an entry may serve at most: a backstop, coherence does not rest on it. DAX's default.
-  /// 0: for ever.
-  uint32_t ttl_s = 300;
+  /// Of tables that set_policies() does not name.
+  TablePolicy policy = {};
   /// Independent slices with a lock each, a power of two; 0: one for each 4 MB.
   size_t shards = 0;
 };
@@ -38,8 +38,7 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
 
   /// `use` may also run outside of the lock; it must not call the cache. See ReadCache for the
   /// rest.
-  Outcome find(std::string_view key, Lsn published,
-               const std::function<void(const CachedAnswer&)>& use,
+  Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
                std::function<void()> resume) override;
   /// Runs the waiting readers' `resume` before it returns, holding no lock.
   void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
@@ -49,21 +48,30 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   /// For the committer, between two calls of on_commit(). Counts neither as a hit nor as a use.
   std::optional<bool> known(std::string_view key, std::string& image) override;
 
-  /// Drops all entries. Coherent at any time.
-  void clear();
+  /// From now on these tables have policies of their own. A table's must be told before its first
+  /// change is, and never be changed: an entry that was not told of may not come back.
+  void set_policies(TablePolicies policies);
+
+  /// Drops all entries; those of a table; that of a key. Says how many there were. Coherent at any
+  /// time. The first two look at every entry, a shard at a time under its lock.
+  size_t clear();
+  size_t clear(Generation generation);
+  size_t clear(std::string_view key);
 
   /// Summed over the shards, which are looked at one after the other.
   ItemCacheStatistics statistics() const;
+  TableShares table_shares() const;
 
  private:
   struct Shard;
 
   Shard& shard_of(uint64_t hash) const;
   uint32_t now_s() const;
-  uint32_t expiry_s(uint64_t hash, uint32_t now_s) const;
+  static uint32_t expiry_s(const TablePolicy& policy, bool absent, uint64_t hash, uint32_t now_s);
   void write(const ChangeView& change, uint32_t now_s);
-  void serve_encoded(Shard& shard, const Entry* seen, Entry::Content wire_content, uint64_t hash,
-                     const std::function<void(const CachedAnswer&)>& use);
+  size_t drop_all(std::string_view prefix);
+  void render(Shard& shard, const Entry* seen, Entry::Content wire_content, uint64_t hash,
+              const Use& use);
 
   const ItemCacheOptions options_;
   Clock& clock_;

@@ -1,7 +1,10 @@
 #include "cache/item_shard.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "core/base/bytes.h"
 
 namespace millrace::cache {
 
@@ -9,7 +12,7 @@ ItemShard::ItemShard(size_t bytes_max) : bytes_max_(bytes_max), policy_(bytes_ma
 
 ItemShard::~ItemShard() {
   EntryChain left;
-  clear(left);
+  drop_all({}, left);
 }
 
 Entry* ItemShard::find(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left) {
@@ -21,11 +24,11 @@ Entry* ItemShard::find(std::string_view key, uint64_t hash, uint32_t now_s, Entr
   return nullptr;
 }
 
-void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh,
+void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, bool admit,
                       EntryChain& left) {
   ++statistics_.writes;
   auto it = table_.find(Lookup{key, hash, 0});
-  if (!fresh) {
+  if (!fresh || (it == table_.end() && !admit)) {
     watermark_ = std::max(watermark_, lsn);
     if (it != table_.end()) leave(it, left);
     return;
@@ -40,10 +43,7 @@ void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr f
     return;
   }
   // The successor stands for the key from now on, so the predecessor need not raise the watermark.
-  Entry* old = std::exchange(it->entry, fresh.release());
-  policy_.replace(*old, *it->entry);
-  left.push(*old);
-  evict_to_limit(left);
+  replace(it, std::move(fresh), left);
 }
 
 bool ItemShard::fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh,
@@ -79,14 +79,24 @@ void ItemShard::render(std::string_view key, uint64_t hash, const Entry* seen, L
     leave(it, left);
     return;
   }
-  Entry* old = std::exchange(it->entry, wire.release());
-  policy_.replace(*old, *it->entry);
-  left.push(*old);
-  evict_to_limit(left);
+  replace(it, std::move(wire), left);
 }
 
-void ItemShard::clear(EntryChain& left) {
-  while (!table_.empty()) leave(table_.cbegin(), left);
+size_t ItemShard::drop(std::string_view key, uint64_t hash, EntryChain& left) {
+  auto it = table_.find(Lookup{key, hash, 0});
+  if (it == table_.end()) return 0;
+  leave(it, left);
+  return 1;
+}
+
+size_t ItemShard::drop_all(std::string_view prefix, EntryChain& left) {
+  const size_t before = table_.size();
+  for (auto it = table_.cbegin(); it != table_.cend();) {
+    auto next = std::next(it);
+    if (it->entry->key().substr(0, prefix.size()) == prefix) leave(it, left);
+    it = next;
+  }
+  return before - table_.size();
 }
 
 ItemCacheStatistics ItemShard::statistics() const {
@@ -96,9 +106,17 @@ ItemCacheStatistics ItemShard::statistics() const {
   return statistics;
 }
 
+void ItemShard::add_shares(TableShares& shares) const {
+  for (const auto& [generation, share] : shares_) {
+    shares[generation].entries += share.entries;
+    shares[generation].bytes += share.bytes;
+  }
+}
+
 size_t ItemShard::table_bytes() const {
   // Boost's groups: fifteen slots and sixteen bytes of metadata.
-  return table_.bucket_count() * sizeof(Slot) + table_.bucket_count() / 15 * 16;
+  return table_.bucket_count() * sizeof(Slot) + table_.bucket_count() / 15 * 16 +
+         2 * shares_.size() * sizeof(std::pair<Generation, TableShare>);
 }
 
 void ItemShard::leave(Table::const_iterator it, EntryChain& left) {
@@ -109,6 +127,7 @@ void ItemShard::leave(Table::const_iterator it, EntryChain& left) {
 }
 
 void ItemShard::retire(Entry& entry, EntryChain& left) {
+  count_out(entry);
   if (entry.written()) watermark_ = std::max(watermark_, entry.lsn());
   left.push(entry);
 }
@@ -117,7 +136,29 @@ void ItemShard::insert(Entry::Ptr fresh, bool by_read, EntryChain& left) {
   Entry* entry = fresh.release();
   table_.insert(Slot{entry});
   policy_.insert(*entry, by_read);
+  TableShare& share = share_of(*entry);
+  ++share.entries;
+  share.bytes += entry->bytes();
   evict_to_limit(left);
+}
+
+void ItemShard::replace(Table::const_iterator it, Entry::Ptr fresh, EntryChain& left) {
+  Entry* old = std::exchange(it->entry, fresh.release());
+  policy_.replace(*old, *it->entry);
+  share_of(*old).bytes += it->entry->bytes() - old->bytes();
+  left.push(*old);
+  evict_to_limit(left);
+}
+
+TableShare& ItemShard::share_of(const Entry& entry) {
+  return shares_[get_big_endian64(entry.key().data())];
+}
+
+void ItemShard::count_out(const Entry& entry) {
+  TableShare& share = share_of(entry);
+  share.bytes -= entry.bytes();
+  // Tables come and go; none leaves anything behind.
+  if (--share.entries == 0) shares_.erase(get_big_endian64(entry.key().data()));
 }
 
 void ItemShard::evict_to_limit(EntryChain& left) {
@@ -125,6 +166,7 @@ void ItemShard::evict_to_limit(EntryChain& left) {
     Entry* entry = policy_.evict();
     if (!entry) return;
     ++statistics_.evictions;
+    statistics_.evicted_bytes += entry->bytes();
     table_.erase(Lookup{entry->key(), entry->hash(), 0});
     retire(*entry, left);
   }

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string_view>
 
 #include "cache/entry.h"
 #include "cache/reads_in_flight.h"
 #include "cache/s3_fifo.h"
+#include "core/model/schema.h"
 #include "core/store/lsn.h"
 
 namespace millrace::cache {
@@ -22,10 +25,18 @@ struct ItemCacheStatistics {
   uint64_t fills_refused = 0;  // might have brought back the past, or were too large
   uint64_t writes = 0;
   uint64_t evictions = 0;
+  uint64_t evicted_bytes = 0;
   uint64_t expirations = 0;
   uint64_t entries = 0;
   uint64_t bytes = 0;
 };
+
+/// What one table has in the cache.
+struct TableShare {
+  uint64_t entries = 0;
+  uint64_t bytes = 0;
+};
+using TableShares = std::map<Generation, TableShare>;
 
 /// The entries of one slice of the keys and the rules by which they come and go. Not thread-safe.
 ///
@@ -51,8 +62,10 @@ class ItemShard {
     policy_.use(entry);
   }
 
-  /// A change of `key` at `lsn`. `fresh`: its entry, null if it is too large to keep.
-  void write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, EntryChain& left);
+  /// A change of `key` at `lsn`. `fresh`: its entry, null if it is too large to keep. `admit`: it
+  /// comes in also if the key has no entry.
+  void write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, bool admit,
+             EntryChain& left);
 
   /// What a view at `lsn` had. True if the key has an entry afterwards.
   bool fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, EntryChain& left);
@@ -62,11 +75,15 @@ class ItemShard {
   void render(std::string_view key, uint64_t hash, const Entry* seen, Lsn seen_lsn, Entry::Ptr wire,
               EntryChain& left);
 
-  void clear(EntryChain& left);
+  /// Drops the key's entry; the entries whose keys begin with `prefix`. Both say how many there
+  /// were.
+  size_t drop(std::string_view key, uint64_t hash, EntryChain& left);
+  size_t drop_all(std::string_view prefix, EntryChain& left);
 
   ReadsInFlight& reads() { return reads_; }
   ItemCacheStatistics& counters() { return statistics_; }
   ItemCacheStatistics statistics() const;
+  void add_shares(TableShares& shares) const;
   size_t bytes() const { return policy_.bytes() + policy_.overhead_bytes() + table_bytes(); }
   Lsn watermark() const { return watermark_; }
 
@@ -109,12 +126,17 @@ class ItemShard {
   void leave(Table::const_iterator it, EntryChain& left);
   void retire(Entry& entry, EntryChain& left);
   void insert(Entry::Ptr fresh, bool by_read, EntryChain& left);
+  /// Puts `fresh` into the place of an entry of its key, which stands for nothing any more.
+  void replace(Table::const_iterator it, Entry::Ptr fresh, EntryChain& left);
+  TableShare& share_of(const Entry& entry);
+  void count_out(const Entry& entry);
   void evict_to_limit(EntryChain& left);
 
   const size_t bytes_max_;
   Table table_;
   S3Fifo<Entry> policy_;
   Lsn watermark_ = 0;
+  boost::unordered_flat_map<Generation, TableShare> shares_;
   ReadsInFlight reads_;
   ItemCacheStatistics statistics_;
 };

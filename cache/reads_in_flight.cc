@@ -21,7 +21,7 @@ ReadsInFlight::Role ReadsInFlight::begin(uint64_t hash, std::function<void()>& r
     if (--read.independent == 0) reads_.erase(it);
     return Role::kIndependent;
   }
-  if (waiters_ >= kWaitersMax) return Role::kIndependent;
+  if (!resume || waiters_ >= kWaitersMax) return Role::kIndependent;
   read.waiters.push_back(std::move(resume));
   ++waiters_;
   return Role::kWaiter;

@@ -22,6 +22,7 @@ class ReadsInFlight {
     kWaiter,       // `resume` was taken, and comes back from finish()
     kIndependent,  // reads the store, tells nobody
   };
+  /// With an empty `resume` never kWaiter.
   Role begin(uint64_t hash, std::function<void()>& resume);
 
   /// Ends the read and returns who is to be resumed. If it left nothing in the cache (`filled` is

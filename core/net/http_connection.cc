@@ -243,6 +243,7 @@ void HttpConnection::dispatch(const RequestHead& head, std::string_view body) {
   request.content_type = head.content_type;
   request.body = body;
   request.accepts_gzip = head.accepts_gzip;
+  request.no_cache = head.no_cache;
   request.raw_headers = head.raw_headers;
   state_ = State::kHandling;
   deadline_seconds_ = kNoDeadline;

@@ -24,6 +24,7 @@ struct HttpRequest {
   std::string_view content_type;
   std::string_view body;  // decoded if it came gzipped
   bool accepts_gzip = false;
+  bool no_cache = false;  // Cache-Control says no-cache or no-store
   /// All headers as received, for the rare ones: first value of `name`, case-insensitive.
   std::string_view header(std::string_view name) const;
   std::string_view raw_headers;

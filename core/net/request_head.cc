@@ -82,6 +82,16 @@ bool accepts_gzip(std::string_view list) {
   return false;
 }
 
+bool forbids_cache(std::string_view list) {
+  while (!list.empty()) {
+    const std::string_view element = next_element(list);
+    for (std::string_view word : {"no-cache", "no-store"}) {
+      if (equals_ignoring_case(element, word)) return true;
+    }
+  }
+  return false;
+}
+
 bool parse_length(std::string_view text, uint64_t& value) {
   if (text.empty() || text.size() > 18) return false;  // 18 digits cannot overflow
   value = 0;
@@ -173,6 +183,9 @@ int take_header(std::string_view name, std::string_view value, RequestHead& head
       } else if (equals_ignoring_case(name, "content-type")) {
         if (head.content_type.empty()) head.content_type = value;
       }
+      break;
+    case 13:
+      if (equals_ignoring_case(name, "cache-control")) head.no_cache |= forbids_cache(value);
       break;
     case 14:
       if (equals_ignoring_case(name, "content-length")) {

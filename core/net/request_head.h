@@ -19,6 +19,7 @@ struct RequestHead {
   bool chunked = false;
   bool gzip = false;          // Content-Encoding
   bool accepts_gzip = false;  // Accept-Encoding
+  bool no_cache = false;      // Cache-Control says no-cache or no-store
   bool expects_continue = false;
   bool keep_alive = true;
   bool http_1_0 = false;

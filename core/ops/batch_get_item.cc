@@ -2,11 +2,13 @@
 #include <set>
 
 #include "core/model/item_json.h"
+#include "core/ops/cache_header.h"
 #include "core/ops/capacity.h"
 #include "core/ops/legacy_request.h"
 #include "core/ops/operations.h"
 #include "core/ops/read_request.h"
 #include "core/ops/violations.h"
+#include "core/ops/wire_item.h"
 #include "core/ops/write_request.h"
 
 namespace millrace {
@@ -177,40 +179,148 @@ class Unprocessed {
   const TableReads* current_ = nullptr;
 };
 
-Result<std::string> execute(const View& view, const BatchGet& batch, CapacityDetail capacity) {
+// Answers a batch as of one LSN, that of its view: the cache is asked for items as of it, and what
+// it does not have is read there. The batch waits for nobody else's reads.
+class BatchRead {
+ public:
+  BatchRead(Node& node, const BatchGet& batch, bool no_cache)
+      : node_(node),
+        batch_(batch),
+        capacity_(capacity_detail(batch.return_consumed_capacity.value_or(""))),
+        view_(node.engine.view()),
+        no_cache_(no_cache) {}
+
+  Result<std::string> run();
+  /// After run(): which way the items came.
+  std::string header() const;
+
+ private:
+  Status read_table(const TableReads& table, std::string& body);
+  Status read_item(const TableReads& table, const std::string& key);
+  Status read_store(const TableReads& table, const std::string& key, bool fill);
+
+  Node& node_;
+  const BatchGet& batch_;
+  const CapacityDetail capacity_;
+  const ViewPtr view_;
+  const bool no_cache_;
+
+  Unprocessed unprocessed_;
+  std::map<std::string_view, ConsumedUnits> units_;
+  size_t answer_bytes_ = 0;
+  size_t keys_ = 0, hits_ = 0, misses_ = 0;
+  bool consistent_ = false, off_ = false;
+
+  // The item that was read last.
+  std::string json_;  // empty: there is none
+  size_t item_bytes_ = 0;
+  bool hit_ = false;
+  std::string image_;
+};
+
+Status BatchRead::read_store(const TableReads& table, const std::string& key, bool fill) {
+  Result<bool> found = view_->get(key, image_);
+  if (!found) {
+    if (fill) node_.cache->abandon(key);
+    return found.error();
+  }
+  std::optional<ItemView> item;
+  if (*found) item = ItemView(image_);
+  if (fill) node_.cache->fill(key, item, view_->lsn());
+  if (!item) return {};
+  item_bytes_ = charged_size(*item);
+  render_projected(*item, table.projection, json_);
+  return {};
+}
+
+Status BatchRead::read_item(const TableReads& table, const std::string& key) {
+  json_.clear();
+  item_bytes_ = 0;
+  hit_ = false;
+  ++keys_;
+  if (node_.cache == nullptr || no_cache_) return read_store(table, key, false);
+  if (table.members.consistent_read.value_or(false)) {
+    consistent_ = true;
+    return read_store(table, key, false);
+  }
+  bool absent = false;
+  const ReadCache::Outcome outcome = node_.cache->find(
+      key, view_->lsn(), table.projection ? ItemForm::kEncoded : ItemForm::kWire,
+      [&](const CachedAnswer& cached) {
+        image_.assign(cached.bytes);
+        item_bytes_ = cached.item_bytes;
+        absent = cached.absent;
+      },
+      nullptr);
+  if (outcome == ReadCache::Outcome::kHit) {
+    ++hits_;
+    hit_ = true;
+    if (absent) return {};
+    if (table.projection) {
+      render_projected(ItemView(image_), table.projection, json_);
+    } else {
+      json_ = json_of_wire_item(image_);
+    }
+    return {};
+  }
+  const bool fill = outcome == ReadCache::Outcome::kMiss;
+  misses_ += fill;
+  off_ |= outcome == ReadCache::Outcome::kOff;
+  return read_store(table, key, fill);
+}
+
+Status BatchRead::read_table(const TableReads& table, std::string& body) {
+  for (size_t i = 0; i < table.store_keys.size(); ++i) {
+    if (answer_bytes_ >= kAnswerBytesMax) {
+      unprocessed_.add(table, table.keys[i]);
+      continue;
+    }
+    RETURN_IF_ERROR(read_item(table, table.store_keys[i]));
+    if (answer_bytes_ + item_bytes_ > kAnswerBytesMax) {
+      answer_bytes_ = kAnswerBytesMax;
+      unprocessed_.add(table, table.keys[i]);
+      continue;
+    }
+    answer_bytes_ += item_bytes_;
+    if (!hit_ || node_.capacity_of_hits) {
+      units_[table.table->name] +=
+          read_units(item_bytes_, table.members.consistent_read.value_or(false));
+    }
+    if (json_.empty()) continue;
+    if (body.back() != '[') body += ',';
+    body += json_;
+  }
+  return {};
+}
+
+Result<std::string> BatchRead::run() {
   std::string body = "{\"Responses\":{";
-  Unprocessed unprocessed;
-  std::map<std::string_view, ConsumedUnits> units;
-  std::string image;
-  size_t bytes = 0;
-  for (const TableReads& table : *batch.tables) {
+  for (const TableReads& table : *batch_.tables) {
     if (body.back() != '{') body += ',';
     render_json_string(table.table_name, body);
     body += ":[";
-    for (size_t i = 0; i < table.store_keys.size(); ++i) {
-      if (bytes >= kAnswerBytesMax) {
-        unprocessed.add(table, table.keys[i]);
-        continue;
-      }
-      ASSIGN_OR_RETURN(bool found, view.get(table.store_keys[i], image));
-      size_t size = found ? charged_size(ItemView(image)) : 0;
-      if (bytes + size > kAnswerBytesMax) {
-        bytes = kAnswerBytesMax;
-        unprocessed.add(table, table.keys[i]);
-        continue;
-      }
-      bytes += size;
-      units[table.table->name] += read_units(size, table.members.consistent_read.value_or(false));
-      if (!found) continue;
-      if (body.back() != '[') body += ',';
-      render_projected(ItemView(image), table.projection, body);
-    }
+    RETURN_IF_ERROR(read_table(table, body));
     body += ']';
   }
-  body.append("},\"UnprocessedKeys\":{").append(unprocessed.finish()).append("}");
-  if (capacity != CapacityDetail::kNone)
-    render_capacities(units, capacity, CapacityKind::kPlain, body);
+  body.append("},\"UnprocessedKeys\":{").append(unprocessed_.finish()).append("}");
+  if (capacity_ != CapacityDetail::kNone)
+    render_capacities(units_, capacity_, CapacityKind::kPlain, body);
   return body + "}";
+}
+
+std::string BatchRead::header() const {
+  std::string_view why;
+  if (hits_ + misses_ < keys_) {
+    why = "cache";
+    if (off_ || node_.cache == nullptr) why = "off";
+    if (consistent_) why = "consistent";
+    if (no_cache_ && node_.cache != nullptr) why = "no-cache";
+  }
+  const std::string_view outcome = hits_ == keys_ ? "hit" : misses_ > 0 ? "miss" : "bypass";
+  std::string line(CacheHeader(outcome, view_->lsn(), why).line());
+  line.insert(line.size() - 2,
+              "; hits=" + std::to_string(hits_) + "; keys=" + std::to_string(keys_));
+  return line;
 }
 
 }  // namespace
@@ -223,10 +333,10 @@ void batch_get_item(Node& node, const Request& request, Reply reply) {
   if (status) status = parse(batch);
   if (status) status = bind(node.catalog, batch);
   if (!status) return reply.error(status.error());
-  Result<std::string> body = execute(*node.engine.view(), batch,
-                                     capacity_detail(batch.return_consumed_capacity.value_or("")));
+  BatchRead read(node, batch, request.no_cache());
+  Result<std::string> body = read.run();
   if (!body) return reply.error(body.error());
-  reply.ok(*body);
+  reply.ok(*body, read.header());
 }
 
 }  // namespace millrace

@@ -1,7 +1,5 @@
-#include <array>
-#include <charconv>
-
 #include "core/model/item_json.h"
+#include "core/ops/cache_header.h"
 #include "core/ops/capacity.h"
 #include "core/ops/legacy_request.h"
 #include "core/ops/operations.h"
@@ -13,84 +11,81 @@ namespace millrace {
 
 namespace {
 
-// The header that says where the answer came from; a line of it is built without an allocation.
-class CacheHeader {
- public:
-  CacheHeader(std::string_view outcome, Lsn lsn, std::string_view why = {}) {
-    append("x-millrace-cache: ");
-    append(outcome);
-    append("; lsn=");
-    end_ = std::to_chars(end_, bytes_.data() + bytes_.size(), lsn).ptr;
-    if (!why.empty()) {
-      append("; why=");
-      append(why);
-    }
-    append("\r\n");
-  }
-  std::string_view line() const {
-    return {bytes_.data(), static_cast<size_t>(end_ - bytes_.data())};
-  }
-
- private:
-  void append(std::string_view text) { end_ = std::copy(text.begin(), text.end(), end_); }
-
-  std::array<char, 96> bytes_;
-  char* end_ = bytes_.data();
-};
-
-// A read that goes by the cache. It outlives its request's body, because the cache may let it wait
-// for another reader of its key.
-struct CachedRead {
+// One read. It outlives its request's body, because the cache may let it wait for another reader of
+// its key.
+struct ItemRead {
   Node* node = nullptr;
   std::string key;
+  TablePtr table;
+  std::optional<Projection> projection;
+  CapacityDetail capacity = CapacityDetail::kNone;
+  bool consistent = false;
   Reply reply{Reply::Receiver{}};
 
-  static void run(std::unique_ptr<CachedRead> read);
-  void hit(const std::string& body, uint32_t crc32, Lsn published) {
-    reply.ok(body, CacheHeader("hit", published).line(), crc32);
-  }
-  void read_store(bool fill);
+  static void run(std::unique_ptr<ItemRead> read);
+  void hit(std::string_view answer, const CachedAnswer& found, Lsn lsn);
+  void read_store(bool fill, std::string_view why);
+  void add_capacity(size_t item_bytes, std::string& body) const;
 };
 
 // Reused by the thread's next read, so that a hit allocates nothing for it.
-thread_local std::unique_ptr<CachedRead> spare;
+thread_local std::unique_ptr<ItemRead> spare;
 
-std::unique_ptr<CachedRead> take_spare() {
-  return spare ? std::move(spare) : std::make_unique<CachedRead>();
+std::unique_ptr<ItemRead> take_spare() {
+  return spare ? std::move(spare) : std::make_unique<ItemRead>();
 }
 
-void CachedRead::run(std::unique_ptr<CachedRead> read) {
-  thread_local std::string body;  // copied out of the cache, so that nothing is sent under its lock
-  uint32_t crc32 = 0;
-  ReadCache& cache = *read->node->cache;
-  Lsn published = read->node->engine.published_lsn();
-  CachedRead* waiting = read.get();
-  ReadCache::Outcome outcome = cache.find(
-      read->key, published,
-      [&crc32](const CachedAnswer& answer) {
-        body.assign(answer.body);
-        crc32 = answer.crc32;
+void ItemRead::run(std::unique_ptr<ItemRead> read) {
+  thread_local std::string answer;  // copied out, so that nothing is sent under the cache's lock
+  CachedAnswer found;
+  const Lsn published = read->node->engine.published_lsn();
+  ItemRead* waiting = read.get();
+  const ReadCache::Outcome outcome = read->node->cache->find(
+      read->key, published, read->projection ? ItemForm::kEncoded : ItemForm::kWire,
+      [&found](const CachedAnswer& cached) {
+        found = cached;
+        answer.assign(cached.bytes);
       },
-      [waiting] { run(std::unique_ptr<CachedRead>(waiting)); });
+      [waiting] { run(std::unique_ptr<ItemRead>(waiting)); });
   switch (outcome) {
     case ReadCache::Outcome::kWaiting:
       // It belongs to the cache's callback, which may be running it already.
       static_cast<void>(read.release());
       return;
     case ReadCache::Outcome::kHit:
-      read->hit(body, crc32, published);
+      read->hit(answer, found, published);
       break;
     case ReadCache::Outcome::kMiss:
-      read->read_store(true);
+      read->read_store(true, {});
       break;
     case ReadCache::Outcome::kBypass:
-      read->read_store(false);
+      read->read_store(false, "cache");
+      break;
+    case ReadCache::Outcome::kOff:
+      read->read_store(false, "off");
       break;
   }
+  read->table.reset();
   spare = std::move(read);
 }
 
-void CachedRead::read_store(bool fill) {
+void ItemRead::hit(std::string_view answer, const CachedAnswer& found, Lsn lsn) {
+  const CacheHeader header("hit", lsn);
+  const bool shows_capacity = capacity != CapacityDetail::kNone && node->capacity_of_hits;
+  if (!projection && !shows_capacity) return reply.ok(answer, header.line(), found.crc32);
+  std::string body = "{";
+  if (!projection) {
+    body = answer.substr(0, answer.size() - 1);
+  } else if (!found.absent) {
+    body += "\"Item\":";
+    render_projected(ItemView(answer), projection, body);
+  }
+  if (shows_capacity) add_capacity(found.item_bytes, body);
+  body += '}';
+  reply.ok(body, header.line());
+}
+
+void ItemRead::read_store(bool fill, std::string_view why) {
   ViewPtr view = node->engine.view();
   std::string image;
   Result<bool> found = view->get(key, image);
@@ -103,38 +98,21 @@ void CachedRead::read_store(bool fill) {
   std::string body = "{";
   if (item) {
     body += "\"Item\":";
-    render_item(*item, body);
+    render_projected(*item, projection, body);
   }
+  if (capacity != CapacityDetail::kNone) add_capacity(item ? charged_size(*item) : 0, body);
   body += '}';
-  Reply answer = std::move(reply);
-  Lsn lsn = view->lsn();
+  const Lsn lsn = view->lsn();
+  const CacheHeader header(fill ? "miss" : "bypass", lsn, why);
   if (fill) node->cache->fill(key, item, lsn);
-  answer.ok(body, (fill ? CacheHeader("miss", lsn) : CacheHeader("bypass", lsn, "cache")).line());
+  reply.ok(body, header.line());
 }
 
-// A read that the cache's wire-ready answers cannot serve.
-void read_past_cache(Node& node, const ReadMembers& members, const TablePtr& table,
-                     const std::string& key, const std::optional<Projection>& projection,
-                     std::string_view why, Reply& reply) {
-  ViewPtr view = node.engine.view();
-  std::string image;
-  Result<bool> found = view->get(key, image);
-  if (!found) return reply.error(found.error());
-  std::string body = "{";
-  if (*found) {
-    body += "\"Item\":";
-    render_projected(ItemView(image), projection, body);
-  }
-  CapacityDetail detail = capacity_detail(members.return_consumed_capacity.value_or(""));
-  if (detail != CapacityDetail::kNone) {
-    size_t bytes = *found ? charged_size(ItemView(image)) : 0;
-    if (body.size() > 1) body += ',';
-    body += "\"ConsumedCapacity\":";
-    render_capacity(table->name, read_units(bytes, members.consistent_read.value_or(false)), detail,
-                    CapacityKind::kPlain, body);
-  }
-  body += '}';
-  reply.ok(body, CacheHeader("bypass", view->lsn(), why).line());
+void ItemRead::add_capacity(size_t item_bytes, std::string& body) const {
+  if (body.size() > 1) body += ',';
+  body += "\"ConsumedCapacity\":";
+  render_capacity(table->name, read_units(item_bytes, consistent), capacity, CapacityKind::kPlain,
+                  body);
 }
 
 Status read_request(RequestJson& json, ReadMembers& members, std::string& key, bool& has_key,
@@ -158,6 +136,7 @@ Status read_request(RequestJson& json, ReadMembers& members, std::string& key, b
 
 Result<std::string> locate(Node& node, RequestJson& json, ReadMembers& members,
                            std::optional<Projection>& projection, TablePtr& table) {
+  projection.reset();
   thread_local std::string key;
   bool has_key = false;
   Status key_status;
@@ -175,12 +154,10 @@ Result<std::string> locate(Node& node, RequestJson& json, ReadMembers& members,
   return stored;
 }
 
-std::string_view why_not_cached(const Node& node, const ReadMembers& members) {
-  if (node.cache == nullptr) return "off";
-  if (members.consistent_read.value_or(false)) return "consistent";
-  if (members.selects()) return "projection";
-  if (capacity_detail(members.return_consumed_capacity.value_or("")) != CapacityDetail::kNone)
-    return "capacity";
+std::string_view why_not_cached(const ItemRead& read, const Request& request) {
+  if (read.node->cache == nullptr) return "off";
+  if (read.consistent) return "consistent";
+  if (request.no_cache()) return "no-cache";
   return {};
 }
 
@@ -189,17 +166,21 @@ std::string_view why_not_cached(const Node& node, const ReadMembers& members) {
 void get_item(Node& node, const Request& request, Reply reply) {
   RequestJson json(request.body);
   ReadMembers members;
-  std::optional<Projection> projection;
-  TablePtr table;
-  Result<std::string> key = locate(node, json, members, projection, table);
-  if (!key) return reply.error(key.error());
-  std::string_view why = why_not_cached(node, members);
-  if (!why.empty()) return read_past_cache(node, members, table, *key, projection, why, reply);
-  std::unique_ptr<CachedRead> read = take_spare();
+  std::unique_ptr<ItemRead> read = take_spare();
+  Result<std::string> key = locate(node, json, members, read->projection, read->table);
+  if (!key) {
+    spare = std::move(read);
+    return reply.error(key.error());
+  }
   read->node = &node;
   read->key = std::move(*key);
+  read->capacity = capacity_detail(members.return_consumed_capacity.value_or(""));
+  read->consistent = members.consistent_read.value_or(false);
   read->reply = std::move(reply);
-  CachedRead::run(std::move(read));
+  const std::string_view why = why_not_cached(*read, request);
+  if (why.empty()) return ItemRead::run(std::move(read));
+  read->read_store(false, why);
+  spare = std::move(read);
 }
 
 }  // namespace millrace

@@ -38,6 +38,8 @@ struct Node {
   /// through done() of the command.
   std::function<void(std::unique_ptr<Command>)> submit;
   ReadCache* cache = nullptr;  // none: off
+  /// Whether reads that the cache answered show the capacity that they would have consumed.
+  bool capacity_of_hits = true;
   RequestObserver* observer = nullptr;
 };
 
@@ -101,6 +103,9 @@ struct Request {
   std::string_view body;
   /// The HTTP request that it came in; null for callers that are not HTTP.
   const HttpRequest* http = nullptr;
+
+  /// The client wants its answer from the store.
+  bool no_cache() const { return http != nullptr && http->no_cache; }
 };
 
 /// A row of the table of operations: what the middleware (authentication, metrics, throttling,

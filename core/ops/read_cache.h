@@ -2,9 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "core/model/value.h"
@@ -12,11 +10,18 @@
 
 namespace millrace {
 
-/// What the item cache holds for a key: an item as the wire-ready body of GetItem
-/// (`{"Item":{...}}`) with its CRC-32, or the knowledge that there is none (body `{}`).
+/// How a reader wants an item.
+enum class ItemForm : uint8_t {
+  kWire,     // the wire-ready body of GetItem (see wire_item.h)
+  kEncoded,  // the encoded item, to project from
+};
+
+/// What the item cache holds for a key: an item, or the knowledge that there is none.
 struct CachedAnswer {
-  std::string_view body;
-  uint32_t crc32 = 0;
+  /// In the form that was asked for; of an absent item `{}` or empty.
+  std::string_view bytes;
+  uint32_t crc32 = 0;       // of a wire-ready body
+  uint32_t item_bytes = 0;  // charged_size() of the item
   bool absent = false;
 };
 
@@ -28,17 +33,19 @@ class ReadCache {
 
   enum class Outcome : uint8_t {
     kHit,      // `use` was called with the answer
-    kMiss,     // the caller reads the store at a view taken from now on, then calls fill() or
-               // abandon()
+    kMiss,     // the caller reads the store at a view taken from now on, or at one of `published`,
+               // then calls fill() or abandon()
     kWaiting,  // another read of the key is under way: `resume` will be called once, on that read's
                // thread
-    kBypass,   // read the store, do not fill (the entry is above the published LSN, or caching is
-               // off)
+    kBypass,   // read the store, do not fill (the entry is above `published`, or another read is
+               // under way and there is no `resume`)
+    kOff,      // the same: the key's table is not cached
   };
-  /// `published`: the engine's published LSN, read before this call. `use` runs before find
-  /// returns, under the cache's lock: copy and get out.
-  virtual Outcome find(std::string_view key, Lsn published,
-                       const std::function<void(const CachedAnswer&)>& use,
+  using Use = std::function<void(const CachedAnswer&)>;
+  /// `published`: the LSN that the answer is to be as of, such as the engine's published one, read
+  /// before this call, or that of a view taken before. `use` runs before find returns, under the
+  /// cache's lock: copy and get out. `resume` may be empty: this reader does not wait.
+  virtual Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
                        std::function<void()> resume) = 0;
   /// Ends a miss: `item` (none: absent) as a view at `view_lsn` had it. Loses to anything newer.
   virtual void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) = 0;

@@ -126,31 +126,47 @@ class CoherentClient {
   CoherentClient(CoherenceModel& model, ItemCache& cache, PlantedBug bug)
       : model_(model), cache_(cache), bug_(bug) {}
 
-  enum class Step : uint8_t { kIdle, kRead, kFill, kWaiting };
+  enum class Step : uint8_t { kIdle, kViewed, kRead, kFill, kWaiting };
   Step step() const { return step_; }
   const std::string& error() const { return error_; }
   uint64_t answers() const { return answers_; }
 
-  /// kIdle → asks the cache for a random key.
+  /// kIdle → asks the cache for a random key; or takes a view, as a batch does, and asks later.
   void begin(Random& random) {
     key_ = random.below(CoherenceModel::kKeys);
-    look();
+    form_ = random.one_in(3) ? ItemForm::kEncoded : ItemForm::kWire;
+    view_lsn_ = model_.published();
+    viewed_ = random.one_in(4);
+    if (viewed_) {
+      step_ = Step::kViewed;
+    } else {
+      look();
+    }
   }
+  /// kViewed, or kWaiting and resumed → asks the cache.
   void look() {
-    const Lsn published = model_.published();
-    resumed_.store(false);
+    const Lsn published = viewed_ ? view_lsn_ : model_.published();
+    std::function<void()> resume;
+    if (!viewed_) {
+      resumed_.store(false);
+      resume = [this] {
+        resumed_.store(true, std::memory_order_release);
+        resumed_.notify_one();
+      };
+    }
     const Lsn bound = bug_ == PlantedBug::kUnpublishedHit ? ~Lsn{0} : published;
     switch (cache_.find(
-        model_.key(key_), bound,
+        model_.key(key_), bound, form_,
         [&](const CachedAnswer& answer) {
-          if (crc32_of(answer.body) != answer.crc32) error_ = "checksum of another body";
-          if (answer.absent != (answer.body == "{}")) error_ = "absence and body differ";
-          body_ = answer.body;
+          body_ = answer.bytes;
+          if (form_ == ItemForm::kEncoded) {
+            body_ = answer.absent ? "{}" : wire_of(body_);
+          } else if (crc32_of(answer.bytes) != answer.crc32) {
+            error_ = "checksum of another body";
+          }
+          if (answer.absent != (body_ == "{}")) error_ = "absence and body differ";
         },
-        [this] {
-          resumed_.store(true, std::memory_order_release);
-          resumed_.notify_one();
-        })) {
+        std::move(resume))) {
       case ReadCache::Outcome::kHit:
         answer(body_, published, "hit");
         step_ = Step::kIdle;
@@ -160,6 +176,7 @@ class CoherentClient {
         step_ = Step::kRead;
         break;
       case ReadCache::Outcome::kBypass:
+      case ReadCache::Outcome::kOff:
         fills_ = false;
         step_ = Step::kRead;
         break;
@@ -168,9 +185,9 @@ class CoherentClient {
         break;
     }
   }
-  /// kRead → reads the store at the newest view.
+  /// kRead → reads the store at its view, or the newest one.
   void read() {
-    view_lsn_ = model_.published();
+    if (!viewed_) view_lsn_ = model_.published();
     image_ = model_.at(key_, view_lsn_);
     answer(image_ ? wire_of(*image_) : "{}", view_lsn_, "read");
     step_ = fills_ ? Step::kFill : Step::kIdle;
@@ -204,6 +221,8 @@ class CoherentClient {
   const PlantedBug bug_;
   Step step_ = Step::kIdle;
   size_t key_ = 0;
+  ItemForm form_ = ItemForm::kWire;
+  bool viewed_ = false;
   bool fills_ = false;
   Lsn view_lsn_ = 0;
   std::optional<std::string> image_;

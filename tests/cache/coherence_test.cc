@@ -25,7 +25,9 @@ uint64_t setting(const char* name, uint64_t otherwise) {
 ItemCacheOptions options_for(uint64_t seed) {
   constexpr size_t kSizes[] = {1200, 2500, 6000, 1u << 20};
   return {.bytes_max = kSizes[seed % std::size(kSizes)],
-          .ttl_s = 20,
+          .policy = {.item_ttl_s = 20,
+                     .negative_ttl_s = 10,
+                     .admission = seed % 5 == 0 ? Admission::kOnRead : Admission::kAll},
           .shards = seed % 3 == 0 ? 2u : 1u};
 }
 
@@ -51,6 +53,7 @@ RunResult run_stepped(uint64_t seed, uint64_t steps, PlantedBug bug) {
   for (uint64_t i = 0; i < steps && result.error.empty(); ++i) {
     if (random.one_in(200)) clock.advance_s(static_cast<int64_t>(random.below(15)));
     if (random.one_in(5000)) cache.clear();
+    if (random.one_in(500)) cache.clear(model.key(random.below(CoherenceModel::kKeys)));
     if (random.one_in(4)) {
       if (commit == Commit::kNone) {
         model.stage(random);
@@ -66,6 +69,9 @@ RunResult run_stepped(uint64_t seed, uint64_t steps, PlantedBug bug) {
     switch (client.step()) {
       case CoherentClient::Step::kIdle:
         client.begin(random);
+        break;
+      case CoherentClient::Step::kViewed:
+        client.look();
         break;
       case CoherentClient::Step::kRead:
         client.read();
@@ -100,7 +106,9 @@ RunResult run_threaded(uint64_t seed, uint64_t reads, PlantedBug bug) {
         client->begin(random);
         while (client->step() != CoherentClient::Step::kIdle) {
           if (random.one_in(3)) std::this_thread::yield();
-          if (client->step() == CoherentClient::Step::kRead) {
+          if (client->step() == CoherentClient::Step::kViewed) {
+            client->look();
+          } else if (client->step() == CoherentClient::Step::kRead) {
             client->read();
           } else if (client->step() == CoherentClient::Step::kFill) {
             client->fill(random);

@@ -22,16 +22,29 @@ class ItemCacheTest : public ::testing::Test {
   Found find(const std::string& key, Lsn published) {
     Found found;
     found.outcome = cache_->find(
-        key, published,
+        key, published, ItemForm::kWire,
         [&](const CachedAnswer& answer) {
-          found.body = answer.body;
+          found.body = answer.bytes;
           found.absent = answer.absent;
-          EXPECT_EQ(answer.crc32, crc32_of(answer.body));
+          EXPECT_EQ(answer.crc32, crc32_of(answer.bytes));
         },
         [this] { ++resumed_; });
     return found;
   }
   Outcome outcome(const std::string& key, Lsn published) { return find(key, published).outcome; }
+  /// The encoded item of a hit.
+  std::string find_encoded(const std::string& key, Lsn published, uint32_t& item_bytes) {
+    std::string item;
+    EXPECT_EQ(cache_->find(
+                  key, published, ItemForm::kEncoded,
+                  [&](const CachedAnswer& answer) {
+                    item = answer.bytes;
+                    item_bytes = answer.item_bytes;
+                  },
+                  nullptr),
+              Outcome::kHit);
+    return item;
+  }
 
   void fill(const std::string& key, const std::optional<std::string>& item, Lsn lsn) {
     cache_->fill(key, item ? std::optional(ItemView(*item)) : std::nullopt, lsn);
@@ -43,7 +56,7 @@ class ItemCacheTest : public ::testing::Test {
     cache_->on_commit(frame_of(lsn, {{key, std::nullopt}}));
   }
   void limit(size_t bytes_max) {
-    cache_.emplace(ItemCacheOptions{.bytes_max = bytes_max, .ttl_s = 300, .shards = 1}, clock_);
+    cache_.emplace(ItemCacheOptions{.bytes_max = bytes_max, .policy = {}, .shards = 1}, clock_);
   }
 
   ManualClock clock_;
@@ -174,7 +187,8 @@ TEST_F(ItemCacheTest, ResumedReadersMayLookAgainAtOnce) {
   EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
   for (int i = 0; i < 3; ++i) {
     cache_->find(
-        key_, 10, [](const CachedAnswer&) {}, [&] { again.push_back(outcome(key_, 10)); });
+        key_, 10, ItemForm::kWire, [](const CachedAnswer&) {},
+        [&] { again.push_back(outcome(key_, 10)); });
   }
   fill(key_, item_of(1), 10);
   EXPECT_THAT(again, ::testing::Each(Outcome::kHit));
@@ -225,11 +239,11 @@ TEST_F(ItemCacheTest, EntriesExpireALittleBeforeTheTtlAtTheLatest) {
 TEST_F(ItemCacheTest, SystemTablesAreNotCached) {
   const std::string system_key = key_named("a", kCheckpointGeneration);
   cache_->on_commit(frame_of(1, {{system_key, item_of(1)}}));
-  EXPECT_EQ(outcome(system_key, 1), Outcome::kBypass);
+  EXPECT_EQ(outcome(system_key, 1), Outcome::kOff);
   fill(system_key, item_of(1), 1);
   cache_->abandon(system_key);
-  EXPECT_EQ(outcome(system_key, 1), Outcome::kBypass);
-  EXPECT_EQ(outcome("", 1), Outcome::kBypass);
+  EXPECT_EQ(outcome(system_key, 1), Outcome::kOff);
+  EXPECT_EQ(outcome("", 1), Outcome::kOff);
   EXPECT_EQ(cache_->statistics().entries, 0u);
 }
 
@@ -240,7 +254,7 @@ TEST_F(ItemCacheTest, GenerationsDoNotMix) {
 
 TEST_F(ItemCacheTest, TheLimitInBytesHoldsAndEntriesCostAHundredBytesAtMostBesideTheirContent) {
   for (size_t limit_bytes : {size_t{1} << 20, size_t{8} << 20}) {
-    cache_.emplace(ItemCacheOptions{.bytes_max = limit_bytes, .ttl_s = 300, .shards = 0}, clock_);
+    cache_.emplace(ItemCacheOptions{.bytes_max = limit_bytes, .policy = {}, .shards = 0}, clock_);
     size_t content = 0;
     for (Lsn lsn = 1; lsn <= 20'000; ++lsn) {
       const std::string key = key_named("customer-" + std::to_string(lsn));
@@ -254,6 +268,102 @@ TEST_F(ItemCacheTest, TheLimitInBytesHoldsAndEntriesCostAHundredBytesAtMostBesid
     EXPECT_LE(statistics.bytes / statistics.entries, content + 100);
     EXPECT_EQ(statistics.entries + statistics.evictions, 20'000u);
   }
+}
+
+TEST_F(ItemCacheTest, EveryFormOfAnItemIsServedWhicheverIsStored) {
+  const std::string item = item_of(1, 300);
+  uint32_t item_bytes = 0;
+  put(key_, 1, item);
+  EXPECT_EQ(find_encoded(key_, 1, item_bytes), item);
+  EXPECT_EQ(item_bytes, charged_size(ItemView(item)));
+  EXPECT_EQ(find(key_, 1).body, wire_of(item));  // wire-ready from here on
+  item_bytes = 0;
+  EXPECT_EQ(find_encoded(key_, 1, item_bytes), item);
+  EXPECT_EQ(item_bytes, charged_size(ItemView(item)));
+  remove(key_, 2);
+  EXPECT_EQ(find_encoded(key_, 2, item_bytes), "");
+  EXPECT_EQ(item_bytes, 0u);
+}
+
+TEST_F(ItemCacheTest, TheCommitterKnowsWhatIsCachedInAnyForm) {
+  std::string image;
+  EXPECT_EQ(cache_->known(key_, image), std::nullopt);
+  const std::string item = item_of(1, 300);
+  put(key_, 1, item);
+  EXPECT_EQ(cache_->known(key_, image), true);
+  EXPECT_EQ(image, item);
+  find(key_, 1);
+  image.clear();
+  EXPECT_EQ(cache_->known(key_, image), true);
+  EXPECT_EQ(image, item);
+  remove(key_, 2);
+  EXPECT_EQ(cache_->known(key_, image), false);
+}
+
+TEST_F(ItemCacheTest, WhoCannotWaitReadsWhileAnotherReads) {
+  EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
+  EXPECT_EQ(cache_->find(
+                key_, 10, ItemForm::kWire, [](const CachedAnswer&) {}, nullptr),
+            Outcome::kBypass);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kWaiting);
+}
+
+TEST_F(ItemCacheTest, ATableIsCachedByItsPolicy) {
+  constexpr Generation kOff = 5000, kBrief = 5001, kOnRead = 5002;
+  cache_->set_policies({{kOff, {.enabled = false}},
+                        {kBrief, {.item_ttl_s = 20, .negative_ttl_s = 5}},
+                        {kOnRead, {.admission = Admission::kOnRead}}});
+  put(key_named("a", kOff), 1, item_of(1));
+  EXPECT_EQ(outcome(key_named("a", kOff), 1), Outcome::kOff);
+
+  put(key_named("a", kOnRead), 1, item_of(1));
+  EXPECT_EQ(outcome(key_named("a", kOnRead), 1), Outcome::kMiss);
+  fill(key_named("a", kOnRead), item_of(0), 0);  // slow: the write is newer
+  EXPECT_EQ(outcome(key_named("a", kOnRead), 1), Outcome::kMiss);
+  fill(key_named("a", kOnRead), item_of(1), 1);
+  put(key_named("a", kOnRead), 2, item_of(2));
+  EXPECT_EQ(find(key_named("a", kOnRead), 2).body, wire_of(item_of(2)));
+
+  put(key_named("a", kBrief), 3, item_of(3));
+  remove(key_named("b", kBrief), 4);
+  put(key_, 5, item_of(5));
+  clock_.advance_s(6);
+  EXPECT_EQ(outcome(key_named("a", kBrief), 5), Outcome::kHit);
+  EXPECT_EQ(outcome(key_named("b", kBrief), 5), Outcome::kMiss);
+  clock_.advance_s(15);
+  EXPECT_EQ(outcome(key_named("a", kBrief), 5), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_, 5), Outcome::kHit);
+}
+
+TEST_F(ItemCacheTest, AKeyATableOrAllIsDropped) {
+  for (Generation generation : {5000, 5001}) {
+    for (const char* name : {"a", "b", "c"}) fill(key_named(name, generation), item_of(1), 1);
+  }
+  EXPECT_EQ(cache_->clear(key_named("a", 5000)), 1u);
+  EXPECT_EQ(cache_->clear(key_named("a", 5000)), 0u);
+  EXPECT_EQ(outcome(key_named("a", 5000), 1), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_named("b", 5000), 1), Outcome::kHit);
+  EXPECT_EQ(cache_->clear(Generation{5000}), 2u);
+  EXPECT_EQ(outcome(key_named("b", 5000), 1), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_named("b", 5001), 1), Outcome::kHit);
+  EXPECT_EQ(cache_->clear(), 3u);
+  EXPECT_EQ(cache_->statistics().entries, 0u);
+}
+
+TEST_F(ItemCacheTest, EachTablesShareIsCounted) {
+  limit(64 << 10);
+  for (Lsn lsn = 1; lsn <= 200; ++lsn) {
+    put(key_named(std::to_string(lsn), 5000 + lsn % 2), lsn, item_of(lsn, 1000));
+    find(key_named(std::to_string(lsn), 5000 + lsn % 2), lsn);
+  }
+  const TableShares shares = cache_->table_shares();
+  const ItemCacheStatistics statistics = cache_->statistics();
+  ASSERT_EQ(shares.size(), 2u);
+  EXPECT_EQ(shares.at(5000).entries + shares.at(5001).entries, statistics.entries);
+  EXPECT_GT(shares.at(5000).bytes, shares.at(5000).entries * 1000);
+  EXPECT_LT(shares.at(5000).bytes + shares.at(5001).bytes, statistics.bytes);
+  cache_->clear(Generation{5000});
+  EXPECT_EQ(cache_->table_shares().size(), 1u);
 }
 
 TEST_F(ItemCacheTest, AnIdleCacheHoldsNothing) { EXPECT_EQ(cache_->statistics().bytes, 0u); }

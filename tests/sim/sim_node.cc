@@ -4,10 +4,9 @@
 
 namespace millrace::sim {
 
-ReadCache::Outcome SlowFills::find(std::string_view key, Lsn published,
-                                   const std::function<void(const CachedAnswer&)>& use,
-                                   std::function<void()> resume) {
-  return cache_.find(key, published, use, std::move(resume));
+ReadCache::Outcome SlowFills::find(std::string_view key, Lsn published, ItemForm form,
+                                   const Use& use, std::function<void()> resume) {
+  return cache_.find(key, published, form, use, std::move(resume));
 }
 
 void SlowFills::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {

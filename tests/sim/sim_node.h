@@ -38,8 +38,7 @@ class SlowFills final : public ReadCache {
  public:
   SlowFills(ReadCache& cache, Random& random) : cache_(cache), random_(random) {}
 
-  Outcome find(std::string_view key, Lsn published,
-               const std::function<void(const CachedAnswer&)>& use,
+  Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
                std::function<void()> resume) override;
   void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
   void abandon(std::string_view key) override { cache_.abandon(key); }

@@ -141,8 +141,10 @@ void Simulation::one_step() {
     transact();
   else if (dice < 36)
     batch();
-  else if (dice < 52)
+  else if (dice < 50)
     get();
+  else if (dice < 52)
+    batch_get();
   else if (dice < 55)
     query();
   else if (dice < 57)

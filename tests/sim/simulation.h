@@ -101,6 +101,7 @@ class Simulation {
   void query_index();
   void scan_all();
   void transact_get();
+  void batch_get();
   /// Appends a page's items; returns the member that asks for the next page, or "".
   std::string append_page(const std::string& operation, const std::string& body,
                           std::vector<std::string>& items);

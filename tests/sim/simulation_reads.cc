@@ -101,6 +101,35 @@ std::string Simulation::append_page(const std::string& operation, const std::str
   return last_key;
 }
 
+// Items of one LSN, some from the cache and some from the store; whole or in part.
+void Simulation::batch_get() {
+  ++counts_.reads;
+  Key keys[] = {random_key(), random_key()};
+  if (keys[0] == keys[1]) return;
+  const bool part = random_.one_in(2);
+  std::string asked, expected;
+  for (const Key& key : keys) {
+    asked += (asked.empty() ? "" : ",") + key.json();
+    auto item = model_.durable().find(key);
+    if (item == model_.durable().end()) continue;
+    if (!expected.empty()) expected += ',';
+    expected += part ? "{\"v\":{\"N\":\"" + std::to_string(item->second.value) + "\"}}"
+                     : json(key, item->second);
+  }
+  bool answered = false;
+  node_->request(
+      "BatchGetItem",
+      "{\"RequestItems\":{\"items\":{\"Keys\":[" + asked + "]" +
+          (part ? ",\"ProjectionExpression\":\"v\"" : "") + "}}}",
+      [&](const SimNode::Answer& answer) {
+        answered = true;
+        require(
+            answer.body == "{\"Responses\":{\"items\":[" + expected + "]},\"UnprocessedKeys\":{}}",
+            "BatchGetItem (" + answer.headers + ") answers " + answer.body + ", not " + expected);
+      });
+  require(answered, "BatchGetItem is not answered");
+}
+
 // Sees all or nothing of a transaction, at one LSN.
 void Simulation::transact_get() {
   ++counts_.reads;

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from peers import sidecar as peer  # noqa: E402
 from peers.dynamodb_local import DynamoDbLocal  # noqa: E402
 from peers.process import wait_until  # noqa: E402
+from raw import Connection  # noqa: E402
 
 numbers = itertools.count()
 
@@ -58,8 +59,46 @@ def endpoint(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def ddb(endpoint):
-    return peer.client(endpoint)
+def ddb(endpoint, request):
+    client = peer.client(endpoint)
+    if not request.config.getoption("--oracle"):
+        compare_with_store(client, endpoint)
+    return client
+
+
+def compare_with_store(client, endpoint):
+    """From now on each read that the client makes is made twice more, and the answer that may come from
+    the cache must be the one that comes from the store."""
+    connection = Connection(endpoint)
+
+    def remember(params, context, **_):
+        context["millrace_body"] = params["body"]
+
+    def compare(model, context, **_):
+        body = context["millrace_body"]
+        for _ in range(3):  # somebody may write in between
+            cached, stored = (
+                essence(connection.send(body, model.name, **headers))
+                for headers in ({}, {"Cache_Control": "no-cache"})
+            )
+            if cached == stored:
+                return
+        assert cached == stored, body
+
+    for operation in ("GetItem", "BatchGetItem", "Query", "Scan"):
+        client.meta.events.register(f"before-call.dynamodb.{operation}", remember)
+        client.meta.events.register(f"after-call.dynamodb.{operation}", compare)
+
+
+def essence(answer):
+    """What of an answer must not depend on where it came from."""
+    ours = ("x-amzn-requestid", "date")
+    headers = {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ours and not name.startswith("x-millrace-")
+    }
+    return answer.status, headers, answer.body
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
 """The item cache, as the header x-millrace-cache tells it."""
 
 import re
+import time
 
 import pytest
 
 from conftest import definition, unused_name
 from expecting import item
+from peers.process import wait_until
 from peers.sidecar import Sidecar
 from raw import Connection
 
@@ -97,12 +99,79 @@ def test_every_kind_of_write_is_seen_at_once(connection, cached):
     seen(None)
 
 
-def test_a_projection_of_a_cached_item(connection, cached):
-    connection.call("PutItem", {"TableName": cached, "Item": item(pk="a", x=1, y=2)})
+def test_deletions_by_time_and_by_batch_are_seen(connection, cached):
+    connection.call(
+        "UpdateTimeToLive",
+        {
+            "TableName": cached,
+            "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"},
+        },
+    )
+    connection.call("PutItem", {"TableName": cached, "Item": item(pk="a", until=int(time.time()))})
+    connection.call("PutItem", {"TableName": cached, "Item": item(pk="b")})
+    get(connection, cached)
+    assert get(connection, cached, "b")[0] == item(pk="b")
+    connection.call(
+        "BatchWriteItem", {"RequestItems": {cached: [{"DeleteRequest": {"Key": item(pk="b")}}]}}
+    )
+    assert get(connection, cached, "b")[0] is None
+    wait_until(lambda: get(connection, cached)[0] is None, 20, "the item has expired")
+
+
+def test_projections_and_capacity_of_a_cached_item(connection, cached):
+    connection.call("PutItem", {"TableName": cached, "Item": item(pk="a", x=1, y="y" * 5000)})
     for _ in range(2):
-        found, _ = get(connection, cached, ProjectionExpression="x")
+        found, words = get(connection, cached, ProjectionExpression="x")
         assert found == item(x=1)
-    assert get(connection, cached)[0] == item(pk="a", x=1, y=2)
+        assert words.startswith("hit")
+        found, words = get(connection, cached, AttributesToGet=["x"])
+        assert found == item(x=1)
+        assert words.startswith("hit")
+        answer = connection.send(
+            {"TableName": cached, "Key": item(pk="a"), "ReturnConsumedCapacity": "TOTAL"}, "GetItem"
+        ).check()
+        assert answer.headers["x-millrace-cache"].startswith("hit")
+        assert answer.json()["Item"] == item(pk="a", x=1, y="y" * 5000)
+        assert answer.json()["ConsumedCapacity"] == {"TableName": cached, "CapacityUnits": 1.0}
+
+
+def test_a_batch_is_answered_from_the_cache_as_of_one_lsn(connection, cached):
+    for key in "ab":
+        connection.call("PutItem", {"TableName": cached, "Item": item(pk=key)})
+    request = {
+        "RequestItems": {cached: {"Keys": [item(pk=key) for key in "abc"]}},
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    expected = {
+        "Responses": {cached: [item(pk="a"), item(pk="b")]},
+        "UnprocessedKeys": {},
+        "ConsumedCapacity": [{"TableName": cached, "CapacityUnits": 1.5}],
+    }
+    answers = [connection.send(request, "BatchGetItem").check() for _ in range(2)]
+    for answer in answers:
+        assert answer.json() == expected
+    words = [answer.headers["x-millrace-cache"] for answer in answers]
+    assert re.fullmatch(r"miss; lsn=\d+; hits=2; keys=3", words[0])
+    assert re.fullmatch(r"hit; lsn=\d+; hits=3; keys=3", words[1])
+
+
+def test_a_client_may_ask_for_the_stores_answer(connection, cached):
+    connection.call("PutItem", {"TableName": cached, "Item": item(pk="a")})
+    for directive in ("no-cache", "max-age=0, no-store"):
+        answer = connection.send(
+            {"TableName": cached, "Key": item(pk="a")}, "GetItem", Cache_Control=directive
+        ).check()
+        assert answer.json() == {"Item": item(pk="a")}
+        assert re.fullmatch(r"bypass; lsn=\d+; why=no-cache", answer.headers["x-millrace-cache"])
+        answer = connection.send(
+            {"RequestItems": {cached: {"Keys": [item(pk="a")]}}},
+            "BatchGetItem",
+            Cache_Control=directive,
+        ).check()
+        assert re.fullmatch(
+            r"bypass; lsn=\d+; why=no-cache; hits=0; keys=1", answer.headers["x-millrace-cache"]
+        )
+    assert get(connection, cached)[1].startswith("hit")
 
 
 def test_a_table_made_again_does_not_show_the_old_items(connection):

@@ -55,12 +55,13 @@ std::vector<FramePtr> frames_of(const std::vector<std::string>& keys, Lsn& lsn) 
 
 struct Warm {
   explicit Warm(size_t entries, size_t bytes_max = kPlentyBytes)
-      : keys(keys_of(entries)), cache({.bytes_max = bytes_max, .ttl_s = 300, .shards = 0}, clock) {
+      : keys(keys_of(entries)), cache({.bytes_max = bytes_max, .policy = {}, .shards = 0}, clock) {
     for (const FramePtr& frame : frames_of(keys, next_lsn)) cache.on_commit(frame);
   }
   bool get(const std::string& key, std::string& out) {
     return cache.find(
-               key, next_lsn, [&](const CachedAnswer& answer) { out.assign(answer.body); },
+               key, next_lsn, ItemForm::kWire,
+               [&](const CachedAnswer& answer) { out.assign(answer.bytes); },
                nullptr) == ReadCache::Outcome::kHit;
   }
 
@@ -191,7 +192,7 @@ void BM_memory(benchmark::State& state) {
     const std::string item = item_1200();
     SystemClock clock;
     const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
-    ItemCache cache({.bytes_max = kPlentyBytes, .ttl_s = 300, .shards = 0}, clock);
+    ItemCache cache({.bytes_max = kPlentyBytes, .policy = {}, .shards = 0}, clock);
     for (size_t i = 0; i < entries; ++i) cache.on_commit(frame_of(i + 1, {{keys[i], item}}));
     const size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
     const double n = static_cast<double>(entries);

@@ -148,6 +148,21 @@ TEST(RequestHead, AcceptsGzipOnlyWhenAsked) {
   EXPECT_FALSE(accepts("gzippy, *"));
 }
 
+TEST(RequestHead, KnowsWhoWantsNoCachedAnswer) {
+  RequestHead head;
+  int status = 0;
+  const auto forbids = [&](const std::string& headers) {
+    const std::string text = with(headers);
+    EXPECT_EQ(parse(text, head, status), HeadOutcome::kComplete);
+    return head.no_cache;
+  };
+  EXPECT_TRUE(forbids("Cache-Control: no-cache\r\n"));
+  EXPECT_TRUE(forbids("cache-control: max-age=0 , No-Store\r\n"));
+  EXPECT_TRUE(forbids("Cache-Control: no-store\r\nCache-Control: max-age=1\r\n"));
+  EXPECT_FALSE(forbids("Cache-Control: max-age=0\r\n"));
+  EXPECT_FALSE(forbids("Cache-Control: no-cache-please\r\nPragma: no-cache\r\n"));
+}
+
 TEST(RequestHead, BoundsTheNumberOfHeaders) {
   std::string many;
   for (int i = 0; i < 200; ++i) many += "X: y\r\n";

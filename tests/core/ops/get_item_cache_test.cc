@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "core/model/item_json.h"
 #include "core/ops/read_cache.h"
+#include "core/ops/wire_item.h"
 #include "ops_node.h"
 
 namespace millrace {
@@ -15,17 +15,21 @@ using testing::StartsWith;
 /// Answers find() as told, and remembers what it was asked.
 class ScriptedCache final : public ReadCache {
  public:
-  Outcome find(std::string_view key, Lsn published,
-               const std::function<void(const CachedAnswer&)>& use,
+  Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
                std::function<void()> resume) override {
     ++finds;
     last_published = published;
-    auto found = bodies.find(key);
-    if (found != bodies.end()) {
-      use({found->second, 7, false});
+    auto found = items.find(key);
+    if (found != items.end()) {
+      const std::string& item = found->second;
+      const bool absent = item.empty();
+      std::string body;
+      render_wire_item(absent ? std::nullopt : std::optional(ItemView(item)), body);
+      use({form == ItemForm::kWire ? body : item, 7,
+           absent ? 0 : static_cast<uint32_t>(charged_size(ItemView(item))), absent});
       return Outcome::kHit;
     }
-    if (next == Outcome::kWaiting) {
+    if (next == Outcome::kWaiting && resume) {
       next = Outcome::kBypass;
       resumes.push_back(std::move(resume));
       return Outcome::kWaiting;
@@ -33,17 +37,13 @@ class ScriptedCache final : public ReadCache {
     return next;
   }
   void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override {
-    std::string body = "{";
-    if (item) {
-      body += "\"Item\":";
-      render_item(*item, body);
-    }
-    bodies[std::string(key)] = body + "}";
+    items[std::string(key)] = item ? item->encoded() : "";
     filled_at = view_lsn;
   }
   void abandon(std::string_view) override { ++abandoned; }
 
-  std::map<std::string, std::string, std::less<>> bodies;
+  /// Encoded; empty: absent.
+  std::map<std::string, std::string, std::less<>> items;
   std::vector<std::function<void()>> resumes;
   Outcome next = Outcome::kMiss;
   int finds = 0, abandoned = 0;
@@ -60,6 +60,13 @@ class GetItemCache : public testing::Test {
   OpsNode::Answer get(const std::string& more = "", const std::string& key = "a") {
     return node.call("GetItem",
                      "{'TableName':'films','Key':{'pk':{'S':'" + key + "'}}" + more + "}");
+  }
+  OpsNode::Answer batch(const std::string& keys, const std::string& more = "") {
+    std::string list;
+    for (char key : keys)
+      list += (list.empty() ? "{'pk':{'S':'" : ",{'pk':{'S':'") + std::string(1, key) + "'}}";
+    return node.call("BatchGetItem",
+                     "{'RequestItems':{'films':{'Keys':[" + list + "]" + more + "}}}");
   }
   std::string lsn() { return std::to_string(node.engine().published_lsn()); }
 
@@ -92,12 +99,84 @@ TEST_F(GetItemCache, reads_that_the_cache_cannot_serve_go_past_it) {
     return "x-millrace-cache: bypass; lsn=" + lsn() + "; why=" + why + "\r\n";
   };
   EXPECT_EQ(get(",'ConsistentRead':true").headers, header("consistent"));
-  EXPECT_EQ(get(",'ProjectionExpression':'n'").headers, header("projection"));
-  EXPECT_EQ(get(",'ProjectionExpression':'n'").body, "{\"Item\":{\"n\":{\"N\":\"1\"}}}");
-  EXPECT_EQ(get(",'ReturnConsumedCapacity':'TOTAL'").headers, header("capacity"));
   EXPECT_EQ(cache.finds, finds);
   node.node().cache = nullptr;
   EXPECT_EQ(get().headers, header("off"));
+}
+
+TEST_F(GetItemCache, projections_and_consumed_capacity_are_answered_from_the_cached_item) {
+  get();
+  get("", "nobody");
+  auto hit = [&](const std::string& more, const std::string& key = "a") {
+    OpsNode::Answer answer = get(more, key);
+    EXPECT_THAT(answer.headers, StartsWith("x-millrace-cache: hit")) << more;
+    node.node().cache = nullptr;
+    EXPECT_EQ(answer.body, get(more, key).body) << more;
+    node.node().cache = &cache;
+    return answer.body;
+  };
+  EXPECT_EQ(hit(",'ProjectionExpression':'n'"), "{\"Item\":{\"n\":{\"N\":\"1\"}}}");
+  EXPECT_EQ(hit(",'AttributesToGet':['n']"), "{\"Item\":{\"n\":{\"N\":\"1\"}}}");
+  hit(",'ProjectionExpression':'elsewhere'");
+  hit(",'ProjectionExpression':'n'", "nobody");
+  hit(",'ReturnConsumedCapacity':'TOTAL'");
+  hit(",'ReturnConsumedCapacity':'INDEXES'");
+  hit(",'ReturnConsumedCapacity':'TOTAL'", "nobody");
+  hit(",'ReturnConsumedCapacity':'TOTAL','ProjectionExpression':'n'");
+  hit(",'ReturnConsumedCapacity':'TOTAL','ProjectionExpression':'n'", "nobody");
+}
+
+TEST_F(GetItemCache, hits_leave_consumed_capacity_out_if_told_so) {
+  node.node().capacity_of_hits = false;
+  EXPECT_THAT(get(",'ReturnConsumedCapacity':'TOTAL'").body, HasSubstr("\"CapacityUnits\":0.5"));
+  EXPECT_EQ(get(",'ReturnConsumedCapacity':'TOTAL'").body, kItem);
+  EXPECT_THAT(node.ok("BatchGetItem",
+                      "{'ReturnConsumedCapacity':'TOTAL','RequestItems':{'films':{"
+                      "'Keys':[{'pk':{'S':'a'}},{'pk':{'S':'b'}}]}}}"),
+              HasSubstr("\"ConsumedCapacity\":[{\"TableName\":\"films\",\"CapacityUnits\":0.5}]"));
+}
+
+TEST_F(GetItemCache, a_table_that_is_not_cached_is_said_to_be_off) {
+  cache.next = ReadCache::Outcome::kOff;
+  EXPECT_EQ(get().headers, "x-millrace-cache: bypass; lsn=" + lsn() + "; why=off\r\n");
+  EXPECT_EQ(batch("a").headers,
+            "x-millrace-cache: bypass; lsn=" + lsn() + "; why=off; hits=0; keys=1\r\n");
+}
+
+TEST_F(GetItemCache, a_batch_takes_what_is_cached_and_fills_what_is_not) {
+  get();
+  auto header = [&](const std::string& begin, const std::string& end) {
+    return "x-millrace-cache: " + begin + "; lsn=" + lsn() + "; " + end + "\r\n";
+  };
+  OpsNode::Answer answer = batch("ab");
+  EXPECT_EQ(answer.headers, header("miss", "hits=1; keys=2"));
+  EXPECT_EQ(batch("ab").headers, header("hit", "hits=2; keys=2"));
+  EXPECT_EQ(batch("ab").body, answer.body);
+  EXPECT_EQ(cache.last_published, node.engine().published_lsn());
+  EXPECT_THAT(batch("ab", ",'ProjectionExpression':'n'").body,
+              HasSubstr("[{\"n\":{\"N\":\"1\"}}]"));
+  EXPECT_EQ(batch("a", ",'ConsistentRead':true").headers,
+            header("bypass", "why=consistent; hits=0; keys=1"));
+  node.node().cache = nullptr;
+  EXPECT_EQ(batch("ab").headers, header("bypass", "why=off; hits=0; keys=2"));
+  EXPECT_EQ(batch("ab").body, answer.body);
+}
+
+TEST_F(GetItemCache, a_client_may_have_its_answer_from_the_store) {
+  get();
+  HttpRequest http;
+  http.no_cache = true;
+  for (const char* operation : {"GetItem", "BatchGetItem"}) {
+    std::string request = R"({"TableName":"films","Key":{"pk":{"S":"a"}}})";
+    if (operation[0] == 'B') request = R"({"RequestItems":{"films":{"Keys":[{"pk":{"S":"a"}}]}}})";
+    const std::string padded = request + std::string(HttpRequest::kBodyPadding, ' ');
+    std::string headers;
+    node.operations()
+        .find(std::string("DynamoDB_20120810.") + operation)
+        ->run(node.node(), Request{std::string_view(padded).substr(0, request.size()), &http},
+              Reply([&](int, std::string_view more, std::string_view) { headers = more; }));
+    EXPECT_THAT(headers, HasSubstr("bypass; lsn=" + lsn() + "; why=no-cache"));
+  }
 }
 
 TEST_F(GetItemCache, a_bypass_reads_the_store_and_does_not_fill) {
@@ -105,7 +184,7 @@ TEST_F(GetItemCache, a_bypass_reads_the_store_and_does_not_fill) {
   OpsNode::Answer answer = get();
   EXPECT_EQ(answer.body, kItem);
   EXPECT_EQ(answer.headers, "x-millrace-cache: bypass; lsn=" + lsn() + "; why=cache\r\n");
-  EXPECT_TRUE(cache.bodies.empty());
+  EXPECT_TRUE(cache.items.empty());
 }
 
 TEST_F(GetItemCache, a_waiting_read_goes_on_when_it_is_resumed) {

@@ -101,8 +101,9 @@ TEST_F(IndexDefinitions, are_shown_as_the_service_does) {
 TEST_F(IndexDefinitions, have_generations_that_nothing_else_has) {
   std::set<Generation> seen;
   for (int round = 0; round < 3; ++round) {
-    node_.ok("CreateTable", table("psab", local(index("byA", "pA")) +
-                                              global(index("byB", "b") + "," + index("byX", "bP"))));
+    node_.ok("CreateTable",
+             table("psab", local(index("byA", "pA")) +
+                               global(index("byB", "b") + "," + index("byX", "bP"))));
     const TablePtr found = node_.catalog().find("films");
     EXPECT_TRUE(seen.insert(found->generation).second);
     for (const Index& each : found->indexes) EXPECT_TRUE(seen.insert(each.generation).second);

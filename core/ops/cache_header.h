@@ -1,0 +1,40 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+
+#include "core/store/lsn.h"
+
+namespace millrace {
+
+/// The header that says where a read's answer came from, a line of it built without an allocation:
+/// `x-millrace-cache: hit|miss|bypass; lsn=N[; why=WORD]`. The answer is the store's as of that
+/// LSN.
+class CacheHeader {
+ public:
+  /// `outcome` and `why` are words of ours, short enough to fit.
+  CacheHeader(std::string_view outcome, Lsn lsn, std::string_view why = {}) {
+    append("x-millrace-cache: ");
+    append(outcome);
+    append("; lsn=");
+    end_ = std::to_chars(end_, bytes_.data() + bytes_.size(), lsn).ptr;
+    if (!why.empty()) {
+      append("; why=");
+      append(why);
+    }
+    append("\r\n");
+  }
+  std::string_view line() const {
+    return {bytes_.data(), static_cast<size_t>(end_ - bytes_.data())};
+  }
+
+ private:
+  void append(std::string_view text) { end_ = std::copy(text.begin(), text.end(), end_); }
+
+  std::array<char, 96> bytes_;
+  char* end_ = bytes_.data();
+};
+
+}  // namespace millrace
