@@ -14,7 +14,8 @@ constexpr const char* kVersion = "millrace " MILLRACE_VERSION;
 struct ServeFlags {
   std::string config, data, listen, admin, cache_bytes, memory_bytes, disk_bytes, threads,
       durability, log_format;
-  bool insecure_no_auth = false, in_memory = false, allow_reset = false;
+  bool insecure_no_auth = false, in_memory = false, allow_reset = false,
+       allow_stream_control = false;
 };
 
 void add_serve_flags(CLI::App& app, ServeFlags& flags) {
@@ -25,6 +26,9 @@ void add_serve_flags(CLI::App& app, ServeFlags& flags) {
                "write no file: everything is gone with the process; for test suites");
   app.add_flag("--allow-reset", flags.allow_reset,
                "POST /reset on the administrative port removes all tables; for test suites");
+  app.add_flag("--allow-stream-control", flags.allow_stream_control,
+               "POST /v1/streams/... and /v1/clock/advance on the administrative port split, merge "
+               "and trim shards and set the clock ahead; for test suites");
   app.add_option("--listen", flags.listen, "where to serve the DynamoDB API (127.0.0.1:8000)")
       ->type_name("HOST:PORT");
   app.add_option("--admin", flags.admin,
@@ -71,6 +75,7 @@ Result<Config> effective_config(const ServeFlags& flags) {
   if (flags.insecure_no_auth) config.insecure_no_auth = true;
   if (flags.in_memory) config.in_memory = true;
   if (flags.allow_reset) config.allow_reset = true;
+  if (flags.allow_stream_control) config.allow_stream_control = true;
   RETURN_IF_ERROR(check_config(config));
   return config;
 }

@@ -2,12 +2,15 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <utility>
 
+#include "core/ops/stream_definition.h"
 #include "sidecar/config_reader.h"
 
 namespace millrace::sidecar {
@@ -30,7 +33,34 @@ Status read_admin(const ConfigReader& reader, const YAML::Node& node, const std:
   return reader.mapping(
       node, path,
       {{"listen", reader.parsed<Address>(config.admin, parse_address, what)},
-       {"allow_reset", reader.parsed<bool>(config.allow_reset, parse_bool, "true or false")}});
+       {"allow_reset", reader.parsed<bool>(config.allow_reset, parse_bool, "true or false")},
+       {"allow_stream_control",
+        reader.parsed<bool>(config.allow_stream_control, parse_bool, "true or false")}});
+}
+
+Status read_streams(const ConfigReader& reader, const YAML::Node& node, const std::string& path,
+                    StreamsConfig& streams) {
+  const std::string duration = "a duration, 1m to 7d";
+  std::optional<int64_t> shown_ms;
+  const auto shown = [&](const YAML::Node& value, const std::string& name) -> Status {
+    return reader.parsed<int64_t>(shown_ms.emplace(), parse_age, duration)(value, name);
+  };
+  RETURN_IF_ERROR(reader.mapping(
+      node, path,
+      {{"shards", reader.number(streams.shards, 1, StreamDefinition::kOpenShardsMax)},
+       {"shard_age", reader.parsed<int64_t>(streams.shard_age_ms, parse_age, duration)},
+       {"split_writes_per_second",
+        reader.number(streams.split_writes_per_second, 1, 1'000'000'000)},
+       {"retention", reader.parsed<int64_t>(streams.retention_ms, parse_age, duration)},
+       {"shown", shown}}));
+  if (shown_ms && *shown_ms > streams.retention_ms) {
+    return reader.wrong(node["shown"].Mark(),
+                        "'" + path + ".shown' is longer than '" + path +
+                            ".retention', so the log would not have what is to be shown; raise "
+                            "retention or lower shown");
+  }
+  streams.shown_ms = shown_ms.value_or(std::min(streams.shown_ms, streams.retention_ms));
+  return {};
 }
 
 Status read_document(const ConfigReader& reader, const YAML::Node& document, Config& config) {
@@ -69,6 +99,10 @@ Status read_document(const ConfigReader& reader, const YAML::Node& document, Con
              return reader.mapping(
                  node, path,
                  {{"bytes", reader.parsed<size_t>(config.cache_bytes, parse_size, "a size")}});
+           }},
+          {"streams",
+           [&](const YAML::Node& node, const std::string& path) {
+             return read_streams(reader, node, path, config.streams);
            }},
           {"connectors",
            [&](const YAML::Node& node, const std::string& path) {

@@ -28,6 +28,16 @@ enum class Durability : uint8_t {
 
 enum class LogFormat : uint8_t { kText, kJson };
 
+/// How streams are cut into shards, and how long what they hold is kept.
+struct StreamsConfig {
+  static constexpr int64_t kHourMs = 60 * 60 * 1000;
+  uint32_t shards = 4;  // that a stream begins with: 1 to 64
+  int64_t shard_age_ms = 4 * kHourMs;
+  uint64_t split_writes_per_second = 1000;
+  int64_t retention_ms = 24 * kHourMs;  // of the log
+  int64_t shown_ms = 24 * kHourMs;      // by the API; at most `retention_ms`
+};
+
 /// All that an operator can set. Each member's initial value is the default.
 struct Config {
   Address listen{"127.0.0.1", 8000};
@@ -42,6 +52,9 @@ struct Config {
   size_t disk_bytes = 0;  // of the data folder; 0: what its file system has
   bool insecure_no_auth = false;
   bool allow_reset = false;  // POST /reset on the administrative port removes all tables
+  /// The administrative port changes shards, trims streams and sets the clock ahead.
+  bool allow_stream_control = false;
+  StreamsConfig streams;
   LogFormat log_format = LogFormat::kText;
   std::vector<ConnectorConfig> connectors;
 };
@@ -69,6 +82,10 @@ Result<size_t> parse_memory(std::string_view text);
 Result<size_t> parse_disk(std::string_view text);
 /// 1 to 64.
 Result<size_t> parse_threads(std::string_view text);
+/// A time in milliseconds: a whole number with s, m, h or d. At most ten years.
+Result<int64_t> parse_duration(std::string_view text);
+/// A duration from one minute to 7 days.
+Result<int64_t> parse_age(std::string_view text);
 
 /// The element of `known` that `word` was probably meant to be; empty if none is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);

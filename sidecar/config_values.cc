@@ -141,6 +141,27 @@ Result<size_t> parse_threads(std::string_view text) {
   return static_cast<size_t>(value);
 }
 
+Result<int64_t> parse_duration(std::string_view text) {
+  constexpr std::pair<char, int64_t> kUnits[] = {
+      {'s', 1000}, {'m', 60'000}, {'h', 3'600'000}, {'d', 86'400'000}};
+  constexpr int64_t kMostMs = int64_t{10} * 365 * 86'400'000;
+  uint64_t value;
+  for (const auto& [unit, ms] : kUnits) {
+    if (!text.ends_with(unit) || !parse_unsigned(text.substr(0, text.size() - 1), value)) continue;
+    if (value > static_cast<uint64_t>(kMostMs / ms))
+      return make_error(ErrorCode::kConfig, "'" + std::string(text) + "' is more than ten years");
+    return static_cast<int64_t>(value) * ms;
+  }
+  return expected("a duration", text, "30s, 15m, 4h or 7d");
+}
+
+Result<int64_t> parse_age(std::string_view text) {
+  ASSIGN_OR_RETURN(const int64_t ms, parse_duration(text));
+  if (ms >= 60'000 && ms <= 7 * 24 * StreamsConfig::kHourMs) return ms;
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) + "' is out of range; write 1m to 7d");
+}
+
 Status check_config(const Config& config) {
   if (config.insecure_no_auth) return {};
   auto refuse = [](const std::string& where, const std::string& what) {

@@ -146,7 +146,12 @@ Status Sidecar::open_readers() {
   ASSIGN_OR_RETURN(shard_index_, streams::ShardIndex::open(disk_, folder_.path() + "/shards",
                                                            engine_->log(), catalog_));
   streams_ = std::make_unique<streams::Streams>(engine_->log(), catalog_, *shard_index_, clock_,
-                                                folder_.iterator_key());
+                                                folder_.iterator_key(),
+                                                streams::StreamsOptions{
+                                                    .shown_ms = config_.streams.shown_ms,
+                                                    .retention_ms = config_.streams.retention_ms,
+                                                });
+  catalog_.set_stream_shards(config_.streams.shards);
   add_dynamodb_operations(operations_);
   streams::add_streams_operations(operations_, *streams_);
   request_metrics_ = std::make_unique<RequestMetrics>(operations_, io_threads_.count());
@@ -173,6 +178,15 @@ Status Sidecar::open_readers() {
   subscriptions_ = std::make_unique<streams::Subscriptions>(*node_, Random(random_seed()));
   subscription_server_ = std::make_unique<SubscriptionServer>(*node_, *subscriptions_, newest_);
   deleted_tables_ = std::make_unique<streams::DeletedTables>(*node_, *streams_);
+  lineage_ = std::make_unique<streams::LineageControl>(*node_, *streams_, *shard_index_);
+  stream_control_ =
+      std::make_unique<StreamControl>(catalog_, *streams_, *lineage_, [this] { indexing_.wake(); });
+  shard_keeper_ = std::make_unique<streams::ShardKeeper>(
+      catalog_, *streams_, *shard_index_, *lineage_, clock_,
+      streams::ShardKeeperOptions{
+          .shard_age_ms = config_.streams.shard_age_ms,
+          .split_writes_per_second = config_.streams.split_writes_per_second,
+      });
   change_streams_ = std::make_unique<ChangeStreams>(*engine_, catalog_);
   return {};
 }
@@ -243,6 +257,7 @@ Status Sidecar::open_admin() {
     admin_->add_async("POST", "/reset",
                       [this](const AdminRequest&, AdminReply reply) { reset(std::move(reply)); });
   }
+  if (config_.allow_stream_control) allow_stream_control();
   admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
     if (!ready_.load(std::memory_order_acquire))
       return reply.send(plain_text(503, "still starting\n"));
@@ -270,6 +285,36 @@ void Sidecar::reset(AdminReply reply) {
     response.body = "{\"tables\":" + std::to_string(*tables) + "}\n";
     shared->send(std::move(response));
   }));
+}
+
+void Sidecar::allow_stream_control() {
+  for (const std::string& path : StreamControl::paths()) {
+    admin_->add_async("POST", path, [this](const AdminRequest& request, AdminReply reply) {
+      if (!ready_.load(std::memory_order_acquire))
+        return reply.send(plain_text(503, "still starting\n"));
+      stream_control_->answer(request, std::move(reply));
+    });
+  }
+  admin_->add("POST", "/v1/clock/advance",
+              [this](const AdminRequest& request) { return advance_clock(request); });
+}
+
+AdminResponse Sidecar::advance_clock(const AdminRequest& request) {
+  if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+  auto by = request.query.find("by");
+  if (by == request.query.end() || request.query.size() != 1)
+    return plain_text(400, "say by how much, and nothing else: ?by=4h\n");
+  Result<int64_t> ms = parse_duration(by->second);
+  if (!ms) return plain_text(400, "by: " + ms.error().message + "\n");
+  Status advanced = clock_.advance(*ms);
+  if (!advanced) return plain_text(400, advanced.error().message + "\n");
+  // All who do something when it is time for it.
+  maintenance_.wake();
+  long_working_.wake();
+  wake_readers();
+  AdminResponse response;
+  response.body = "{\"wall_ms\":" + std::to_string(clock_.wall_ms()) + "}\n";
+  return response;
 }
 
 Status Sidecar::readiness() const {
@@ -328,12 +373,14 @@ bool Sidecar::work_long() {
 }
 
 bool Sidecar::index_shards() {
+  const bool changes_wait = stream_control_->step();
   Result<bool> more = shard_index_->step();
   if (!more) {
     log_event(Severity::kError, "shard-index", {{"message", more.error().message}});
-    return false;
+    return changes_wait;
   }
-  return *more;
+  shard_keeper_->step();
+  return *more || changes_wait;
 }
 
 void Sidecar::refused(const Error& error) {

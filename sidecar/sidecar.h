@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cache/item_cache.h"
+#include "core/base/advanced_clock.h"
 #include "core/base/clock.h"
 #include "core/base/disk.h"
 #include "core/net/admin_server.h"
@@ -26,9 +27,12 @@
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
 #include "sidecar/step_thread.h"
+#include "sidecar/stream_control.h"
 #include "sidecar/subscription_server.h"
 #include "streams/deleted_tables.h"
+#include "streams/lineage_control.h"
 #include "streams/shard_index.h"
+#include "streams/shard_keeper.h"
 #include "streams/streams.h"
 #include "streams/subscriptions.h"
 
@@ -67,6 +71,8 @@ class Sidecar {
   EngineOptions engine_options() const;
   void tell_of_disk();
   void reset(AdminReply reply);
+  void allow_stream_control();
+  AdminResponse advance_clock(const AdminRequest& request);
   void wake_readers();
   bool maintain();
   bool index_shards();
@@ -74,7 +80,7 @@ class Sidecar {
   void refused(const Error& error);
 
   const Config config_;
-  Clock& clock_;
+  AdvancedClock clock_;
   Disk& disk_;
   const std::optional<FolderLock> lock_;  // none: in memory
   DataFolder folder_;
@@ -102,6 +108,9 @@ class Sidecar {
   std::unique_ptr<streams::Subscriptions> subscriptions_;
   std::unique_ptr<LogKeeper> log_keeper_;
   std::unique_ptr<streams::DeletedTables> deleted_tables_;
+  std::unique_ptr<streams::LineageControl> lineage_;
+  std::unique_ptr<StreamControl> stream_control_;
+  std::unique_ptr<streams::ShardKeeper> shard_keeper_;
   StepThread maintenance_;
   StepThread indexing_;
   StepThread long_working_;

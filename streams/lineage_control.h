@@ -18,6 +18,7 @@ namespace millrace::streams {
 struct StreamKey {
   Generation generation = 0;
   Lsn enabled_at = 0;
+  auto operator<=>(const StreamKey&) const = default;
 };
 
 /// A change of a stream's shards, by their ordinals.

@@ -37,7 +37,8 @@ Result<std::unique_ptr<ShardIndex>> ShardIndex::open(Disk& disk, std::string fol
   return index;
 }
 
-void ShardIndex::Indexer::add(const Frame& frame, SegmentPostings& postings) {
+void ShardIndex::Indexer::add(const Frame& frame, SegmentPostings& postings, Load& load,
+                              int64_t counted_from_ms) {
   bool definitions_changed = false;
   of_frame_.clear();
   for (const EntryView& entry : frame) {
@@ -49,7 +50,9 @@ void ShardIndex::Indexer::add(const Frame& frame, SegmentPostings& postings) {
         continue;
       }
       if (!covered(generation, change.lsn)) continue;
-      uint64_t slice = uint64_t{1} << slice_of(get_big_endian64(change.key.data() + 8));
+      const uint32_t number = slice_of(get_big_endian64(change.key.data() + 8));
+      const uint64_t slice = uint64_t{1} << number;
+      if (entry.time_ms() >= counted_from_ms) ++load[generation][number];
       auto found = std::find_if(of_frame_.begin(), of_frame_.end(),
                                 [&](const auto& it) { return it.first == generation; });
       if (found == of_frame_.end()) {
@@ -100,7 +103,7 @@ void ShardIndex::add_frame(const FramePtr& frame) {
     if (open_last_lsn_ != 0) seal();
     open_segment_ = frame->position().segment;
   }
-  indexer_->add(*frame, open_);
+  indexer_->add(*frame, open_, load_, counted_from_ms_);
   open_last_lsn_ = indexed_through_ = frame->last_lsn();
 }
 
@@ -224,6 +227,7 @@ Result<ShardFilePtr> ShardIndex::rebuild(const SegmentInfo& segment) {
   if (ShardFilePtr file = cached(segment.name())) return file;
   Indexer indexer(catalog_);
   SegmentPostings postings;
+  Load uncounted;
   LogCursor cursor(log_, segment.first_lsn);
   for (;;) {
     ASSIGN_OR_RETURN(FramePtr frame, cursor.next());
@@ -231,7 +235,7 @@ Result<ShardFilePtr> ShardIndex::rebuild(const SegmentInfo& segment) {
     if (frame->position().rewrites != segment.rewrites) {
       return make_error(ErrorCode::kMoved, "a segment was rewritten while it was indexed");
     }
-    indexer.add(*frame, postings);
+    indexer.add(*frame, postings, uncounted, INT64_MAX);
   }
   std::string bytes = ShardFile::encode(segment.first_lsn, segment.last_lsn, postings);
   // A disk that refuses the file costs the next reader the same work; it does not fail this one.
@@ -329,6 +333,12 @@ Result<Lsn> ShardIndex::find(Generation generation, const PostingQuery& query, L
     // What is left lies in the segment that was open, unless that was sealed meanwhile.
     if (!moved) rest.from = std::max(rest.from, std::min(open_segment, through + 1));
   }
+}
+
+ShardIndex::Load ShardIndex::take_load(int64_t since_ms) {
+  std::lock_guard lock(mutex_);
+  counted_from_ms_ = since_ms;
+  return std::exchange(load_, {});
 }
 
 ShardIndex::Statistics ShardIndex::statistics() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
@@ -54,6 +56,13 @@ class ShardIndex {
   Result<Lsn> find(Generation generation, const PostingQuery& query, Lsn through,
                    std::vector<LocatedPosting>& out);
 
+  /// Changes of each generation with a stream, by 64ths of the hash space.
+  using SliceCounts = std::array<uint64_t, 64>;
+  using Load = std::map<Generation, SliceCounts>;
+  /// What has been indexed of the changes since `since_ms` of the call before; nothing at the first
+  /// one. Thread-safe.
+  Load take_load(int64_t since_ms);
+
   struct Statistics {
     Lsn indexed_through;
     size_t open_bytes;    // of the open segment's lists
@@ -70,7 +79,8 @@ class ShardIndex {
   class Indexer {
    public:
     explicit Indexer(const Catalog& catalog) : catalog_(catalog) {}
-    void add(const Frame& frame, SegmentPostings& postings);
+    /// Adds the changes since `counted_from_ms` to `load`.
+    void add(const Frame& frame, SegmentPostings& postings, Load& load, int64_t counted_from_ms);
 
    private:
     bool covered(Generation generation, Lsn lsn);
@@ -110,6 +120,8 @@ class ShardIndex {
   Lsn open_segment_ = 0;
   Lsn open_last_lsn_ = 0;
   SegmentPostings open_;
+  Load load_;
+  int64_t counted_from_ms_ = INT64_MAX;
   std::map<Lsn, std::string> sealed_;  // encoded, not yet written: read from here until they are
 
   std::mutex rebuild_mutex_;        // one rebuild at a time; taken before files_mutex_

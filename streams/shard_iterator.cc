@@ -45,7 +45,8 @@ std::string IteratorSigner::seal(const ShardIterator& iterator) const {
   return text;
 }
 
-Result<ShardIterator> IteratorSigner::open(std::string_view text, int64_t now_ms) const {
+Result<ShardIterator> IteratorSigner::open(std::string_view text, int64_t now_ms,
+                                           int64_t expired_through_ms) const {
   std::string bytes;
   if (!parse_base64(text, bytes) || bytes.size() != kPayloadBytes + kMacBytes) return invalid();
   std::string_view payload = std::string_view(bytes).substr(0, kPayloadBytes);
@@ -65,7 +66,7 @@ Result<ShardIterator> IteratorSigner::open(std::string_view text, int64_t now_ms
   iterator.kind = static_cast<ShardIterator::Kind>(kind);
   iterator.not_before_ms = static_cast<int64_t>(not_before);
   iterator.issued_ms = static_cast<int64_t>(issued);
-  if (now_ms - iterator.issued_ms > kLifeMs) {
+  if (now_ms - iterator.issued_ms > kLifeMs || iterator.issued_ms <= expired_through_ms) {
     return make_error(ErrorCode::kExpiredIterator,
                       "The provided iterator exceeds the maximum age allowed.");
   }

@@ -38,8 +38,10 @@ class IteratorSigner {
 
   std::string seal(const ShardIterator& iterator) const;
   /// A ValidationException "Invalid ShardIterator" for what this node did not issue;
-  /// ExpiredIteratorException for what it issued more than 15 minutes before `now_ms`.
-  Result<ShardIterator> open(std::string_view text, int64_t now_ms) const;
+  /// ExpiredIteratorException for what it issued more than 15 minutes before `now_ms`, or not after
+  /// `expired_through_ms`.
+  Result<ShardIterator> open(std::string_view text, int64_t now_ms,
+                             int64_t expired_through_ms = 0) const;
 
   static constexpr int64_t kLifeMs = 15 * 60 * 1000;
 

@@ -215,7 +215,7 @@ Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, It
   iterator.generation = shard.table->generation;
   iterator.enabled_at = shard.stream->enabled_at;
   iterator.ordinal = ordinal;
-  iterator.issued_ms = clock_.wall_ms();
+  iterator.issued_ms = issue_ms();
   iterator.from = definition.opened_at + 1;
   switch (type) {
     case IteratorType::kTrimHorizon:
@@ -225,7 +225,7 @@ Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, It
       iterator.from = std::max(iterator.from, through + 1);
       break;
     case IteratorType::kAtTimestamp:
-      if (time_ms > iterator.issued_ms)
+      if (time_ms > clock_.wall_ms())
         return validation_error("Timestamp must not be in the future");
       iterator.kind = ShardIterator::Kind::kTime;
       iterator.not_before_ms = time_ms;
@@ -242,7 +242,8 @@ Result<std::string> Streams::iterator(const Stream& stream, uint32_t ordinal, It
 }
 
 Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::string& out) {
-  ASSIGN_OR_RETURN(ShardIterator iterator, signer_.open(text, clock_.wall_ms()));
+  ASSIGN_OR_RETURN(ShardIterator iterator,
+                   signer_.open(text, clock_.wall_ms(), expired_through_ms_));
   // Before the shard is looked up: were it closed in between, changes of its children would seem to
   // be its own.
   const Lsn durable = log_.durable_lsn();
@@ -278,7 +279,7 @@ Result<RecordsPage> Streams::read(std::string_view text, size_t limit, std::stri
   iterator.kind = ShardIterator::Kind::kPosition;
   iterator.from = reader.position();
   iterator.not_before_ms = 0;
-  iterator.issued_ms = clock_.wall_ms();
+  iterator.issued_ms = issue_ms();
   page.next = signer_.seal(iterator);
   return page;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -75,6 +77,9 @@ class Streams {
   /// one if there is one, and otherwise no more than kPageBytesMax.
   Result<RecordsPage> read(std::string_view iterator, size_t limit, std::string& out);
 
+  /// From now on all iterators that were given out are expired.
+  void expire_iterators() { expired_through_ms_ = issue_ms(); }
+
   /// The lowest LSN that somebody may still ask for: of every stream the retention, and of
   /// `reader_positions` (the next LSN that each living subscription needs) what is within them.
   /// None if nobody needs anything. By segments, as the log is trimmed.
@@ -106,6 +111,8 @@ class Streams {
   };
   Result<Shard> find_shard(Generation generation, Lsn enabled_at, uint32_t ordinal) const;
   Lsn horizon(int64_t now_ms) const;
+  /// When an iterator that is given out now is said to have been.
+  int64_t issue_ms() const { return std::max(clock_.wall_ms(), expired_through_ms_ + 1); }
   Status check_not_trimmed(const Shard& shard, Lsn lsn, Lsn through) const;
 
   Log& log_;
@@ -115,6 +122,7 @@ class Streams {
   const int64_t first_offset_ms_;  // of the wall clock from the monotonic one
   const IteratorSigner signer_;
   const StreamsOptions options_;
+  std::atomic<int64_t> expired_through_ms_{0};  // iterators given out until then
   mutable FrameCache frames_;
 };
 

@@ -58,14 +58,16 @@ TEST(CommandLine, Check) {
 }
 
 TEST(CommandLine, BoundsAndWhatIsForTestSuites) {
-  Result<Invocation> invocation = parse_command_line(
-      {"--memory-bytes", "64MB", "--disk-bytes=1GB", "--in-memory", "--allow-reset"});
+  Result<Invocation> invocation =
+      parse_command_line({"--memory-bytes", "64MB", "--disk-bytes=1GB", "--in-memory",
+                          "--allow-reset", "--allow-stream-control"});
   ASSERT_TRUE(invocation) << invocation.error().message;
   const Config& config = std::get<ServeCommand>(*invocation).config;
   EXPECT_EQ(config.memory_bytes, 64u << 20);
   EXPECT_EQ(config.disk_bytes, 1u << 30);
   EXPECT_TRUE(config.in_memory);
   EXPECT_TRUE(config.allow_reset);
+  EXPECT_TRUE(config.allow_stream_control);
 }
 
 TEST(CommandLine, TailOfSeveralTablesByAPattern) {

@@ -112,6 +112,32 @@ TEST(Config, TheAdministrativePortMayAllowMore) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->admin.text(), "127.0.0.1:9001");
   EXPECT_TRUE(config->allow_reset);
+  EXPECT_FALSE(config->allow_stream_control);
+  config = parse_config("admin: {allow_stream_control: true}\n", "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(config->allow_stream_control);
+  EXPECT_EQ(config->admin.port, 8001);
+}
+
+TEST(Config, Streams) {
+  constexpr int64_t kHourMs = StreamsConfig::kHourMs;
+  Result<Config> config = parse_config(
+      "streams: {shards: 8, shard_age: 30m, split_writes_per_second: 250, retention: 7d,"
+      " shown: 36h}\n",
+      "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->streams.shards, 8u);
+  EXPECT_EQ(config->streams.shard_age_ms, kHourMs / 2);
+  EXPECT_EQ(config->streams.split_writes_per_second, 250u);
+  EXPECT_EQ(config->streams.retention_ms, 7 * 24 * kHourMs);
+  EXPECT_EQ(config->streams.shown_ms, 36 * kHourMs);
+  config = parse_config("streams: {retention: 6h}\n", "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->streams.shown_ms, 6 * kHourMs) << "no longer than the log is kept";
+  EXPECT_EQ(config->streams.shard_age_ms, 4 * kHourMs);
+  config = parse_config("streams: {retention: 7d}\n", "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->streams.shown_ms, 24 * kHourMs);
 }
 
 TEST(Config, JsonIsYaml) {
@@ -133,12 +159,20 @@ const Mistake kMistakes[] = {
     {"data: x\nlisen: 127.0.0.1:1\n", "m.yaml:2:1: unknown key 'lisen'; did you mean 'listen'?"},
     {"frobnicate: 1\n",
      "m.yaml:1:1: unknown key 'frobnicate'; known are listen, admin, data, in_memory, threads, "
-     "durability, insecure_no_auth, log_format, memory, disk, cache, connectors"},
+     "durability, insecure_no_auth, log_format, memory, disk, cache, streams, connectors"},
     {"memory: {bytes: 1MB}\n",
      "m.yaml:1:17: 'memory.bytes': '1MB' is too little memory; write 16MB or more"},
     {"disk: {bytes: 1MB}\n",
      "m.yaml:1:15: 'disk.bytes': '1MB' is too little disk; write 32MB or more, or 0 for what there "
      "is"},
+    {"streams: {retention: 2h, shown: 3h}\n",
+     "m.yaml:1:33: 'streams.shown' is longer than 'streams.retention', so the log would not have "
+     "what is to be shown; raise retention or lower shown"},
+    {"streams: {retention: 8d}\n",
+     "m.yaml:1:22: 'streams.retention': '8d' is out of range; write 1m to 7d"},
+    {"streams: {shard_age: soon}\n",
+     "m.yaml:1:22: 'streams.shard_age': 'soon' is not a duration; write for example 30s, 15m, 4h or "
+     "7d"},
     {"data: a\ndata: b\n", "m.yaml:2:1: 'data' is there twice; keep one of the two"},
     {"data:\n", "m.yaml:1:1: 'data' has no value; give it one or remove it"},
     {"data: [a]\n", "m.yaml:1:7: 'data' holds a list; it must be a folder"},
