@@ -51,6 +51,8 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
                                if (!status) command->done(status);
                              },
                              node->slow_fills_.get()});
+  node->lineage_ =
+      std::make_unique<streams::LineageControl>(*node->node_, *node->streams_, *node->index_);
   node->long_work_ = std::make_unique<LongWork>(*node->node_, [] {});
   node->engine_->add_observer(node->long_work_.get());
   add_dynamodb_operations(node->operations_);

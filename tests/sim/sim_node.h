@@ -14,6 +14,7 @@
 #include "core/ops/operation.h"
 #include "core/store/engine.h"
 #include "core/store/log_rewrite.h"
+#include "streams/lineage_control.h"
 #include "streams/log_needs.h"
 #include "streams/shard_index.h"
 #include "streams/streams.h"
@@ -92,6 +93,7 @@ class SimNode {
   streams::ShardIndex& index() { return *index_; }
   streams::Streams& streams() { return *streams_; }
   LogRewriter& rewriter() { return *rewriter_; }
+  streams::LineageControl& lineage() { return *lineage_; }
   LongWork& long_work() { return *long_work_; }
   SlowFills* slow_fills() { return slow_fills_.get(); }
   void drain() { env_.drain(); }
@@ -110,6 +112,7 @@ class SimNode {
   std::unique_ptr<streams::ShardIndex> index_;
   std::unique_ptr<streams::Streams> streams_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<streams::LineageControl> lineage_;
   std::unique_ptr<LongWork> long_work_;
   OperationTable operations_;
 };

@@ -165,7 +165,7 @@ void Simulation::one_step() {
   else if (dice < 94)
     pump_->step(0);
   else if (dice < 97 && with_stream_)
-    follower_.read_some(*node_, random_);
+    random_.one_in(6) ? change_shards() : follower_.read_some(*node_, random_);
   else if (dice < 98)
     crash();
   else if (dice < 99) {
@@ -208,7 +208,10 @@ void Simulation::crash() {
   if (sound && random_.one_in(2)) {
     disk_.lose_power_after(random_.below(12));
     for (int i = 0; i < 30 && !disk_.power_lost(); ++i) {
-      switch (random_.below(6)) {
+      switch (random_.below(7)) {
+        case 6:
+          if (with_stream_) change_shards();
+          break;
         case 0:
           put();
           break;

@@ -95,6 +95,9 @@ class Simulation {
   /// not.
   void check_indexes();
 
+  /// Splits, merges, rolls over or trims the table's stream.
+  void change_shards();
+
   // Reads.
   void get();
   void query();

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include "streams/stream_ids.h"
 #include "tests/sim/failure.h"
 
 namespace millrace::sim {
@@ -32,35 +33,91 @@ void StreamFollower::describe(SimNode& node) {
   element table = parse(parser, *node.call("DescribeTable", "{\"TableName\":\"" + table_ + "\"}"),
                         "DescribeTable")["Table"];
   arn_ = string_of(table, "LatestStreamArn");
-  simdjson::dom::parser second;
-  element stream = parse(second, *node.call("DescribeStream", "{\"StreamArn\":\"" + arn_ + "\"}"),
-                         "DescribeStream")["StreamDescription"];
-  std::vector<std::string> ids;
-  for (element shard : simdjson::dom::array(stream["Shards"])) {
-    ids.push_back(string_of(shard, "ShardId"));
+  std::string start;
+  do {
+    simdjson::dom::parser second;
+    element stream =
+        parse(second, *node.call("DescribeStream", "{\"StreamArn\":\"" + arn_ + "\"" + start + "}"),
+              "DescribeStream")["StreamDescription"];
+    for (element shard : simdjson::dom::array(stream["Shards"])) {
+      element range = shard["SequenceNumberRange"];
+      Shard found;
+      found.id = string_of(shard, "ShardId");
+      found.parent = string_of(shard, "ParentShardId");
+      found.first = string_of(range, "StartingSequenceNumber");
+      found.last = string_of(range, "EndingSequenceNumber");
+      note(std::move(found));
+    }
+    start = string_of(stream, "LastEvaluatedShardId");
+    if (!start.empty()) start = ",\"ExclusiveStartShardId\":\"" + start + "\"";
+  } while (!start.empty());
+  require(!shards_.empty(), "a stream has no shards");
+}
+
+void StreamFollower::note(Shard found) {
+  require(found.parent < found.id, "a shard's id is before its parent's: " + found.id);
+  auto [known, first_seen] = shards_.try_emplace(found.id, found);
+  if (first_seen) {
+    require(found.parent.empty() || shards_.contains(found.parent),
+            "a shard was shown before its parent " + found.parent);
+    return;
   }
-  require(!ids.empty(), "a stream has no shards");
-  if (shards_.empty()) {
-    for (const std::string& id : ids) shards_.push_back({id, "", ""});
+  Shard& shard = known->second;
+  require(shard.parent == found.parent && shard.first == found.first,
+          "shard " + found.id + " has another parent or beginning than it had");
+  require(shard.last.empty() || shard.last == found.last,
+          "shard " + found.id + " ended at " + shard.last + " and now at " + found.last);
+  shard.last = found.last;
+}
+
+void StreamFollower::check_children(SimNode& node, const Shard& parent) {
+  simdjson::dom::parser parser;
+  element stream =
+      parse(parser,
+            *node.call("DescribeStream", "{\"StreamArn\":\"" + arn_ +
+                                             "\",\"ShardFilter\":{\"Type\":\"CHILD_SHARDS\","
+                                             "\"ShardId\":\"" +
+                                             parent.id + "\"}}"),
+            "DescribeStream")["StreamDescription"];
+  require(simdjson::dom::array(stream["Shards"]).size() > 0,
+          "shard " + parent.id + " has ended and has no children");
+}
+
+std::vector<StreamFollower::Shard*> StreamFollower::readable() {
+  std::vector<Shard*> found;
+  for (auto& [id, shard] : shards_) {
+    auto parent = shards_.find(shard.parent);
+    if (!shard.drained && (parent == shards_.end() || parent->second.drained))
+      found.push_back(&shard);
   }
-  require(ids.size() == shards_.size(), "the number of shards changed");
-  for (size_t i = 0; i < ids.size(); ++i) {
-    require(ids[i] == shards_[i].id,
-            "a shard's id changed from " + shards_[i].id + " to " + ids[i]);
+  return found;
+}
+
+Lsn StreamFollower::read_through() const {
+  for (Lsn lsn : lsns_) {
+    if (!index_by_sequence_number_.contains(streams::sequence_number(lsn))) return lsn - 1;
   }
+  return lsns_.empty() ? 0 : lsns_.back();
 }
 
 std::string StreamFollower::iterator_of(SimNode& node, const Shard& shard) {
-  std::string body = "{\"StreamArn\":\"" + arn_ + "\",\"ShardId\":\"" + shard.id + "\",";
-  if (shard.last_sequence_number.empty()) {
-    body += "\"ShardIteratorType\":\"TRIM_HORIZON\"}";
-  } else {
-    body += "\"ShardIteratorType\":\"AFTER_SEQUENCE_NUMBER\",\"SequenceNumber\":\"" +
-            shard.last_sequence_number + "\"}";
-  }
+  const std::string begin = "{\"StreamArn\":\"" + arn_ + "\",\"ShardId\":\"" + shard.id + "\",";
   simdjson::dom::parser parser;
-  return string_of(parse(parser, *node.call("GetShardIterator", body), "GetShardIterator"),
-                   "ShardIterator");
+  if (!shard.last_sequence_number.empty()) {
+    auto answer =
+        node.call("GetShardIterator", begin +
+                                          "\"ShardIteratorType\":\"AFTER_SEQUENCE_NUMBER\","
+                                          "\"SequenceNumber\":\"" +
+                                          shard.last_sequence_number + "\"}");
+    // Only what had been read is trimmed.
+    const bool trimmed = answer->body.find("TrimmedDataAccess") != std::string::npos;
+    if (!trimmed) return string_of(parse(parser, *answer, "GetShardIterator"), "ShardIterator");
+  }
+  return string_of(
+      parse(parser,
+            *node.call("GetShardIterator", begin + "\"ShardIteratorType\":\"TRIM_HORIZON\"}"),
+            "GetShardIterator"),
+      "ShardIterator");
 }
 
 void StreamFollower::check_record(std::string_view record, Shard& shard) {
@@ -70,6 +127,8 @@ void StreamFollower::check_record(std::string_view record, Shard& shard) {
   std::string sequence_number = string_of(dynamodb, "SequenceNumber");
   require(shard.last_sequence_number.empty() || sequence_number > shard.last_sequence_number,
           "sequence numbers of a shard do not rise");
+  require(sequence_number > shard.first && (shard.last.empty() || sequence_number <= shard.last),
+          "record " + sequence_number + " is outside of its shard " + shard.id);
   shard.last_sequence_number = sequence_number;
   require(index_by_sequence_number_.emplace(sequence_number, records_).second,
           "a record came twice: " + sequence_number);
@@ -114,20 +173,31 @@ size_t StreamFollower::read_page(SimNode& node, Shard& shard, size_t limit) {
   }
   require(count <= limit, "GetRecords gives more than its limit");
   shard.iterator = string_of(root, "NextShardIterator");
-  require(!shard.iterator.empty(), "an open shard has no next iterator");
+  if (shard.iterator.empty()) {
+    shard.drained = true;
+    check_children(node, shard);
+  }
   return count;
 }
 
 void StreamFollower::read_some(SimNode& node, Random& random) {
   if (shards_.empty() || random.one_in(10)) describe(node);
-  read_page(node, shards_[random.below(shards_.size())], 1 + random.below(20));
+  const std::vector<Shard*> choice = readable();
+  if (choice.empty()) return describe(node);
+  read_page(node, *choice[random.below(choice.size())], 1 + random.below(20));
 }
 
 void StreamFollower::read_all(SimNode& node) {
-  describe(node);
-  for (Shard& shard : shards_) {
-    // An empty page is not the end of a shard: a reader goes on until it has passed the log's tip.
-    for (int empty = 0; empty < 50;) empty = read_page(node, shard, 1000) == 0 ? empty + 1 : 0;
+  for (bool ended = true; ended;) {
+    ended = false;
+    describe(node);
+    for (Shard* shard : readable()) {
+      // An empty page is not the end of a shard: a reader goes on until it has passed the log's
+      // tip.
+      for (int empty = 0; empty < 50 && !shard->drained;)
+        empty = read_page(node, *shard, 1000) == 0 ? empty + 1 : 0;
+      ended |= shard->drained;
+    }
   }
   require(records_ == model_.durable_count(),
           "the stream has " + std::to_string(records_) + " records of " +
@@ -135,7 +205,7 @@ void StreamFollower::read_all(SimNode& node) {
 }
 
 void StreamFollower::after_crash(Random& random) {
-  for (Shard& shard : shards_) {
+  for (auto& [id, shard] : shards_) {
     if (random.one_in(2)) shard.iterator.clear();
   }
 }
