@@ -8,6 +8,7 @@ import time
 
 from client import Client, Lost, Refused
 from ledger import Delivered, History, Ledger, Violation, require
+from lineage import Lineage, Resharder
 from load import TABLE, Writer
 from peers.process import NotReady, wait_until
 from peers.sidecar import Sidecar, binary
@@ -59,50 +60,22 @@ class Topic(threading.Thread):
 class Follower(threading.Thread):
     """Reads a stream into a history while the load runs, until the connection ends."""
 
-    def __init__(self, port, arn, history):
+    def __init__(self, port, lineage, history):
         super().__init__(daemon=True)
         self.error = None
         self._port = port
-        self._arn = arn
+        self._lineage = lineage
         self._history = history
 
     def run(self):
         try:
             client = Client(self._port)
             while True:
-                read_on(client, self._arn, self._history)
+                self._lineage.read_on(client, self._history)
         except Lost:
             pass
         except Exception as error:  # Told by the main thread.
             self.error = error
-
-
-def shards_of(client, arn):
-    answer = client.call("DynamoDBStreams_20120810.DescribeStream", {"StreamArn": arn})
-    return [shard["ShardId"] for shard in answer["StreamDescription"]["Shards"]]
-
-
-def read_shard(client, arn, shard, after=None):
-    """The records of a shard up to now, from its start or after a sequence number."""
-    request = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
-    if after is not None:
-        request["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER"
-        request["SequenceNumber"] = after
-    answer = client.call("DynamoDBStreams_20120810.GetShardIterator", request)
-    iterator = answer["ShardIterator"]
-    while iterator:
-        answer = client.call("DynamoDBStreams_20120810.GetRecords", {"ShardIterator": iterator})
-        yield from answer["Records"]
-        if not answer["Records"]:
-            return
-        iterator = answer.get("NextShardIterator")
-
-
-def read_on(client, arn, history):
-    """Adds what is new in every shard."""
-    for shard in shards_of(client, arn):
-        for record in read_shard(client, arn, shard, history.last_sequence.get(shard)):
-            history.add(shard, record)
 
 
 class Run:
@@ -120,7 +93,7 @@ class Run:
             "brokers": kafka.brokers,
             "topic": topic,
         }
-        self.sidecar = Sidecar(folder, {"connectors": [connector]}, flags, env)
+        self.sidecar = Sidecar(folder, {"connectors": [connector]}, [*flags, "--allow-stream-control"], env)
         self.sidecar.data.mkdir()
         self.sidecar.start()
         client = Client(self.sidecar.port)
@@ -138,7 +111,7 @@ class Run:
             },
         )
         described = client.call("DescribeTable", {"TableName": TABLE})["Table"]
-        self.arn = described["LatestStreamArn"]
+        self.lineage = Lineage(described["LatestStreamArn"])
         # Something to read, so that the topic exists.
         self.ledger.unknown["first"] = 1
         client.call("PutItem", {"TableName": TABLE, "Item": {"pk": {"S": "first"}, "n": {"N": "1"}}})
@@ -179,7 +152,7 @@ class Run:
         values = self._values(client)
         self.ledger.settle(values)
         expected = self.ledger.expected(values)
-        read_on(client, self.arn, self.history)
+        self._read_to_end(client)
         self.history.check_complete(expected)
         if whole_stream:
             self.read_again(client)
@@ -187,8 +160,16 @@ class Run:
         return expected
 
     def read_again(self, client):
-        for shard in shards_of(client, self.arn):
-            self.history.check_unchanged(shard, read_shard(client, self.arn, shard))
+        for shard in self.lineage.refresh(client):
+            self.history.check_unchanged(shard, self.lineage.read_shard(client, shard))
+
+    def _read_to_end(self, client):
+        """Over as many generations of shards as there were since the last time."""
+        while True:
+            drained = len(self.lineage.drained)
+            self.lineage.read_on(client, self.history)
+            if len(self.lineage.drained) == drained:
+                return
 
     def _load_and_kill(self):
         lock = threading.Lock()
@@ -197,8 +178,9 @@ class Run:
             for number in range(WRITERS)
         ]
         self.ledger.groups = [group for writer in writers for group in writer.groups]
-        follower = Follower(self.sidecar.port, self.arn, self.history)
-        threads = [*writers, follower]
+        follower = Follower(self.sidecar.port, self.lineage, self.history)
+        resharder = Resharder(self.sidecar.admin, TABLE, self.random.random())
+        threads = [*writers, follower, resharder]
         before = sum(self.ledger.acknowledged.values())
         for thread in threads:
             thread.start()
