@@ -43,7 +43,7 @@ Status read_members(dom::object object, const Fields& fields) {
 Status read_body(std::string_view body, const Fields& fields) {
   thread_local dom::parser parser;
   dom::object object;
-  if (parser.parse(body.data(), body.size()).get(object))
+  if (parser.parse(simdjson::padded_string(body)).get(object))
     return validation_error("the body must be an object of JSON");
   return read_members(object, fields);
 }

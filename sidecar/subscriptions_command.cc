@@ -58,7 +58,7 @@ void describe(dom::element subscription, std::string& out) {
 Result<std::string> describe_subscriptions(std::string_view json, std::string_view name) {
   dom::parser parser;
   dom::array subscriptions;
-  if (parser.parse(json.data(), json.size())["subscriptions"].get(subscriptions)) {
+  if (parser.parse(simdjson::padded_string(json))["subscriptions"].get(subscriptions)) {
     return make_error(
         ErrorCode::kCorruption,
         "the sidecar sent what is no list of subscriptions: " + std::string(json.substr(0, 200)));

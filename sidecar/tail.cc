@@ -252,7 +252,7 @@ Result<std::string> describe_change(std::string_view line, bool color) {
   std::string_view event, table;
   int64_t time_ms;
   dom::object keys;
-  if (parser.parse(line.data(), line.size()).get(change) || change["event"].get(event) ||
+  if (parser.parse(simdjson::padded_string(line)).get(change) || change["event"].get(event) ||
       change["table"].get(table) || change["time"].get(time_ms) || change["keys"].get(keys)) {
     return make_error(ErrorCode::kCorruption,
                       "the sidecar sent what is no change: " + std::string(line.substr(0, 200)));

@@ -195,7 +195,7 @@ Result<Pattern> parse_event_pattern(std::string_view text, std::string& normal) 
   dom::parser parser;
   dom::element element;
   dom::object object;
-  if (parser.parse(text.data(), text.size()).get(element))
+  if (parser.parse(simdjson::padded_string(text)).get(element))
     return wrong("", "this is not JSON: " + std::string(text.substr(0, 60)));
   if (element.get(object))
     return wrong("",

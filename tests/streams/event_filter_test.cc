@@ -221,6 +221,7 @@ TEST(EventPattern, MistakesAreNamedWithTheirPlace) {
     return filter ? "(none)" : filter.error().message;
   };
   const std::pair<const char*, const char*> mistakes[] = {
+      {"", "filter: this is not JSON: "},
       {"nonsense", "filter: this is not JSON: nonsense"},
       {"[]", "filter: a pattern is an object of JSON, such as {\"eventName\": [\"INSERT\"]}"},
       {R"({"eventName":"INSERT"})",
