@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import urllib.parse
 import urllib.request
 
 import boto3
@@ -89,6 +90,12 @@ class Sidecar:
 
     def kill(self):
         self.process.kill()
+
+    def control(self, path, **parameters):
+        """POST /v1/PATH of the administrative port; what it answers."""
+        url = f"http://{self.admin}/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30) as got:
+            return json.load(got)
 
     def client(self, service="dynamodb", **config):
         return client(self.endpoint, service, **config)

@@ -1,8 +1,6 @@
 """Shards that split, merge, roll over and are trimmed, as a consumer of the Streams API sees it."""
 
-import json
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import pytest
@@ -21,11 +19,6 @@ class Controlled(Sidecar):
 
     def __init__(self, folder):
         super().__init__(folder, flags=["--allow-stream-control"])
-
-    def control(self, path, **parameters):
-        url = f"http://{self.admin}/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30) as got:
-            return json.load(got)
 
     def refusal(self, path, **parameters):
         with pytest.raises(urllib.error.HTTPError) as raised:
