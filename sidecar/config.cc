@@ -98,7 +98,9 @@ Status read_document(const ConfigReader& reader, const YAML::Node& document, Con
            [&](const YAML::Node& node, const std::string& path) {
              return reader.mapping(
                  node, path,
-                 {{"bytes", reader.parsed<size_t>(config.cache_bytes, parse_size, "a size")}});
+                 {{"bytes", reader.parsed<size_t>(config.cache_bytes, parse_size, "a size")},
+                  {"query_bytes",
+                   reader.parsed<size_t>(config.query_cache_bytes, parse_size, "a size")}});
            }},
           {"streams",
            [&](const YAML::Node& node, const std::string& path) {

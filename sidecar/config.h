@@ -46,7 +46,8 @@ struct Config {
   bool in_memory = false;  // no file is written; `data` is not used
   size_t threads = 0;      // 0: the CPUs available to the process, at most 4
   Durability durability = Durability::kFlush;
-  size_t cache_bytes = 64u << 20;  // 0: no item cache
+  size_t cache_bytes = 64u << 20;        // 0: no item cache
+  size_t query_cache_bytes = 64u << 20;  // 0: no query cache
   /// Of requests and answers under way, waiting writes and memory tables, together.
   size_t memory_bytes = 256u << 20;
   size_t disk_bytes = 0;  // of the data folder; 0: what its file system has

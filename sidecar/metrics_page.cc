@@ -13,7 +13,8 @@ namespace {
 using Families = std::vector<prometheus::MetricFamily>;
 using Labels = std::vector<prometheus::ClientMetric::Label>;
 
-prometheus::MetricFamily family(const char* name, const char* help, prometheus::MetricType type) {
+prometheus::MetricFamily family(const std::string& name, const std::string& help,
+                                prometheus::MetricType type) {
   return {name, help, type, {}};
 }
 
@@ -26,8 +27,8 @@ void add_value(prometheus::MetricFamily& family, double value, Labels labels = {
 }
 
 template <typename Number>
-void add(Families& families, const char* name, const char* help, prometheus::MetricType type,
-         Number value) {
+void add(Families& families, const std::string& name, const std::string& help,
+         prometheus::MetricType type, Number value) {
   families.push_back(family(name, help, type));
   add_value(families.back(), static_cast<double>(value));
 }
@@ -76,6 +77,15 @@ void collect_engine(Engine& engine, const NewestEntry& newest, Families& familie
       rewritten.bytes_after);
 }
 
+/// By the names that DAX has for them.
+template <typename Counts>
+void add_hits(const std::string& name, const std::string& reads, const Counts& counts,
+              Families& families) {
+  add(families, name + "CacheHits", reads + " that the cache answered.", kCounter, counts.hits);
+  add(families, name + "CacheMisses", reads + " that read the store to fill the cache.", kCounter,
+      counts.misses);
+}
+
 void collect_cache(const cache::ItemCache& cache, Families& families) {
   cache::ItemCacheStatistics statistics = cache.statistics();
   auto reads =
@@ -85,6 +95,7 @@ void collect_cache(const cache::ItemCache& cache, Families& families) {
   add_value(reads, static_cast<double>(statistics.waits), {{"outcome", "wait"}});
   add_value(reads, static_cast<double>(statistics.bypasses), {{"outcome", "bypass"}});
   families.push_back(std::move(reads));
+  add_hits("Item", "Reads of an item", statistics, families);
   add(families, "millrace_cache_fills_total", "Entries put in by reads.", kCounter,
       statistics.fills);
   add(families, "millrace_cache_fills_refused_total", "Fills that lost to something newer.",
@@ -97,6 +108,38 @@ void collect_cache(const cache::ItemCache& cache, Families& families) {
       statistics.expirations);
   add(families, "millrace_cache_entries", "Entries in the item cache.", kGauge, statistics.entries);
   add(families, "millrace_cache_bytes", "Memory of the item cache.", kGauge, statistics.bytes);
+}
+
+void collect_query_cache(const cache::QueryCache& cache, Families& families) {
+  cache::QueryCacheStatistics statistics = cache.statistics();
+  auto reads = family("millrace_query_cache_reads_total",
+                      "Reads by what the query cache did with them.", kCounter);
+  for (const auto& [operation, counts] :
+       {std::pair("Query", statistics.queries), std::pair("Scan", statistics.scans)}) {
+    for (const auto& [outcome, count] :
+         {std::pair("hit", counts.hits), std::pair("miss", counts.misses),
+          std::pair("wait", counts.waits), std::pair("bypass", counts.bypasses)}) {
+      add_value(reads, static_cast<double>(count),
+                {{"operation", operation}, {"outcome", outcome}});
+    }
+  }
+  families.push_back(std::move(reads));
+  add_hits("Query", "Queries", statistics.queries, families);
+  add_hits("Scan", "Scans", statistics.scans, families);
+  add(families, "millrace_query_cache_fills_total", "Pages put in by reads.", kCounter,
+      statistics.fills);
+  add(families, "millrace_query_cache_fills_refused_total",
+      "Pages too large, or out of date when they were read.", kCounter, statistics.fills_refused);
+  add(families, "millrace_query_cache_voids_total",
+      "Pages found void because what they cover had changed.", kCounter, statistics.voids);
+  add(families, "millrace_query_cache_evictions_total", "Pages that left for lack of room.",
+      kCounter, statistics.evictions);
+  add(families, "millrace_query_cache_expirations_total", "Pages that left for their age.",
+      kCounter, statistics.expirations);
+  add(families, "millrace_query_cache_entries", "Pages in the query cache.", kGauge,
+      statistics.entries);
+  add(families, "millrace_query_cache_bytes", "Memory of the query cache.", kGauge,
+      statistics.bytes);
 }
 
 void collect_connectors(const MetricsSources& sources, Families& families) {
@@ -174,6 +217,7 @@ std::string metrics_page(const MetricsSources& sources) {
   sources.requests.collect(families);
   collect_engine(sources.engine, sources.newest, families);
   if (sources.cache != nullptr) collect_cache(*sources.cache, families);
+  if (sources.query_cache != nullptr) collect_query_cache(*sources.query_cache, families);
   collect_connectors(sources, families);
   collect_subscriptions(sources, families);
   return prometheus::TextSerializer().Serialize(families);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cache/item_cache.h"
+#include "cache/query_cache.h"
 #include "core/store/engine.h"
 #include "sidecar/connector_runner.h"
 #include "sidecar/log_keeper.h"
@@ -17,7 +18,8 @@ namespace millrace::sidecar {
 struct MetricsSources {
   const RequestMetrics& requests;
   Engine& engine;
-  const cache::ItemCache* cache;  // none: off
+  const cache::ItemCache* cache;         // none: off
+  const cache::QueryCache* query_cache;  // none: off
   const NewestEntry& newest;
   const std::vector<std::unique_ptr<ConnectorRunner>>& connectors;
   const streams::Subscriptions& subscriptions;

@@ -110,6 +110,11 @@ Status Sidecar::open_store() {
     options.bytes_max = config_.cache_bytes;
     cache_ = std::make_unique<cache::ItemCache>(options, clock_);
   }
+  if (config_.query_cache_bytes > 0) {
+    cache::QueryCacheOptions options;
+    options.bytes_max = config_.query_cache_bytes;
+    query_cache_ = std::make_unique<cache::QueryCache>(options, clock_);
+  }
   EngineOptions options = engine_options();
   leveldb::Env* env = leveldb::Env::Default();
   if (config_.in_memory) {
@@ -129,6 +134,7 @@ Status Sidecar::open_store() {
     engine_->add_observer(cache_.get());
     engine_->set_known_items(cache_.get());
   }
+  if (query_cache_ != nullptr) engine_->add_observer(query_cache_.get());
   engine_->add_observer(&newest_);
   scheduler_ = std::make_unique<CommitScheduler>(*engine_, io_threads_,
                                                  [this](const Error& error) { refused(error); });
@@ -162,6 +168,7 @@ Status Sidecar::open_readers() {
       .submit =
           [this](std::unique_ptr<Command> command) { scheduler_->submit(std::move(command)); },
       .cache = cache_.get(),
+      .pages = query_cache_.get(),
       .observer = request_metrics_.get(),
   });
   long_work_ = std::make_unique<LongWork>(*node_, [this] { long_working_.wake(); });
@@ -249,8 +256,8 @@ Status Sidecar::open_admin() {
     if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
     AdminResponse page;
     page.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    page.body = metrics_page(
-        {*request_metrics_, *engine_, cache_.get(), newest_, connectors_, *subscriptions_});
+    page.body = metrics_page({*request_metrics_, *engine_, cache_.get(), query_cache_.get(),
+                              newest_, connectors_, *subscriptions_});
     return page;
   });
   if (config_.allow_reset) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cache/item_cache.h"
+#include "cache/query_cache.h"
 #include "core/base/advanced_clock.h"
 #include "core/base/clock.h"
 #include "core/base/disk.h"
@@ -93,6 +94,7 @@ class Sidecar {
   // In the order of who needs whom: each outlives those below it.
   Catalog catalog_;
   std::unique_ptr<cache::ItemCache> cache_;
+  std::unique_ptr<cache::QueryCache> query_cache_;
   NewestEntry newest_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<streams::ShardIndex> shard_index_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/base/bytes.h"
 #include "core/expr/ast.h"
 #include "core/expr/bind.h"
 #include "core/expr/evaluate.h"
@@ -19,7 +20,44 @@ void collect_paths(const ConditionNode& node, std::vector<Path>& paths) {
   for (const Operand& operand : node.operands) collect_paths(operand, paths);
 }
 
+// Counts stand before what they count, and every part says its kind: so a key is read in one way.
+
+void append_operand(const Operand& operand, std::string& out) {
+  out.push_back(static_cast<char>(operand.kind));
+  switch (operand.kind) {
+    case Operand::Kind::kPath:
+      return append_key(operand.path, out);
+    case Operand::Kind::kValue:
+      return put_length_prefixed(out, operand.value);
+    case Operand::Kind::kCall:
+      out.push_back(static_cast<char>(operand.function));
+      break;
+    case Operand::Kind::kPlus:
+    case Operand::Kind::kMinus:
+      break;
+  }
+  put_varint(out, operand.arguments.size());
+  for (const Operand& argument : operand.arguments) append_operand(argument, out);
+}
+
+void append_node(const ConditionNode& node, std::string& out) {
+  out.push_back(static_cast<char>(node.kind));
+  out.push_back(static_cast<char>(node.comparator));
+  put_varint(out, node.children.size());
+  for (const ConditionNode& child : node.children) append_node(child, out);
+  put_varint(out, node.operands.size());
+  for (const Operand& operand : node.operands) append_operand(operand, out);
+}
+
 }  // namespace
+
+void append_key(const Path& path, std::string& out) {
+  put_varint(out, path.size());
+  for (const PathElement& step : path) {
+    out.push_back(step.index ? '\1' : '\0');
+    step.index ? put_varint(out, *step.index) : put_length_prefixed(out, step.name);
+  }
+}
 
 Result<Condition> Condition::parse(std::string_view text, std::string_view kind,
                                    Bindings& bindings) {
@@ -35,6 +73,8 @@ Condition Condition::of(ConditionNode root) {
 }
 
 bool Condition::evaluate(ItemView item) const { return holds(*root_, item); }
+
+void Condition::append_key(std::string& out) const { append_node(*root_, out); }
 
 std::vector<Path> Condition::paths() const {
   std::vector<Path> paths;

@@ -55,6 +55,9 @@ struct PathElement {
 };
 using Path = std::vector<PathElement>;
 
+/// Appends bytes that are equal for equal paths only; no such bytes begin others.
+void append_key(const Path& path, std::string& out);
+
 struct ConditionNode;  // syntax trees, see ast.h
 struct UpdateAction;
 
@@ -75,6 +78,9 @@ class Condition {
   std::vector<std::string> attribute_names() const;
   /// All paths that it reads, for the rule that key attributes have no inside.
   std::vector<Path> paths() const;
+  /// Appends bytes that are equal for conditions of one meaning, whatever the names of their
+  /// placeholders, and different for others. No such bytes begin others.
+  void append_key(std::string& out) const;
 
  private:
   std::shared_ptr<const ConditionNode> root_;

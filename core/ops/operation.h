@@ -12,6 +12,7 @@
 #include "core/base/result.h"
 #include "core/net/http_server.h"
 #include "core/ops/catalog.h"
+#include "core/ops/page_cache.h"
 #include "core/ops/read_cache.h"
 #include "core/store/engine.h"
 
@@ -38,6 +39,7 @@ struct Node {
   /// through done() of the command.
   std::function<void(std::unique_ptr<Command>)> submit;
   ReadCache* cache = nullptr;  // none: off
+  PageCache* pages = nullptr;  // none: off
   /// Whether reads that the cache answered show the capacity that they would have consumed.
   bool capacity_of_hits = true;
   RequestObserver* observer = nullptr;

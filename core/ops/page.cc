@@ -1,9 +1,5 @@
 #include "core/ops/page.h"
 
-#include <algorithm>
-
-#include "core/model/item_json.h"
-#include "core/ops/capacity.h"
 #include "core/ops/index_changes.h"
 
 namespace millrace {
@@ -12,106 +8,6 @@ namespace {
 
 constexpr std::string_view kSelectSet =
     "SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES";
-
-// The key attributes of an item or entry: the table's and the index's.
-void render_key(const PageRequest& page, ItemView item, std::string& out) {
-  ItemTree key;
-  auto take = [&](const KeyAttribute& attribute) {
-    if (auto value = item.get(attribute.name)) key.emplace(attribute.name, Value::decode(*value));
-  };
-  take(page.table->key.partition);
-  if (page.table->key.sort) take(*page.table->key.sort);
-  if (page.index != nullptr) {
-    for (const KeyAttribute& attribute : page.index->key.partition) take(attribute);
-    for (const KeyAttribute& attribute : page.index->key.sort) take(attribute);
-  }
-  std::string encoded = encode_item(key);
-  render_item(ItemView(encoded), out);
-}
-
-// What one page found.
-class PageReader {
- public:
-  PageReader(const View& view, const PageRequest& page) : view_(view), page_(page) {}
-
-  Status read() {
-    auto range = view_.range(page_.begin, page_.end, page_.reverse);
-    for (; range->valid(); range->next()) {
-      ItemView entry(range->image());
-      ItemView item = entry;
-      ++scanned_;
-      read_bytes_ += charged_size(entry);
-      if (page_.fetch) {
-        ASSIGN_OR_RETURN(item, fetch(entry));
-      }
-      take(item);
-      if ((page_.limit && scanned_ == static_cast<size_t>(*page_.limit)) ||
-          read_bytes_ + fetched_bytes_ >= kPageBytesMax) {
-        render_key(page_, entry, last_key_);
-        break;
-      }
-    }
-    return range->status();
-  }
-
-  std::string body() const {
-    std::string body = "{";
-    if (!page_.count_only) body.append("\"Items\":[").append(items_).append("],");
-    body.append("\"Count\":").append(std::to_string(count_));
-    body.append(",\"ScannedCount\":").append(std::to_string(scanned_));
-    if (!last_key_.empty()) body.append(",\"LastEvaluatedKey\":").append(last_key_);
-    CapacityDetail capacity = capacity_detail(page_.return_consumed_capacity);
-    if (capacity != CapacityDetail::kNone) {
-      body += ",\"ConsumedCapacity\":";
-      render_capacity(page_.table->name, units(), capacity, CapacityKind::kPlain, body);
-    }
-    return body + "}";
-  }
-
- private:
-  // The entry's item. View and index are of one moment, so it is there.
-  Result<ItemView> fetch(ItemView entry) {
-    ASSIGN_OR_RETURN(const std::string key, store_key(page_.table->key, page_.table->generation,
-                                                      entry.attributes(), false));
-    ASSIGN_OR_RETURN(const bool found, view_.get(key, fetched_));
-    if (!found)
-      return make_error(ErrorCode::kCorruption, "an entry of an index is of an item not there");
-    fetched_bytes_ += charged_size(ItemView(fetched_));
-    return ItemView(fetched_);
-  }
-
-  void take(ItemView item) {
-    if (page_.filter && !page_.filter->evaluate(item)) return;
-    ++count_;
-    if (page_.count_only) return;
-    if (!items_.empty()) items_ += ',';
-    render_projected(item, page_.projection, items_);
-  }
-
-  ConsumedUnits units() const {
-    ConsumedUnits units;
-    const HalfUnits read = read_units(read_bytes_, page_.consistent);
-    if (page_.index == nullptr) {
-      units.table = read;
-      return units;
-    }
-    auto& indexes =
-        page_.index->kind == IndexKind::kLocal ? units.local_indexes : units.global_indexes;
-    indexes[page_.index->name] = read;
-    if (fetched_bytes_ > 0) units.table = read_units(fetched_bytes_, page_.consistent);
-    return units;
-  }
-
-  const View& view_;
-  const PageRequest& page_;
-  std::string items_;
-  std::string last_key_;
-  std::string fetched_;
-  size_t count_ = 0;
-  size_t scanned_ = 0;
-  size_t read_bytes_ = 0;     // of the table's items or the index's entries
-  size_t fetched_bytes_ = 0;  // of items that entries were looked up for
-};
 
 }  // namespace
 
@@ -229,13 +125,6 @@ Status set_fetch(const PageMembers& members, PageRequest& page) {
   page.fetch = !missing.empty() ||
                (members.select == "ALL_ATTRIBUTES" && index.projection != IndexProjection::kAll);
   return {};
-}
-
-void send_page(Node& node, const PageRequest& page, Reply reply) {
-  const ViewPtr view = node.engine.view();
-  PageReader reader(*view, page);
-  if (Status status = reader.read(); !status) return reply.error(status.error());
-  reply.ok(reader.body());
 }
 
 }  // namespace millrace

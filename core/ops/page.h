@@ -5,9 +5,11 @@
 #include <string_view>
 
 #include "core/expr/expression.h"
+#include "core/ops/capacity.h"
 #include "core/ops/catalog.h"
 #include "core/ops/legacy_request.h"
 #include "core/ops/operation.h"
+#include "core/ops/page_cache.h"
 #include "core/ops/read_request.h"
 #include "core/ops/violations.h"
 
@@ -30,7 +32,8 @@ struct PageMembers {
   std::vector<std::string_view> legacy(std::string_view filter_name) const;
 };
 
-/// What is left of a page request once its expressions are parsed.
+/// What is left of a page request once its expressions are parsed. Owns all that it needs: it may
+/// outlive the request's body.
 struct PageRequest {
   TablePtr table;
   const Index* index = nullptr;  // of `table`; none: the table itself is read
@@ -42,8 +45,11 @@ struct PageRequest {
   bool reverse = false;
   std::optional<int64_t> limit;
   bool consistent = false;
-  std::string_view return_consumed_capacity;
+  CapacityDetail capacity = CapacityDetail::kNone;
   std::string begin, end;  // range of store keys, the index's if there is one
+  PageQuestion::Kind kind = PageQuestion::Kind::kQuery;
+  PageCover read_cover;
+  PageCover fetch_cover;  // if `fetch`
 };
 
 /// The largest page: 1 MB of items as DynamoDB counts them, the last one whole.
@@ -73,7 +79,8 @@ Status check_select_on_index(const PageMembers& members, const Index* index);
 /// error. The page's table, index and projection are set.
 Status set_fetch(const PageMembers& members, PageRequest& page);
 
-/// Reads one page and answers it.
-void send_page(Node& node, const PageRequest& page, Reply reply);
+/// Answers one page, by the query cache or from the store. `no_cache`: the client wants the
+/// store's.
+void send_page(Node& node, PageRequest page, bool no_cache, Reply reply);
 
 }  // namespace millrace

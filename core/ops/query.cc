@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/base/bytes.h"
 #include "core/model/item_json.h"
 #include "core/ops/index_changes.h"
 #include "core/ops/key_range.h"
@@ -113,6 +114,10 @@ Error no_second_item(MapView start_key, const KeyAttribute& partition) {
                           "}");
 }
 
+PageCover cover_of(std::string_view partition_prefix) {
+  return {get_big_endian64(partition_prefix.data()), get_big_endian64(partition_prefix.data() + 8)};
+}
+
 // Sets the range of store keys that the key condition and the start key leave. The two are held
 // against the key side by side, one key attribute after the other.
 Status set_range(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
@@ -131,6 +136,14 @@ Status set_range(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
   const KeyRange range = key_range(condition, *page.table, page.index);
   page.begin = range.first_key();
   page.end = range.end_key();
+  page.read_cover = cover_of(range.partition);
+  page.fetch_cover.generation = page.table->generation;
+  if (page.index != nullptr && page.index->kind == IndexKind::kLocal) {
+    // The items behind a local index's partition are a partition of the table.
+    std::string partition;
+    append_partition_prefix(page.table->generation, condition.partition[0], partition);
+    page.fetch_cover = cover_of(partition);
+  }
   // Without a sort key a partition is one item: Limit cuts nothing off, and nothing can go on.
   const bool has_one_item = page.index == nullptr && !page.table->key.sort;
   if (has_one_item) page.limit.reset();
@@ -188,7 +201,7 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
   page.reverse = !members.scan_index_forward.value_or(true);
   page.limit = page_members.limit;
   page.consistent = page_members.read.consistent_read.value_or(false);
-  page.return_consumed_capacity = page_members.read.return_consumed_capacity.value_or("");
+  page.capacity = capacity_detail(page_members.read.return_consumed_capacity.value_or(""));
   RETURN_IF_ERROR(bind_to_table(terms, page_members, page));
   return page;
 }
@@ -201,7 +214,7 @@ void query(Node& node, const Request& request, Reply reply) {
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
   Result<PageRequest> page = prepare(node, members);
   if (!page) return reply.error(page.error());
-  send_page(node, *page, std::move(reply));
+  send_page(node, *std::move(page), request.no_cache(), std::move(reply));
 }
 
 }  // namespace millrace

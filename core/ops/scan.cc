@@ -91,8 +91,10 @@ uint64_t first_hash(int64_t segment, int64_t total) {
 // Sets the range of store keys of the segment after the start key, if there is one.
 Status set_range(const ScanMembers& members, const std::string& start, PageRequest& page) {
   std::string prefix;
-  append_generation_prefix(page.index != nullptr ? page.index->generation : page.table->generation,
-                           prefix);
+  page.read_cover.generation =
+      page.index != nullptr ? page.index->generation : page.table->generation;
+  page.fetch_cover.generation = page.table->generation;
+  append_generation_prefix(page.read_cover.generation, prefix);
   page.begin = prefix;
   page.end = prefix_successor(prefix);
   if (members.total_segments) {
@@ -167,10 +169,11 @@ Result<PageRequest> prepare(const Node& node, ScanMembers& members) {
   RETURN_IF_ERROR(bindings.check_all_used());
   page.table = node.catalog.resolve(*page_members.read.table_name);
   if (page.table == nullptr) return requested_resource_not_found();
+  page.kind = PageQuestion::Kind::kScan;
   page.count_only = page_members.select == "COUNT";
   page.limit = page_members.limit;
   page.consistent = page_members.read.consistent_read.value_or(false);
-  page.return_consumed_capacity = page_members.read.return_consumed_capacity.value_or("");
+  page.capacity = capacity_detail(page_members.read.return_consumed_capacity.value_or(""));
   RETURN_IF_ERROR(bind_to_table(members, page));
   return page;
 }
@@ -183,7 +186,7 @@ void scan(Node& node, const Request& request, Reply reply) {
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
   Result<PageRequest> page = prepare(node, members);
   if (!page) return reply.error(page.error());
-  send_page(node, *page, std::move(reply));
+  send_page(node, *std::move(page), request.no_cache(), std::move(reply));
 }
 
 }  // namespace millrace

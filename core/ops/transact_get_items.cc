@@ -2,6 +2,7 @@
 #include <set>
 
 #include "core/model/item_json.h"
+#include "core/ops/cache_header.h"
 #include "core/ops/cancellation.h"
 #include "core/ops/capacity.h"
 #include "core/ops/operations.h"
@@ -157,11 +158,11 @@ void transact_get_items(Node& node, const Request& request, Reply reply) {
   if (status) status = prepare(node.catalog, transaction);
   if (!status) return reply.error(status.error());
   // One view is one moment: no conflict with writers is possible.
-  Result<std::string> body =
-      execute(*node.engine.view(), transaction,
-              capacity_detail(transaction.return_consumed_capacity.value_or("")));
+  const ViewPtr view = node.engine.view();
+  Result<std::string> body = execute(
+      *view, transaction, capacity_detail(transaction.return_consumed_capacity.value_or("")));
   if (!body) return reply.error(body.error());
-  reply.ok(*body);
+  reply.ok(*body, CacheHeader("bypass", view->lsn(), "transaction").line());
 }
 
 }  // namespace millrace

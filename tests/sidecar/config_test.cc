@@ -21,6 +21,7 @@ TEST(Config, AnEmptyFileMeansAllDefaults) {
   EXPECT_EQ(config->threads, 0u);
   EXPECT_EQ(config->durability, Durability::kFlush);
   EXPECT_EQ(config->cache_bytes, 64u << 20);
+  EXPECT_EQ(config->query_cache_bytes, 64u << 20);
   EXPECT_TRUE(config->connectors.empty());
 }
 
@@ -33,7 +34,7 @@ TEST(Config, ReadsEverything) {
       "durability: none\n"
       "log_format: json\n"
       "insecure_no_auth: true\n"
-      "cache: {bytes: 512KB}\n"
+      "cache: {bytes: 512KB, query_bytes: 1MB}\n"
       "memory: {bytes: 32MB}\n"
       "disk: {bytes: 2GB}\n"
       "in_memory: true\n"
@@ -73,6 +74,7 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->log_format, LogFormat::kJson);
   EXPECT_TRUE(config->insecure_no_auth);
   EXPECT_EQ(config->cache_bytes, 512u << 10);
+  EXPECT_EQ(config->query_cache_bytes, 1u << 20);
   EXPECT_EQ(config->memory_bytes, 32u << 20);
   EXPECT_EQ(config->disk_bytes, 2u << 30);
   EXPECT_TRUE(config->in_memory);

@@ -1,0 +1,48 @@
+#include "cache/last_changes.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <limits>
+
+#include "core/base/bytes.h"
+#include "core/base/check.h"
+
+namespace millrace::cache {
+namespace {
+
+// Every bit has its share in the upper half: the generations of a table and its indexes differ in
+// the highest alone.
+uint64_t mixed(uint64_t bits) { return (bits ^ bits >> 32) * 0x9E3779B97F4A7C15u; }
+
+}  // namespace
+
+LastChanges::LastChanges(size_t bytes_max)
+    : mask_(std::bit_floor(std::clamp<size_t>(bytes_max / sizeof(Lsn), 1,
+                                              size_t{std::numeric_limits<Place>::max()} + 1)) -
+            1),
+      places_(static_cast<Lsn*>(std::calloc(mask_ + 1, sizeof(Lsn)))) {
+  CHECK(places_ != nullptr);
+}
+
+void LastChanges::Free::operator()(Lsn* places) const { std::free(places); }
+
+LastChanges::Place LastChanges::place_of(const PageCover& cover) const {
+  const uint64_t hash = mixed(cover.generation) ^ cover.partition_hash.value_or(0);
+  return static_cast<Place>((cover.partition_hash ? hash : mixed(hash)) >> 32 & mask_);
+}
+
+void LastChanges::note(std::string_view key, Lsn lsn) {
+  if (key.size() < 2 * sizeof(uint64_t)) return;
+  const Generation generation = get_big_endian64(key.data());
+  const uint64_t partition_hash = get_big_endian64(key.data() + sizeof(Generation));
+  for (const PageCover& cover : {PageCover{generation, partition_hash}, PageCover{generation, {}}})
+    std::atomic_ref(places_[place_of(cover)]).store(lsn, std::memory_order_relaxed);
+}
+
+Lsn LastChanges::at(Place place) const {
+  return std::atomic_ref(places_[place]).load(std::memory_order_relaxed);
+}
+
+}  // namespace millrace::cache

@@ -1,0 +1,50 @@
+#include "cache/page_shard.h"
+
+#include <utility>
+
+namespace millrace::cache {
+
+PageEntry* PageShard::find(std::string_view key, uint64_t hash) {
+  auto it = table_.find(Lookup{key, hash});
+  return it == table_.end() ? nullptr : it->get();
+}
+
+size_t PageShard::put(PageEntry::Ptr fresh, Left& left) {
+  PageEntry& entry = *fresh;
+  if (PageEntry* old = find(entry.key(), entry.hash())) {
+    policy_.replace(*old, entry);
+    auto it = table_.find(Lookup{entry.key(), entry.hash()});
+    left.push_back(*it);
+    table_.erase(it);
+    table_.insert(std::move(fresh));
+  } else {
+    table_.insert(std::move(fresh));
+    policy_.insert(entry, /*by_read=*/true);
+  }
+  size_t evicted = 0;
+  while (bytes() > bytes_max_) {
+    PageEntry* victim = policy_.evict();
+    if (victim == nullptr) break;
+    ++evicted;
+    left.emplace_back(victim);
+    table_.erase(Lookup{victim->key(), victim->hash()});
+  }
+  return evicted;
+}
+
+void PageShard::remove(PageEntry& entry, Left& left) {
+  policy_.remove(entry);
+  left.emplace_back(&entry);
+  table_.erase(Lookup{entry.key(), entry.hash()});
+}
+
+void PageShard::clear(Left& left) {
+  while (!table_.empty()) remove(**table_.begin(), left);
+}
+
+size_t PageShard::table_bytes() const {
+  // Boost's groups: fifteen slots and sixteen bytes of metadata.
+  return table_.bucket_count() * sizeof(PageEntry::Ptr) + table_.bucket_count() / 15 * 16;
+}
+
+}  // namespace millrace::cache

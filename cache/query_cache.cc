@@ -1,0 +1,213 @@
+#include "cache/query_cache.h"
+
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "cache/page_shard.h"
+#include "core/store/frame.h"
+
+namespace millrace::cache {
+namespace {
+
+/// A quarter of a shard holds a page of 1 MB as JSON.
+constexpr size_t kShardBytes = 8u << 20;
+constexpr size_t kShardsMax = 1024;
+/// Eight bytes of last changes keep apart what a hundred bytes of pages cover, so they are many
+/// times as many as the pages: few are voided by a stranger's change.
+constexpr size_t kLastChangesShare = 16;
+
+size_t shard_count(const QueryCacheOptions& options) {
+  if (options.shards != 0) return std::bit_floor(options.shards);
+  return std::bit_floor(std::clamp<size_t>(options.bytes_max / kShardBytes, 1, kShardsMax));
+}
+
+}  // namespace
+
+struct alignas(64) QueryCache::Shard {
+  std::mutex mutex;
+  std::optional<PageShard> pages;  // emplaced once, by the constructor
+  QueryCacheStatistics counters;
+
+  QueryCacheStatistics::Reads& reads_of(const PageQuestion& question) {
+    return question.kind == PageQuestion::Kind::kQuery ? counters.queries : counters.scans;
+  }
+};
+
+QueryCache::QueryCache(QueryCacheOptions options, Clock& clock)
+    : options_(options),
+      clock_(clock),
+      last_changes_(options_.bytes_max / kLastChangesShare),
+      shard_mask_(shard_count(options) - 1),
+      shards_(new Shard[shard_mask_ + 1]) {
+  const size_t pages_bytes =
+      options_.bytes_max - std::min(options_.bytes_max, last_changes_.bytes());
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    shards_[i].pages.emplace(pages_bytes / (shard_mask_ + 1));
+  }
+}
+
+QueryCache::~QueryCache() { clear(); }
+
+// By other bits than those by which a shard's own tables place.
+QueryCache::Shard& QueryCache::shard_of(uint64_t hash) const {
+  return shards_[(hash >> 32) & shard_mask_];
+}
+
+uint32_t QueryCache::now_s() const {
+  return static_cast<uint32_t>(clock_.monotonic_ns() / 1'000'000'000);
+}
+
+uint32_t QueryCache::expiry_s(uint64_t hash) const {
+  if (options_.ttl_s == 0) return std::numeric_limits<uint32_t>::max();
+  // Up to an eighth early, by the hash: what was loaded together shall not expire together.
+  return now_s() + options_.ttl_s - static_cast<uint32_t>((hash >> 40) % (options_.ttl_s / 8 + 1));
+}
+
+PageEntry::Places QueryCache::places_of(const PageQuestion& question) const {
+  return {last_changes_.place_of(question.read),
+          last_changes_.place_of(question.fetched.value_or(question.read))};
+}
+
+bool QueryCache::is_current(const PageEntry& page) const {
+  return std::all_of(page.places().begin(), page.places().end(), [&](LastChanges::Place place) {
+    return last_changes_.at(place) <= page.lsn();
+  });
+}
+
+PageCache::Outcome QueryCache::find(const PageQuestion& question, Lsn published,
+                                    const std::function<void(const CachedPage&)>& use,
+                                    std::function<void()> resume) {
+  const uint64_t hash = PageEntry::hash_of(question.key);
+  const uint32_t now = now_s();
+  Shard& shard = shard_of(hash);
+  PageEntry::Ptr found;
+  PageShard::Left left;
+  {
+    std::lock_guard lock(shard.mutex);
+    QueryCacheStatistics::Reads& reads = shard.reads_of(question);
+    PageEntry* entry = shard.pages->find(question.key, hash);
+    if (entry != nullptr && !is_current(*entry)) {
+      ++shard.counters.voids;
+      shard.pages->remove(*std::exchange(entry, nullptr), left);
+    } else if (entry != nullptr && entry->expires_s() <= now) {
+      ++shard.counters.expirations;
+      shard.pages->remove(*std::exchange(entry, nullptr), left);
+    }
+    if (entry == nullptr) {
+      switch (shard.pages->reads().begin(hash, resume)) {
+        case ReadsInFlight::Role::kReader:
+          ++reads.misses;
+          return Outcome::kMiss;
+        case ReadsInFlight::Role::kWaiter:
+          ++reads.waits;
+          return Outcome::kWaiting;
+        case ReadsInFlight::Role::kIndependent:
+          ++reads.bypasses;
+          return Outcome::kBypass;
+      }
+    }
+    if (entry->lsn() > published) {
+      ++reads.bypasses;
+      return Outcome::kBypass;
+    }
+    ++reads.hits;
+    shard.pages->use(*entry);
+    found = entry;
+  }
+  use({found->body(), found->crc32(), found->size()});
+  return Outcome::kHit;
+}
+
+void QueryCache::fill(const PageQuestion& question, std::string_view body, PageSize size,
+                      Lsn view_lsn) {
+  const uint64_t hash = PageEntry::hash_of(question.key);
+  Shard& shard = shard_of(hash);
+  PageEntry::Ptr fresh;
+  if (PageEntry::bytes_for(question.key, body) <= shard.pages->entry_bytes_max()) {
+    fresh = PageEntry::make({.key = question.key,
+                             .body = body,
+                             .size = size,
+                             .places = places_of(question),
+                             .lsn = view_lsn,
+                             .expires_s = expiry_s(hash),
+                             .crc32 = libdeflate_crc32(0, body.data(), body.size())});
+  }
+  ReadsInFlight::Waiters waiters;
+  {
+    PageShard::Left left;
+    std::lock_guard lock(shard.mutex);
+    const PageEntry* there = shard.pages->find(question.key, hash);
+    bool filled = there != nullptr && there->lsn() >= view_lsn;
+    if (!filled && fresh && is_current(*fresh)) {
+      filled = true;
+      ++shard.counters.fills;
+      shard.counters.evictions += shard.pages->put(std::move(fresh), left);
+    } else if (!filled) {
+      ++shard.counters.fills_refused;
+    }
+    waiters = shard.pages->reads().finish(hash, filled);
+  }
+  for (const auto& resume : waiters) resume();
+}
+
+void QueryCache::abandon(const PageQuestion& question) {
+  const uint64_t hash = PageEntry::hash_of(question.key);
+  Shard& shard = shard_of(hash);
+  ReadsInFlight::Waiters waiters;
+  {
+    std::lock_guard lock(shard.mutex);
+    waiters = shard.pages->reads().finish(hash, /*filled=*/false);
+  }
+  for (const auto& resume : waiters) resume();
+}
+
+void QueryCache::on_commit(const FramePtr& frame) {
+  for (const EntryView& entry : *frame) {
+    for (const ChangeView& change : entry) {
+      last_changes_.note(change.key, change.lsn);
+      for (const IndexChange& index_change : change.index_changes) {
+        last_changes_.note(index_change.key, change.lsn);
+      }
+    }
+  }
+}
+
+void QueryCache::clear() {
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    PageShard::Left left;
+    std::lock_guard lock(shards_[i].mutex);
+    shards_[i].pages->clear(left);
+  }
+}
+
+QueryCacheStatistics QueryCache::statistics() const {
+  QueryCacheStatistics sum;
+  sum.bytes = last_changes_.bytes();
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    std::lock_guard lock(shards_[i].mutex);
+    const QueryCacheStatistics& one = shards_[i].counters;
+    for (auto [to, from] :
+         {std::pair(&sum.queries, &one.queries), std::pair(&sum.scans, &one.scans)}) {
+      to->hits += from->hits;
+      to->misses += from->misses;
+      to->waits += from->waits;
+      to->bypasses += from->bypasses;
+    }
+    sum.fills += one.fills;
+    sum.fills_refused += one.fills_refused;
+    sum.voids += one.voids;
+    sum.evictions += one.evictions;
+    sum.expirations += one.expirations;
+    sum.entries += shards_[i].pages->count();
+    sum.bytes += shards_[i].pages->bytes();
+  }
+  return sum;
+}
+
+}  // namespace millrace::cache
