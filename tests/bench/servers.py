@@ -120,12 +120,12 @@ class Server:
 
 
 class Millrace(Server):
-    """The sidecar; `settings` is its configuration, as a dictionary, or nothing."""
+    """The sidecar; `settings` is its configuration, as a dictionary. `cache_bytes`: of each of its caches."""
 
     def __init__(self, name, folder, cache_bytes="512MB", settings=None, table=True, stream=False):
         super().__init__(name, folder)
         self.cache_bytes = cache_bytes
-        self.settings = settings
+        self.settings = {"cache": {"query_bytes": cache_bytes}, **(settings or {})}
         self.table = table
         self.stream = stream
         self.admin_port = free_port()
@@ -135,12 +135,9 @@ class Millrace(Server):
         command = [
             binary, "--data", self.folder / "data", "--listen", f"127.0.0.1:{self.port}",
             "--admin", f"127.0.0.1:{self.admin_port}", "--cache-bytes", self.cache_bytes,
-            "--threads", "1",
+            "--threads", "1", "--config", self.folder / "millrace.yaml",
         ]
-        if self.settings is not None:
-            config = self.folder / "millrace.yaml"
-            config.write_text(json.dumps(self.settings) + "\n")  # JSON is YAML
-            command += ["--config", config]
+        (self.folder / "millrace.yaml").write_text(json.dumps(self.settings) + "\n")  # JSON is YAML
         return command
 
     def prepare(self):

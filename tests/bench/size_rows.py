@@ -28,14 +28,14 @@ def ten_million(options, folder):
 
 
 def query_page(options, folder):
-    """p50 of one client's pages of Query and of Scan from a random key on, of 10 and of 100 items, in a table
-    of 1,000,000 items, all of one partition; against one of 10,000.
+    """p50 of one client's pages of Query and of Scan from a random key on, of 10 and of 100 items, no cache, in
+    a table of 1,000,000 items, all of one partition; against one of 10,000.
     """
     sizes = (2500, 250) if options.small else (1_000_000, 10_000)
     pages = [(operation, page) for operation in ("query", "scan") for page in (10, 100)]
     p50 = []
     for items in sizes:
-        with Millrace(f"pages-{items}", folder, table=False).start() as server:
+        with Millrace(f"pages-{items}", folder, cache_bytes="0", table=False).start() as server:
             create_table(server.port, keys=("p", "id"))
             measuring.fill_small(server, items)
             p50.append({
