@@ -22,12 +22,14 @@ bool run_seed(uint64_t seed, bool verbose) {
     if (verbose) {
       auto counts = simulation.counts();
       std::printf(
-          "seed %llu: %llu writes, %llu changes, %llu reads, %llu hits, %llu crashes, "
+          "seed %llu: %llu writes, %llu changes, %llu reads, %llu hits of items, %llu of "
+          "pages, %llu crashes, "
           "%llu writes refused, %llu reads damaged, %llu segments rewritten\n",
           static_cast<unsigned long long>(seed), static_cast<unsigned long long>(counts.writes),
           static_cast<unsigned long long>(counts.changes),
           static_cast<unsigned long long>(counts.reads),
-          static_cast<unsigned long long>(counts.hits),
+          static_cast<unsigned long long>(counts.item_hits),
+          static_cast<unsigned long long>(counts.page_hits),
           static_cast<unsigned long long>(counts.crashes),
           static_cast<unsigned long long>(counts.refused),
           static_cast<unsigned long long>(counts.damaged),
@@ -72,7 +74,8 @@ int main(int argc, char** argv) {
   std::printf("first seed %llu\n", static_cast<unsigned long long>(first));
   uint64_t failed = 0;
   if (!finds_planted(Planted::kUnsyncedLog, "unsynced log", first)) ++failed;
-  if (!finds_planted(Planted::kStaleCache, "stale cache", first)) ++failed;
+  if (!finds_planted(Planted::kStaleItems, "stale items", first)) ++failed;
+  if (!finds_planted(Planted::kStalePages, "stale pages", first)) ++failed;
   if (!finds_planted(Planted::kEarlyAcks, "early acknowledgements", first)) ++failed;
   const uint64_t not_found = failed;
   for (uint64_t i = 0; i < seeds; ++i) {

@@ -4,28 +4,6 @@
 
 namespace millrace::sim {
 
-ReadCache::Outcome SlowFills::find(std::string_view key, Lsn published, ItemForm form,
-                                   const Use& use, std::function<void()> resume) {
-  return cache_.find(key, published, form, use, std::move(resume));
-}
-
-void SlowFills::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {
-  if (random_.one_in(2)) return cache_.fill(key, item, view_lsn);
-  Fill fill{std::string(key), std::nullopt, view_lsn};
-  if (item) fill.item = std::string(item->encoded());
-  held_.push_back(std::move(fill));
-}
-
-void SlowFills::release_one() {
-  if (held_.empty()) return;
-  size_t chosen = random_.below(held_.size());
-  Fill fill = std::move(held_[chosen]);
-  held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(chosen));
-  std::optional<ItemView> item;
-  if (fill.item) item = ItemView(*fill.item);
-  cache_.fill(fill.key, item, fill.view_lsn);
-}
-
 Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDisk& disk,
                                                ManualClock& clock, Random& random) {
   std::unique_ptr<SimNode> node(new SimNode(disk, clock));
@@ -34,10 +12,14 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
   RETURN_IF_ERROR(node->catalog_.load(*node->engine_->view()));
   node->engine_->add_observer(&node->catalog_);
   if (options.cache_bytes > 0) {
-    node->cache_ = std::make_unique<cache::ItemCache>(
+    node->item_cache_ = std::make_unique<cache::ItemCache>(
         cache::ItemCacheOptions{.bytes_max = options.cache_bytes}, clock);
-    node->slow_fills_ = std::make_unique<SlowFills>(*node->cache_, random);
-    if (options.cache_observes) node->engine_->add_observer(node->cache_.get());
+    node->query_cache_ = std::make_unique<cache::QueryCache>(
+        cache::QueryCacheOptions{.bytes_max = options.cache_bytes}, clock);
+    node->slow_fills_ =
+        std::make_unique<SlowFills>(*node->item_cache_, *node->query_cache_, random);
+    if (options.item_cache_observes) node->engine_->add_observer(node->item_cache_.get());
+    if (options.query_cache_observes) node->engine_->add_observer(node->query_cache_.get());
   }
   node->rewriter_ = std::make_unique<LogRewriter>(node->engine_->log());
   ASSIGN_OR_RETURN(node->index_, streams::ShardIndex::open(disk, options.engine.folder + "/shards",
@@ -50,7 +32,7 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
                                Status status = self->engine_->submit(std::move(command));
                                if (!status) command->done(status);
                              },
-                             node->slow_fills_.get()});
+                             node->slow_fills_.get(), node->slow_fills_.get()});
   node->lineage_ =
       std::make_unique<streams::LineageControl>(*node->node_, *node->streams_, *node->index_);
   node->long_work_ = std::make_unique<LongWork>(*node->node_, [] {});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cache/item_cache.h"
+#include "cache/query_cache.h"
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/ops/catalog.h"
@@ -20,6 +21,7 @@
 #include "streams/streams.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_env.h"
+#include "tests/sim/slow_fills.h"
 
 namespace millrace::sim {
 
@@ -33,36 +35,11 @@ class ManualClock final : public Clock {
   int64_t now_ns_ = 1'790'000'000'000'000'000;
 };
 
-/// Stands before the item cache and holds fills back, as a slow reader would: commits happen
-/// between a read's view and its fill.
-class SlowFills final : public ReadCache {
- public:
-  SlowFills(ReadCache& cache, Random& random) : cache_(cache), random_(random) {}
-
-  Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
-               std::function<void()> resume) override;
-  void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
-  void abandon(std::string_view key) override { cache_.abandon(key); }
-
-  /// Lets one fill that was held back happen.
-  void release_one();
-  bool holds_any() const { return !held_.empty(); }
-
- private:
-  struct Fill {
-    std::string key;
-    std::optional<std::string> item;
-    Lsn view_lsn;
-  };
-  ReadCache& cache_;
-  Random& random_;
-  std::vector<Fill> held_;
-};
-
 struct NodeOptions {
   EngineOptions engine;
-  size_t cache_bytes = 0;  // 0: off
-  bool cache_observes = true;
+  size_t cache_bytes = 0;  // of the item cache and the query cache each; 0: off
+  bool item_cache_observes = true;
+  bool query_cache_observes = true;
 };
 
 /// Everything of a node that is below sockets and threads, on one thread. Destroying it is what a
@@ -105,7 +82,8 @@ class SimNode {
   SimEnv env_;
   ManualClock& clock_;
   Catalog catalog_;
-  std::unique_ptr<cache::ItemCache> cache_;
+  std::unique_ptr<cache::ItemCache> item_cache_;
+  std::unique_ptr<cache::QueryCache> query_cache_;
   std::unique_ptr<SlowFills> slow_fills_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<LogRewriter> rewriter_;

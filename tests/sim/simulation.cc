@@ -31,9 +31,10 @@ Simulation::Simulation(uint64_t seed, Planted planted)
   if (random_.one_in(2)) options_.engine.block_cache_bytes = 0;
   options_.cache_bytes = random_.one_in(4) ? 0 : size_t{8192} << random_.below(4);
   if (planted_ == Planted::kUnsyncedLog) options_.engine.log.sync = false;
-  if (planted_ == Planted::kStaleCache) {
+  if (planted_ == Planted::kStaleItems || planted_ == Planted::kStalePages) {
     options_.cache_bytes = 64 << 10;
-    options_.cache_observes = false;
+    options_.item_cache_observes = planted_ != Planted::kStaleItems;
+    options_.query_cache_observes = planted_ != Planted::kStalePages;
   }
   boot();
   create_tables();

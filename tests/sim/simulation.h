@@ -23,7 +23,8 @@ namespace millrace::sim {
 enum class Planted {
   kNone,
   kUnsyncedLog,  // answers do not wait for the disk
-  kStaleCache,   // the cache is not told of commits
+  kStaleItems,   // the item cache is not told of commits
+  kStalePages,   // the query cache is not told of commits
   kEarlyAcks,    // the checkpoint runs ahead of delivery
 };
 
@@ -35,7 +36,8 @@ class Simulation {
   void run(int steps);
 
   struct Counts {
-    uint64_t writes = 0, reads = 0, hits = 0, crashes = 0, changes = 0;
+    uint64_t writes = 0, reads = 0, crashes = 0, changes = 0;
+    uint64_t item_hits = 0, page_hits = 0;
     uint64_t refused = 0;    // writes, by a full or failing disk
     uint64_t damaged = 0;    // reads that met a changed bit
     uint64_t rewritten = 0;  // segments of the log
@@ -99,6 +101,8 @@ class Simulation {
   void change_shards();
 
   // Reads.
+  /// Runs a read until it is answered: it may only wait for another read whose fill is held back.
+  SimNode::Answer read(const std::string& operation, const std::string& body);
   void get();
   void query();
   void query_index();
@@ -133,6 +137,7 @@ class Simulation {
 
   std::vector<std::shared_ptr<Pending>> pending_;
   bool under_fault_ = false;
+  Lsn newest_read_ = 0;  // that an answer told
   uint64_t next_value_ = 1;
   uint64_t next_operation_ = 1;
   Counts counts_;

@@ -21,7 +21,6 @@ std::string Simulation::index_members() {
 // An index answers exactly the durable items of its partition, in the order of its sort key, as far
 // as it projects them.
 void Simulation::query_index() {
-  ++counts_.reads;
   const uint64_t kind = random_.below(3);
   const char* names[] = {"byValue", "ofCount", "ofBoth"};
   const uint64_t partition = random_.below(kPartitions);

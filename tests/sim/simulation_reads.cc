@@ -1,6 +1,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tests/sim/failure.h"
 #include "tests/sim/simulation.h"
@@ -10,33 +11,39 @@ namespace millrace::sim {
 // Reads are answered at once, at the published LSN: exactly the durable changes (invariants 2, 4
 // and 7; the log checker has just confirmed all of them).
 
-void Simulation::get() {
+SimNode::Answer Simulation::read(const std::string& operation, const std::string& body) {
   ++counts_.reads;
+  std::optional<SimNode::Answer> answer;
+  node_->request(operation, body, [&answer](const SimNode::Answer& got) { answer = got; });
+  for (int i = 0; !answer && i < 1000 && node_->slow_fills() != nullptr; ++i) {
+    node_->slow_fills()->release_one();
+  }
+  require(answer.has_value(), operation + " is not answered");
+  const size_t at = answer->headers.find("; lsn=");
+  if (answer->status == 200) {
+    require(at != std::string::npos, operation + " tells no LSN");
+    const Lsn lsn = std::strtoull(answer->headers.c_str() + at + 6, nullptr, 10);
+    require(lsn >= newest_read_, operation + " answers as of before what was answered already");
+    newest_read_ = lsn;
+  }
+  return *answer;
+}
+
+void Simulation::get() {
   Key key = random_key();
   bool strong = random_.one_in(4);
   auto item = model_.durable().find(key);
   std::string expected =
       item == model_.durable().end() ? "{}" : "{\"Item\":" + json(key, item->second) + "}";
-  bool answered = false;
-  node_->request(
-      "GetItem",
-      "{\"Key\":" + key.json() + ",\"TableName\":\"items\"" +
-          (strong ? ",\"ConsistentRead\":true}" : "}"),
-      [&](const SimNode::Answer& answer) {
-        answered = true;
-        require(answer.status == 200 && answer.body == expected,
-                "GetItem (" + answer.headers + ") answers " + answer.body + ", not " + expected);
-        if (answer.headers.find("hit") != std::string::npos) ++counts_.hits;
-      });
-  // A read may only wait for another read of its key, whose fill was held back.
-  for (int i = 0; !answered && i < 1000 && node_->slow_fills() != nullptr; ++i) {
-    node_->slow_fills()->release_one();
-  }
-  require(answered, "GetItem is not answered");
+  const SimNode::Answer answer =
+      read("GetItem", "{\"Key\":" + key.json() + ",\"TableName\":\"items\"" +
+                          (strong ? ",\"ConsistentRead\":true}" : "}"));
+  require(answer.status == 200 && answer.body == expected,
+          "GetItem (" + answer.headers + ") answers " + answer.body + ", not " + expected);
+  if (answer.headers.starts_with("x-millrace-cache: hit")) ++counts_.item_hits;
 }
 
 void Simulation::query() {
-  ++counts_.reads;
   uint64_t partition = random_.below(kPartitions);
   bool forward = random_.one_in(2);
   std::optional<uint64_t> above;
@@ -65,7 +72,6 @@ void Simulation::query() {
 }
 
 void Simulation::scan_all() {
-  ++counts_.reads;
   std::vector<std::string> got;
   std::string start;
   for (size_t page = 0;; ++page) {
@@ -82,28 +88,21 @@ void Simulation::scan_all() {
 
 std::string Simulation::append_page(const std::string& operation, const std::string& body,
                                     std::vector<std::string>& items) {
-  std::string last_key;
-  bool answered = false;
-  node_->request(operation, body, [&](const SimNode::Answer& answer) {
-    answered = true;
-    require(answer.status == 200, operation + " answers " + answer.body);
-    simdjson::dom::parser parser;
-    simdjson::dom::element root = parser.parse(answer.body);
-    for (simdjson::dom::element item : simdjson::dom::array(root["Items"])) {
-      items.push_back(simdjson::to_string(item));
-    }
-    simdjson::dom::element key;
-    if (root["LastEvaluatedKey"].get(key) == simdjson::SUCCESS) {
-      last_key = ",\"ExclusiveStartKey\":" + std::string(simdjson::to_string(key));
-    }
-  });
-  require(answered, operation + " is not answered");
-  return last_key;
+  const SimNode::Answer answer = read(operation, body);
+  require(answer.status == 200, operation + " answers " + answer.body);
+  if (answer.headers.starts_with("x-millrace-cache: hit")) ++counts_.page_hits;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root = parser.parse(answer.body);
+  for (simdjson::dom::element item : simdjson::dom::array(root["Items"])) {
+    items.push_back(simdjson::to_string(item));
+  }
+  simdjson::dom::element key;
+  if (root["LastEvaluatedKey"].get(key) != simdjson::SUCCESS) return "";
+  return ",\"ExclusiveStartKey\":" + std::string(simdjson::to_string(key));
 }
 
 // Items of one LSN, some from the cache and some from the store; whole or in part.
 void Simulation::batch_get() {
-  ++counts_.reads;
   Key keys[] = {random_key(), random_key()};
   if (keys[0] == keys[1]) return;
   const bool part = random_.one_in(2);
@@ -116,23 +115,15 @@ void Simulation::batch_get() {
     expected += part ? "{\"v\":{\"N\":\"" + std::to_string(item->second.value) + "\"}}"
                      : json(key, item->second);
   }
-  bool answered = false;
-  node_->request(
-      "BatchGetItem",
-      "{\"RequestItems\":{\"items\":{\"Keys\":[" + asked + "]" +
-          (part ? ",\"ProjectionExpression\":\"v\"" : "") + "}}}",
-      [&](const SimNode::Answer& answer) {
-        answered = true;
-        require(
-            answer.body == "{\"Responses\":{\"items\":[" + expected + "]},\"UnprocessedKeys\":{}}",
-            "BatchGetItem (" + answer.headers + ") answers " + answer.body + ", not " + expected);
-      });
-  require(answered, "BatchGetItem is not answered");
+  const SimNode::Answer answer =
+      read("BatchGetItem", "{\"RequestItems\":{\"items\":{\"Keys\":[" + asked + "]" +
+                               (part ? ",\"ProjectionExpression\":\"v\"" : "") + "}}}");
+  require(answer.body == "{\"Responses\":{\"items\":[" + expected + "]},\"UnprocessedKeys\":{}}",
+          "BatchGetItem (" + answer.headers + ") answers " + answer.body + ", not " + expected);
 }
 
 // Sees all or nothing of a transaction, at one LSN.
 void Simulation::transact_get() {
-  ++counts_.reads;
   Key keys[] = {random_key(), random_key()};
   if (keys[0] == keys[1]) return;
   std::string items, expected;
@@ -143,14 +134,9 @@ void Simulation::transact_get() {
     expected +=
         item == model_.durable().end() ? "{}" : "{\"Item\":" + json(key, item->second) + "}";
   }
-  bool answered = false;
-  node_->request("TransactGetItems", "{\"TransactItems\":[" + items + "]}",
-                 [&](const SimNode::Answer& answer) {
-                   answered = true;
-                   require(answer.body == "{\"Responses\":[" + expected + "]}",
-                           "TransactGetItems answers " + answer.body + ", not " + expected);
-                 });
-  require(answered, "TransactGetItems is not answered");
+  const SimNode::Answer answer = read("TransactGetItems", "{\"TransactItems\":[" + items + "]}");
+  require(answer.body == "{\"Responses\":[" + expected + "]}",
+          "TransactGetItems answers " + answer.body + ", not " + expected);
 }
 
 }  // namespace millrace::sim
