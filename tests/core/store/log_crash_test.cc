@@ -152,7 +152,7 @@ class LogCrashTest : public LogTest {
 
 TEST_F(LogCrashTest, WhatWasSyncedIsThereAndNothingIsHalf) {
   const uint64_t seed = random_seed();
-  for (uint64_t round = 0; round < 1500; ++round) {
+  for (uint64_t round = 0; round < 500; ++round) {
     SCOPED_TRACE("seed " + std::to_string(seed + round));
     ASSERT_NO_FATAL_FAILURE(run(seed + round, true));
     if (HasFailure()) return;
@@ -161,7 +161,7 @@ TEST_F(LogCrashTest, WhatWasSyncedIsThereAndNothingIsHalf) {
 
 TEST_F(LogCrashTest, WithoutSyncWhatIsThereIsABeginningAndNothingIsHalf) {
   const uint64_t seed = random_seed();
-  for (uint64_t round = 0; round < 1500; ++round) {
+  for (uint64_t round = 0; round < 500; ++round) {
     SCOPED_TRACE("seed " + std::to_string(seed + round));
     ASSERT_NO_FATAL_FAILURE(run(seed + round, false));
     if (HasFailure()) return;
