@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -34,6 +33,10 @@ size_t shard_count(const ItemCacheOptions& options) {
   return std::bit_floor(std::clamp<size_t>(options.bytes_max / kShardBytes, 1, kShardsMax));
 }
 
+uint32_t ttl_s(const TablePolicy& policy, bool absent) {
+  return absent ? policy.negative_ttl_s : policy.item_ttl_s;
+}
+
 bool is_user_key(std::string_view key) {
   return key.size() >= sizeof(Generation) && get_big_endian64(key.data()) >= kFirstUserGeneration;
 }
@@ -58,9 +61,7 @@ struct alignas(64) ItemCache::Shard {
 
   /// Under the lock.
   const TablePolicy& policy_of(std::string_view key, const TablePolicy& otherwise) const {
-    if (policies == nullptr) return otherwise;
-    auto found = policies->find(get_big_endian64(key.data()));
-    return found == policies->end() ? otherwise : found->second;
+    return cache::policy_of(policies.get(), get_big_endian64(key.data()), otherwise);
   }
 };
 
@@ -85,14 +86,6 @@ ItemCache::Shard& ItemCache::shard_of(uint64_t hash) const {
 
 uint32_t ItemCache::now_s() const {
   return static_cast<uint32_t>(clock_.monotonic_ns() / 1'000'000'000);
-}
-
-uint32_t ItemCache::expiry_s(const TablePolicy& policy, bool absent, uint64_t hash,
-                             uint32_t now_s) {
-  const uint32_t ttl_s = absent ? policy.negative_ttl_s : policy.item_ttl_s;
-  if (ttl_s == 0) return std::numeric_limits<uint32_t>::max();
-  // Up to an eighth early, by the hash: what was loaded together shall not expire together.
-  return now_s + ttl_s - static_cast<uint32_t>((hash >> 40) % (ttl_s / 8 + 1));
 }
 
 ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published, ItemForm form,
@@ -199,7 +192,7 @@ void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn vie
     EntryChain left;
     std::lock_guard lock(shard.mutex);
     const TablePolicy& policy = shard.policy_of(key, options_.policy);
-    if (fresh) fresh->expire_at(expiry_s(policy, !item, hash, now));
+    if (fresh) fresh->expire_at(expiry_s(ttl_s(policy, !item), hash, now));
     const bool filled =
         policy.enabled && shard.items->fill(key, hash, view_lsn, std::move(fresh), left);
     waiters = shard.items->reads().finish(hash, filled);
@@ -244,7 +237,7 @@ void ItemCache::write(const ChangeView& change, uint32_t now_s) {
   std::lock_guard lock(shard.mutex);
   const TablePolicy& policy = shard.policy_of(change.key, options_.policy);
   if (!policy.enabled) return;
-  if (fresh) fresh->expire_at(expiry_s(policy, !change.new_image, hash, now_s));
+  if (fresh) fresh->expire_at(expiry_s(ttl_s(policy, !change.new_image), hash, now_s));
   shard.items->write(change.key, hash, change.lsn, std::move(fresh),
                      policy.admission == Admission::kAll, left);
 }

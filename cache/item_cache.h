@@ -67,7 +67,6 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
 
   Shard& shard_of(uint64_t hash) const;
   uint32_t now_s() const;
-  static uint32_t expiry_s(const TablePolicy& policy, bool absent, uint64_t hash, uint32_t now_s);
   void write(const ChangeView& change, uint32_t now_s);
   size_t drop_all(std::string_view prefix);
   void render(Shard& shard, const Entry* seen, Entry::Content wire_content, uint64_t hash,

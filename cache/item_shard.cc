@@ -7,6 +7,11 @@
 #include "core/base/bytes.h"
 
 namespace millrace::cache {
+namespace {
+
+Generation table_of(const Entry& entry) { return get_big_endian64(entry.key().data()); }
+
+}  // namespace
 
 ItemShard::ItemShard(size_t bytes_max) : bytes_max_(bytes_max), policy_(bytes_max) {}
 
@@ -106,17 +111,9 @@ ItemCacheStatistics ItemShard::statistics() const {
   return statistics;
 }
 
-void ItemShard::add_shares(TableShares& shares) const {
-  for (const auto& [generation, share] : shares_) {
-    shares[generation].entries += share.entries;
-    shares[generation].bytes += share.bytes;
-  }
-}
-
 size_t ItemShard::table_bytes() const {
   // Boost's groups: fifteen slots and sixteen bytes of metadata.
-  return table_.bucket_count() * sizeof(Slot) + table_.bucket_count() / 15 * 16 +
-         2 * shares_.size() * sizeof(std::pair<Generation, TableShare>);
+  return table_.bucket_count() * sizeof(Slot) + table_.bucket_count() / 15 * 16 + shares_.bytes();
 }
 
 void ItemShard::leave(Table::const_iterator it, EntryChain& left) {
@@ -127,7 +124,7 @@ void ItemShard::leave(Table::const_iterator it, EntryChain& left) {
 }
 
 void ItemShard::retire(Entry& entry, EntryChain& left) {
-  count_out(entry);
+  shares_.remove(table_of(entry), entry.bytes());
   if (entry.written()) watermark_ = std::max(watermark_, entry.lsn());
   left.push(entry);
 }
@@ -136,29 +133,16 @@ void ItemShard::insert(Entry::Ptr fresh, bool by_read, EntryChain& left) {
   Entry* entry = fresh.release();
   table_.insert(Slot{entry});
   policy_.insert(*entry, by_read);
-  TableShare& share = share_of(*entry);
-  ++share.entries;
-  share.bytes += entry->bytes();
+  shares_.add(table_of(*entry), entry->bytes());
   evict_to_limit(left);
 }
 
 void ItemShard::replace(Table::const_iterator it, Entry::Ptr fresh, EntryChain& left) {
   Entry* old = std::exchange(it->entry, fresh.release());
   policy_.replace(*old, *it->entry);
-  share_of(*old).bytes += it->entry->bytes() - old->bytes();
+  shares_.replace(table_of(*old), old->bytes(), it->entry->bytes());
   left.push(*old);
   evict_to_limit(left);
-}
-
-TableShare& ItemShard::share_of(const Entry& entry) {
-  return shares_[get_big_endian64(entry.key().data())];
-}
-
-void ItemShard::count_out(const Entry& entry) {
-  TableShare& share = share_of(entry);
-  share.bytes -= entry.bytes();
-  // Tables come and go; none leaves anything behind.
-  if (--share.entries == 0) shares_.erase(get_big_endian64(entry.key().data()));
 }
 
 void ItemShard::evict_to_limit(EntryChain& left) {

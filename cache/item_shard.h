@@ -1,16 +1,14 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string_view>
 
 #include "cache/entry.h"
 #include "cache/reads_in_flight.h"
 #include "cache/s3_fifo.h"
-#include "core/model/schema.h"
+#include "cache/table_shares.h"
 #include "core/store/lsn.h"
 
 namespace millrace::cache {
@@ -30,13 +28,6 @@ struct ItemCacheStatistics {
   uint64_t entries = 0;
   uint64_t bytes = 0;
 };
-
-/// What one table has in the cache.
-struct TableShare {
-  uint64_t entries = 0;
-  uint64_t bytes = 0;
-};
-using TableShares = std::map<Generation, TableShare>;
 
 /// The entries of one slice of the keys and the rules by which they come and go. Not thread-safe.
 ///
@@ -83,7 +74,7 @@ class ItemShard {
   ReadsInFlight& reads() { return reads_; }
   ItemCacheStatistics& counters() { return statistics_; }
   ItemCacheStatistics statistics() const;
-  void add_shares(TableShares& shares) const;
+  void add_shares(TableShares& shares) const { shares_.add_to(shares); }
   size_t bytes() const { return policy_.bytes() + policy_.overhead_bytes() + table_bytes(); }
   Lsn watermark() const { return watermark_; }
 
@@ -128,15 +119,13 @@ class ItemShard {
   void insert(Entry::Ptr fresh, bool by_read, EntryChain& left);
   /// Puts `fresh` into the place of an entry of its key, which stands for nothing any more.
   void replace(Table::const_iterator it, Entry::Ptr fresh, EntryChain& left);
-  TableShare& share_of(const Entry& entry);
-  void count_out(const Entry& entry);
   void evict_to_limit(EntryChain& left);
 
   const size_t bytes_max_;
   Table table_;
   S3Fifo<Entry> policy_;
   Lsn watermark_ = 0;
-  boost::unordered_flat_map<Generation, TableShare> shares_;
+  ShareCounter shares_;
   ReadsInFlight reads_;
   ItemCacheStatistics statistics_;
 };

@@ -14,10 +14,10 @@ PageEntry::Ptr PageEntry::make(const Content& content) {
   Ptr entry(new (memory) PageEntry);
   entry->key_bytes_ = static_cast<uint32_t>(content.key.size());
   entry->body_bytes_ = static_cast<uint32_t>(content.body.size());
-  entry->expires_s_ = content.expires_s;
   entry->crc32_ = content.crc32;
   entry->size_ = content.size;
   entry->places_ = content.places;
+  entry->table_ = content.table;
   entry->lsn_ = content.lsn;
   entry->hash_ = hash_of(content.key);
   char* data = reinterpret_cast<char*>(entry.get() + 1);

@@ -26,8 +26,8 @@ class PageEntry {
     std::string_view body;
     PageSize size;
     Places places = {};
+    Generation table = 0;
     Lsn lsn = 0;
-    uint32_t expires_s = 0;
     uint32_t crc32 = 0;
   };
   static Ptr make(const Content& content);
@@ -38,9 +38,12 @@ class PageEntry {
   std::string_view key() const { return {data(), key_bytes_}; }
   std::string_view body() const { return {data() + key_bytes_, body_bytes_}; }
   const Places& places() const { return places_; }
+  Generation table() const { return table_; }
   /// The body is the store's answer from this LSN up to the next change of what the page covers.
   Lsn lsn() const { return lsn_; }
   uint32_t expires_s() const { return expires_s_; }
+  /// Before it is shared.
+  void expire_at(uint32_t expires_s) { expires_s_ = expires_s; }
   uint32_t crc32() const { return crc32_; }
   PageSize size() const { return size_; }
 
@@ -72,6 +75,7 @@ class PageEntry {
   uint32_t crc32_ = 0;
   PageSize size_;
   Places places_ = {};
+  Generation table_ = 0;
   Lsn lsn_ = 0;
   uint64_t hash_ = 0;
 };

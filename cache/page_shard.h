@@ -9,6 +9,7 @@
 #include "cache/page_entry.h"
 #include "cache/reads_in_flight.h"
 #include "cache/s3_fifo.h"
+#include "cache/table_shares.h"
 
 namespace millrace::cache {
 
@@ -31,10 +32,13 @@ class PageShard {
   /// Puts a page in, or in the place of the one with its key. Returns how many left to make room.
   size_t put(PageEntry::Ptr fresh, Left& left);
   void remove(PageEntry& entry, Left& left);
-  void clear(Left& left);
+  /// All pages, or a table's. Returns how many there were.
+  size_t clear(Left& left);
+  size_t clear(Generation table, Left& left);
 
   ReadsInFlight& reads() { return reads_; }
   size_t count() const { return table_.size(); }
+  void add_shares(TableShares& shares) const { shares_.add_to(shares); }
   size_t bytes() const { return policy_.bytes() + policy_.overhead_bytes() + table_bytes(); }
 
  private:
@@ -62,6 +66,7 @@ class PageShard {
   const size_t bytes_max_;
   boost::unordered_flat_set<PageEntry::Ptr, Hash, Equal> table_;
   S3Fifo<PageEntry> policy_;
+  ShareCounter shares_;
   ReadsInFlight reads_;
 };
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -31,7 +30,8 @@ size_t shard_count(const QueryCacheOptions& options) {
 
 struct alignas(64) QueryCache::Shard {
   std::mutex mutex;
-  std::optional<PageShard> pages;  // emplaced once, by the constructor
+  std::optional<PageShard> pages;                 // emplaced once, by the constructor
+  std::shared_ptr<const TablePolicies> policies;  // none: all have the same
   QueryCacheStatistics counters;
 
   QueryCacheStatistics::Reads& reads_of(const PageQuestion& question) {
@@ -63,12 +63,6 @@ uint32_t QueryCache::now_s() const {
   return static_cast<uint32_t>(clock_.monotonic_ns() / 1'000'000'000);
 }
 
-uint32_t QueryCache::expiry_s(uint64_t hash) const {
-  if (options_.ttl_s == 0) return std::numeric_limits<uint32_t>::max();
-  // Up to an eighth early, by the hash: what was loaded together shall not expire together.
-  return now_s() + options_.ttl_s - static_cast<uint32_t>((hash >> 40) % (options_.ttl_s / 8 + 1));
-}
-
 PageEntry::Places QueryCache::places_of(const PageQuestion& question) const {
   return {last_changes_.place_of(question.read),
           last_changes_.place_of(question.fetched.value_or(question.read))};
@@ -90,6 +84,8 @@ PageCache::Outcome QueryCache::find(const PageQuestion& question, Lsn published,
   PageShard::Left left;
   {
     std::lock_guard lock(shard.mutex);
+    if (!policy_of(shard.policies.get(), question.table, options_.policy).enabled)
+      return Outcome::kOff;
     QueryCacheStatistics::Reads& reads = shard.reads_of(question);
     PageEntry* entry = shard.pages->find(question.key, hash);
     if (entry != nullptr && !is_current(*entry)) {
@@ -127,6 +123,7 @@ PageCache::Outcome QueryCache::find(const PageQuestion& question, Lsn published,
 void QueryCache::fill(const PageQuestion& question, std::string_view body, PageSize size,
                       Lsn view_lsn) {
   const uint64_t hash = PageEntry::hash_of(question.key);
+  const uint32_t now = now_s();
   Shard& shard = shard_of(hash);
   PageEntry::Ptr fresh;
   if (PageEntry::bytes_for(question.key, body) <= shard.pages->entry_bytes_max()) {
@@ -134,17 +131,19 @@ void QueryCache::fill(const PageQuestion& question, std::string_view body, PageS
                              .body = body,
                              .size = size,
                              .places = places_of(question),
+                             .table = question.table,
                              .lsn = view_lsn,
-                             .expires_s = expiry_s(hash),
                              .crc32 = libdeflate_crc32(0, body.data(), body.size())});
   }
   ReadsInFlight::Waiters waiters;
   {
     PageShard::Left left;
     std::lock_guard lock(shard.mutex);
+    const TablePolicy& policy = policy_of(shard.policies.get(), question.table, options_.policy);
+    if (fresh) fresh->expire_at(expiry_s(policy.query_ttl_s, hash, now));
     const PageEntry* there = shard.pages->find(question.key, hash);
     bool filled = there != nullptr && there->lsn() >= view_lsn;
-    if (!filled && fresh && is_current(*fresh)) {
+    if (!filled && fresh && policy.enabled && is_current(*fresh)) {
       filled = true;
       ++shard.counters.fills;
       shard.counters.evictions += shard.pages->put(std::move(fresh), left);
@@ -178,12 +177,41 @@ void QueryCache::on_commit(const FramePtr& frame) {
   }
 }
 
-void QueryCache::clear() {
+void QueryCache::set_policies(TablePolicies policies) {
+  const auto shared = std::make_shared<const TablePolicies>(std::move(policies));
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    std::lock_guard lock(shards_[i].mutex);
+    shards_[i].policies = shared;
+  }
+}
+
+size_t QueryCache::clear() {
+  size_t count = 0;
   for (size_t i = 0; i <= shard_mask_; ++i) {
     PageShard::Left left;
     std::lock_guard lock(shards_[i].mutex);
-    shards_[i].pages->clear(left);
+    count += shards_[i].pages->clear(left);
   }
+  return count;
+}
+
+size_t QueryCache::clear(Generation table) {
+  size_t count = 0;
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    PageShard::Left left;
+    std::lock_guard lock(shards_[i].mutex);
+    count += shards_[i].pages->clear(table, left);
+  }
+  return count;
+}
+
+TableShares QueryCache::table_shares() const {
+  TableShares shares;
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    std::lock_guard lock(shards_[i].mutex);
+    shards_[i].pages->add_shares(shares);
+  }
+  return shares;
 }
 
 QueryCacheStatistics QueryCache::statistics() const {

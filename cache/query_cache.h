@@ -9,6 +9,8 @@
 
 #include "cache/last_changes.h"
 #include "cache/page_entry.h"
+#include "cache/table_policy.h"
+#include "cache/table_shares.h"
 #include "core/base/clock.h"
 #include "core/ops/page_cache.h"
 #include "core/store/engine.h"
@@ -19,9 +21,8 @@ struct QueryCacheOptions {
   /// Of everything the cache keeps: requests, pages, tables, what the eviction policy remembers,
   /// and the last changes, which have a sixteenth.
   size_t bytes_max = 64u << 20;
-  /// How long a page may serve at most: a backstop, coherence does not rest on it. DAX's default.
-  /// 0: for ever.
-  uint32_t ttl_s = 300;
+  /// Of tables that set_policies() does not name.
+  TablePolicy policy = {};
   /// Independent slices with a lock each, a power of two; 0: one for each 8 MB.
   size_t shards = 0;
 };
@@ -64,18 +65,23 @@ class QueryCache final : public PageCache, public CommitObserver {
   /// Takes no lock: a write never waits for readers.
   void on_commit(const FramePtr& frame) override;
 
-  /// Drops all pages. Coherent at any time.
-  void clear();
+  /// From now on these tables have policies of their own.
+  void set_policies(TablePolicies policies);
+
+  /// Drops all pages; those of a table and its indexes. Says how many there were. Coherent at any
+  /// time. Both look at every page, a shard at a time under its lock.
+  size_t clear();
+  size_t clear(Generation table);
 
   /// Summed over the shards, which are looked at one after the other.
   QueryCacheStatistics statistics() const;
+  TableShares table_shares() const;
 
  private:
   struct Shard;
 
   Shard& shard_of(uint64_t hash) const;
   uint32_t now_s() const;
-  uint32_t expiry_s(uint64_t hash) const;
   PageEntry::Places places_of(const PageQuestion& question) const;
   /// Whether nothing that a page covers has changed since it was read.
   bool is_current(const PageEntry& page) const;

@@ -62,7 +62,7 @@ Result<Config> effective_config(const ServeFlags& flags) {
   }
   RETURN_IF_ERROR(apply_flag(flags.listen, "--listen", parse_address, config.listen));
   RETURN_IF_ERROR(apply_flag(flags.admin, "--admin", parse_address, config.admin));
-  RETURN_IF_ERROR(apply_flag(flags.cache_bytes, "--cache-bytes", parse_size, config.cache_bytes));
+  RETURN_IF_ERROR(apply_flag(flags.cache_bytes, "--cache-bytes", parse_size, config.cache.bytes));
   RETURN_IF_ERROR(
       apply_flag(flags.memory_bytes, "--memory-bytes", parse_memory, config.memory_bytes));
   RETURN_IF_ERROR(apply_flag(flags.disk_bytes, "--disk-bytes", parse_disk, config.disk_bytes));
@@ -87,6 +87,20 @@ CLI::App* add_check(CLI::App& app, CheckOptions& options) {
       ->type_name("DIR");
   check->add_flag("--json", options.json, "one object of JSON, for programs");
   return check;
+}
+
+/// `cache` and what it is asked to do.
+CLI::App* add_cache(CLI::App& app, CacheCommand& command, std::string& admin) {
+  CLI::App* cache = app.add_subcommand("cache", "look after a running sidecar's cache");
+  cache->require_subcommand(1);
+  CLI::App* flush =
+      cache->add_subcommand("flush", "drop what is cached: all, of a table, one item");
+  flush->add_option("TABLE", command.table, "the table's name; none: all tables");
+  flush->add_option("KEY", command.key,
+                    "the item's key as DynamoDB's JSON, {\"id\":{\"S\":\"a\"}}");
+  flush->add_option("--admin", admin, "the sidecar's administrative address (127.0.0.1:8001)")
+      ->type_name("HOST:PORT");
+  return cache;
 }
 
 /// CLI11 says that it does not know a flag; this says which one was meant.
@@ -121,8 +135,12 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
     readers.add_to(app);
     CheckOptions check{Config().data};
     CLI::App* check_command = add_check(app, check);
+    CacheCommand cache;
+    std::string cache_admin;
+    CLI::App* cache_command = add_cache(app, cache, cache_admin);
     auto chosen = [&]() -> const CLI::App& {
       if (check_command->parsed()) return *check_command;
+      if (cache_command->parsed()) return *cache_command;
       return readers.parsed() != nullptr ? *readers.parsed() : app;
     };
     try {
@@ -137,6 +155,10 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
                             " (millrace --help tells all)");
     }
     if (check_command->parsed()) return Invocation(std::move(check));
+    if (cache_command->parsed()) {
+      RETURN_IF_ERROR(apply_flag(cache_admin, "--admin", parse_address, cache.admin));
+      return Invocation(std::move(cache));
+    }
     if (readers.parsed() != nullptr) return readers.invocation();
     ASSIGN_OR_RETURN(Config config, effective_config(serve));
     return Invocation(ServeCommand{std::move(config)});

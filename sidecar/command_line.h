@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "sidecar/cache_control.h"
 #include "sidecar/config.h"
 #include "sidecar/folder_check.h"
 #include "sidecar/subscribe.h"
@@ -22,7 +23,7 @@ struct PrintCommand {
   std::string text;
 };
 using Invocation = std::variant<ServeCommand, TailOptions, SubscribeOptions, SubscriptionsCommand,
-                                CheckOptions, PrintCommand>;
+                                CacheCommand, CheckOptions, PrintCommand>;
 
 /// Reads the command line (without the program's name); for serving also the configuration file,
 /// over which flags win. kConfig with what is wrong and how to mend it.

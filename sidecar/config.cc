@@ -16,13 +16,6 @@
 namespace millrace::sidecar {
 namespace {
 
-Result<bool> parse_bool(std::string_view text) {
-  if (text == "true") return true;
-  if (text == "false") return false;
-  return make_error(ErrorCode::kConfig,
-                    "'" + std::string(text) + "' is neither true nor false; write one of them");
-}
-
 /// An address alone, or a mapping with it and what the port allows.
 Status read_admin(const ConfigReader& reader, const YAML::Node& node, const std::string& path,
                   Config& config) {
@@ -96,11 +89,7 @@ Status read_document(const ConfigReader& reader, const YAML::Node& document, Con
            }},
           {"cache",
            [&](const YAML::Node& node, const std::string& path) {
-             return reader.mapping(
-                 node, path,
-                 {{"bytes", reader.parsed<size_t>(config.cache_bytes, parse_size, "a size")},
-                  {"query_bytes",
-                   reader.parsed<size_t>(config.query_cache_bytes, parse_size, "a size")}});
+             return read_cache(reader, node, path, config.cache);
            }},
           {"streams",
            [&](const YAML::Node& node, const std::string& path) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "sidecar/cache_config.h"
 #include "sidecar/connector_config.h"
 
 namespace millrace::sidecar {
@@ -46,8 +47,7 @@ struct Config {
   bool in_memory = false;  // no file is written; `data` is not used
   size_t threads = 0;      // 0: the CPUs available to the process, at most 4
   Durability durability = Durability::kFlush;
-  size_t cache_bytes = 64u << 20;        // 0: no item cache
-  size_t query_cache_bytes = 64u << 20;  // 0: no query cache
+  CacheConfig cache;
   /// Of requests and answers under way, waiting writes and memory tables, together.
   size_t memory_bytes = 256u << 20;
   size_t disk_bytes = 0;  // of the data folder; 0: what its file system has
@@ -76,6 +76,8 @@ Status check_config(const Config& config);
 Result<Address> parse_address(std::string_view text);
 /// Bytes: a whole number, alone or with B, KB, MB or GB (powers of 1,024).
 Result<size_t> parse_size(std::string_view text);
+/// `true` or `false`.
+Result<bool> parse_bool(std::string_view text);
 Result<Durability> parse_durability(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
 /// A size that is enough to serve at all.

@@ -117,6 +117,13 @@ Result<size_t> parse_disk(std::string_view text) {
       "'" + std::string(text) + "' is too little disk; write 32MB or more, or 0 for what there is");
 }
 
+Result<bool> parse_bool(std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) + "' is neither true nor false; write one of them");
+}
+
 Result<Durability> parse_durability(std::string_view text) {
   if (text == "flush") return Durability::kFlush;
   if (text == "none") return Durability::kNone;

@@ -31,6 +31,8 @@ int run(const std::vector<std::string>& arguments) {
     status = subscribe(*subscriber);
   } else if (auto* command = std::get_if<SubscriptionsCommand>(&*invocation)) {
     status = manage_subscriptions(*command);
+  } else if (auto* cache = std::get_if<CacheCommand>(&*invocation)) {
+    status = command_cache(*cache);
   } else {
     status = serve(std::get<ServeCommand>(*invocation).config);
   }

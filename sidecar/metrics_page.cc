@@ -86,7 +86,23 @@ void add_hits(const std::string& name, const std::string& reads, const Counts& c
       counts.misses);
 }
 
-void collect_cache(const cache::ItemCache& cache, Families& families) {
+/// What each table has in a cache, whose metrics begin with `prefix`.
+void collect_shares(const std::string& prefix, const cache::TableShares& shares,
+                    const Catalog& catalog, Families& families) {
+  auto entries = family(prefix + "_table_entries", "Entries by table.", kGauge);
+  auto bytes = family(prefix + "_table_bytes", "Memory of the entries by table.", kGauge);
+  // What a deleted table has left behind goes with time.
+  for (const TablePtr& table : catalog.tables()) {
+    const auto share = shares.find(table->generation);
+    if (share == shares.end()) continue;
+    add_value(entries, static_cast<double>(share->second.entries), {{"table", table->name}});
+    add_value(bytes, static_cast<double>(share->second.bytes), {{"table", table->name}});
+  }
+  families.push_back(std::move(entries));
+  families.push_back(std::move(bytes));
+}
+
+void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Families& families) {
   cache::ItemCacheStatistics statistics = cache.statistics();
   auto reads =
       family("millrace_cache_reads_total", "Reads by what the item cache did with them.", kCounter);
@@ -104,13 +120,19 @@ void collect_cache(const cache::ItemCache& cache, Families& families) {
       statistics.writes);
   add(families, "millrace_cache_evictions_total", "Entries that left for lack of room.", kCounter,
       statistics.evictions);
+  add(families, "millrace_cache_evicted_bytes_total", "Their memory.", kCounter,
+      statistics.evicted_bytes);
+  add(families, "millrace_cache_evicted_bytes_total", "Their memory.", kCounter,
+      statistics.evicted_bytes);
   add(families, "millrace_cache_expirations_total", "Entries that left for their age.", kCounter,
       statistics.expirations);
   add(families, "millrace_cache_entries", "Entries in the item cache.", kGauge, statistics.entries);
   add(families, "millrace_cache_bytes", "Memory of the item cache.", kGauge, statistics.bytes);
+  collect_shares("millrace_cache", cache.table_shares(), catalog, families);
 }
 
-void collect_query_cache(const cache::QueryCache& cache, Families& families) {
+void collect_query_cache(const cache::QueryCache& cache, const Catalog& catalog,
+                         Families& families) {
   cache::QueryCacheStatistics statistics = cache.statistics();
   auto reads = family("millrace_query_cache_reads_total",
                       "Reads by what the query cache did with them.", kCounter);
@@ -140,6 +162,7 @@ void collect_query_cache(const cache::QueryCache& cache, Families& families) {
       statistics.entries);
   add(families, "millrace_query_cache_bytes", "Memory of the query cache.", kGauge,
       statistics.bytes);
+  collect_shares("millrace_query_cache", cache.table_shares(), catalog, families);
 }
 
 void collect_connectors(const MetricsSources& sources, Families& families) {
@@ -216,8 +239,9 @@ std::string metrics_page(const MetricsSources& sources) {
   Families families;
   sources.requests.collect(families);
   collect_engine(sources.engine, sources.newest, families);
-  if (sources.cache != nullptr) collect_cache(*sources.cache, families);
-  if (sources.query_cache != nullptr) collect_query_cache(*sources.query_cache, families);
+  if (sources.cache != nullptr) collect_cache(*sources.cache, sources.catalog, families);
+  if (sources.query_cache != nullptr)
+    collect_query_cache(*sources.query_cache, sources.catalog, families);
   collect_connectors(sources, families);
   collect_subscriptions(sources, families);
   return prometheus::TextSerializer().Serialize(families);

@@ -18,6 +18,7 @@ namespace millrace::sidecar {
 struct MetricsSources {
   const RequestMetrics& requests;
   Engine& engine;
+  const Catalog& catalog;
   const cache::ItemCache* cache;         // none: off
   const cache::QueryCache* query_cache;  // none: off
   const NewestEntry& newest;

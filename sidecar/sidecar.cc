@@ -9,6 +9,7 @@
 
 #include "core/base/random.h"
 #include "core/ops/table_removal.h"
+#include "sidecar/cache_control.h"
 #include "sidecar/event_log.h"
 #include "sidecar/metrics_page.h"
 #include "streams/streams_operations.h"
@@ -104,17 +105,23 @@ EngineOptions Sidecar::engine_options() const {
   return options;
 }
 
-Status Sidecar::open_store() {
-  if (config_.cache_bytes > 0) {
+void Sidecar::open_caches() {
+  if (config_.cache.bytes > 0) {
     cache::ItemCacheOptions options;
-    options.bytes_max = config_.cache_bytes;
+    options.bytes_max = config_.cache.bytes;
+    options.policy = config_.cache.policy;
     cache_ = std::make_unique<cache::ItemCache>(options, clock_);
   }
-  if (config_.query_cache_bytes > 0) {
+  if (config_.cache.query_bytes > 0) {
     cache::QueryCacheOptions options;
-    options.bytes_max = config_.query_cache_bytes;
+    options.bytes_max = config_.cache.query_bytes;
+    options.policy = config_.cache.policy;
     query_cache_ = std::make_unique<cache::QueryCache>(options, clock_);
   }
+}
+
+Status Sidecar::open_store() {
+  open_caches();
   EngineOptions options = engine_options();
   leveldb::Env* env = leveldb::Env::Default();
   if (config_.in_memory) {
@@ -130,6 +137,8 @@ Status Sidecar::open_store() {
   newest_.begin(engine_->log().durable_lsn(), segments.empty() ? 0 : segments.back().last_time_ms);
 
   engine_->add_observer(&catalog_);
+  cache_policies_.emplace(config_.cache.tables, catalog_, caches());
+  engine_->add_observer(&*cache_policies_);
   if (cache_ != nullptr) {
     engine_->add_observer(cache_.get());
     engine_->set_known_items(cache_.get());
@@ -256,8 +265,8 @@ Status Sidecar::open_admin() {
     if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
     AdminResponse page;
     page.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    page.body = metrics_page({*request_metrics_, *engine_, cache_.get(), query_cache_.get(),
-                              newest_, connectors_, *subscriptions_});
+    page.body = metrics_page({*request_metrics_, *engine_, catalog_, cache_.get(),
+                              query_cache_.get(), newest_, connectors_, *subscriptions_});
     return page;
   });
   if (config_.allow_reset) {
@@ -265,6 +274,10 @@ Status Sidecar::open_admin() {
                       [this](const AdminRequest&, AdminReply reply) { reset(std::move(reply)); });
   }
   if (config_.allow_stream_control) allow_stream_control();
+  admin_->add("POST", "/v1/cache/flush", [this](const AdminRequest& request) {
+    if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+    return flush_caches(request, catalog_, caches());
+  });
   admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
     if (!ready_.load(std::memory_order_acquire))
       return reply.send(plain_text(503, "still starting\n"));

@@ -20,6 +20,7 @@
 #include "core/store/data_folder.h"
 #include "core/store/disk_env.h"
 #include "core/store/engine.h"
+#include "sidecar/cache_policies.h"
 #include "sidecar/change_streams.h"
 #include "sidecar/commit_scheduler.h"
 #include "sidecar/config.h"
@@ -61,6 +62,7 @@ class Sidecar {
   Sidecar(const Config& config, Clock& clock, Disk& disk, std::optional<FolderLock> lock,
           DataFolder folder);
   Status open_admin();
+  void open_caches();
   Status open_store();
   Status open_readers();
   Status open_connectors();
@@ -70,6 +72,7 @@ class Sidecar {
   /// Whether requests are answered well; says why if not. Any thread.
   Status readiness() const;
   EngineOptions engine_options() const;
+  Caches caches() const { return {cache_.get(), query_cache_.get()}; }
   void tell_of_disk();
   void reset(AdminReply reply);
   void allow_stream_control();
@@ -95,6 +98,7 @@ class Sidecar {
   Catalog catalog_;
   std::unique_ptr<cache::ItemCache> cache_;
   std::unique_ptr<cache::QueryCache> query_cache_;
+  std::optional<CachePolicies> cache_policies_;
   NewestEntry newest_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<streams::ShardIndex> shard_index_;

@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 PageQuestion question_of(const PageRequest& page) {
-  PageQuestion question{page.kind, page_key(page), page.read_cover, std::nullopt};
+  PageQuestion question{page.kind, page_key(page), page.read_cover, {}, page.table->generation};
   if (page.fetch) question.fetched = page.fetch_cover;
   return question;
 }

@@ -27,6 +27,7 @@ struct PageQuestion {
   std::string key;
   PageCover read;                    // of the table or index that is read
   std::optional<PageCover> fetched;  // of the table from which the index's entries are completed
+  Generation table = 0;              // whose, or whose index's, page it is
 };
 
 /// What a page read as DynamoDB counts it, in bytes: a page of 1 MB and one more item at most.

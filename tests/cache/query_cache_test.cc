@@ -227,6 +227,36 @@ TEST_F(QueryCachePages, a_page_expires_at_its_time_to_live) {
   EXPECT_EQ(cache.statistics().expirations, 1u);
 }
 
+TEST_F(QueryCachePages, a_table_is_cached_by_its_policy) {
+  const Generation scores = pages.node.node().catalog.find("scores")->generation;
+  cache.set_policies({{scores, {.query_ttl_s = 20}}});
+  query(of_user("ann"));
+  EXPECT_EQ(query(of_user("ann")), "hit");
+  clock.advance_s(20);
+  EXPECT_EQ(query(of_user("ann")), "miss");
+  cache.set_policies({{scores, {.enabled = false}}});
+  const std::string by_game = pages.query_of("game", "chess", ",'IndexName':'byGame'");
+  for (const std::string& request : {of_user("ann"), by_game}) {
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(query(request), "bypass");
+  }
+}
+
+TEST_F(QueryCachePages, the_pages_of_a_table_are_counted_and_dropped) {
+  const Generation scores = pages.node.node().catalog.find("scores")->generation;
+  const std::string requests[] = {of_user("ann"), of_user("bob"),
+                                  pages.query_of("game", "chess", ",'IndexName':'byGame'")};
+  for (const std::string& request : requests) query(request);
+  EXPECT_EQ(cache.table_shares().at(scores).entries, 3u);
+  EXPECT_GT(cache.table_shares().at(scores).bytes, 0u);
+  pages.put("ann", "chess", 77);
+  query(requests[0]);
+  EXPECT_EQ(cache.table_shares().at(scores).entries, 3u) << "one took the place of another";
+  EXPECT_EQ(cache.clear(scores + 1'000'000), 0u);
+  EXPECT_EQ(cache.clear(scores), 3u);
+  EXPECT_TRUE(cache.table_shares().empty());
+  for (const std::string& request : requests) EXPECT_EQ(query(request), "miss");
+}
+
 // The rules alone, one page asked for by its key.
 class QueryCacheRules : public testing::Test {
  protected:
@@ -238,7 +268,8 @@ class QueryCacheRules : public testing::Test {
 
   ManualClock clock;
   QueryCache cache{QueryCacheOptions{.bytes_max = 1u << 20, .shards = 1}, clock};
-  PageQuestion question{PageQuestion::Kind::kScan, "page", {kTestGeneration, {}}, {}};
+  PageQuestion question{
+      PageQuestion::Kind::kScan, "page", {kTestGeneration, {}}, {}, kTestGeneration};
   std::string body;
 };
 
@@ -300,7 +331,9 @@ TEST_F(QueryCacheRules, the_limit_holds_and_large_pages_are_not_kept) {
   find(5);
   cache.fill(question, std::string(400'000, 'x'), {}, 5);
   EXPECT_NE(find(5), PageCache::Outcome::kHit);
-  cache.clear();
+  const size_t entries = cache.statistics().entries;
+  EXPECT_EQ(cache.table_shares().at(kTestGeneration).entries, entries);
+  EXPECT_EQ(cache.clear(), entries);
   EXPECT_EQ(cache.statistics().entries, 0u);
 }
 

@@ -183,7 +183,7 @@ class QueryModel {
   Random random_;
   ManualClock clock_;
   // Small, so that pages are evicted and covers share places.
-  QueryCache cache_{QueryCacheOptions{.bytes_max = 16u << 10, .ttl_s = 300, .shards = 1}, clock_};
+  QueryCache cache_{QueryCacheOptions{.bytes_max = 16u << 10, .shards = 1}, clock_};
   SlowPages slow_;
   CachedPagesNode pages_{slow_, slow_};
   Lsn last_lsn_ = 0;

@@ -30,7 +30,7 @@ TEST(CommandLine, FlagsWinOverTheFile) {
   EXPECT_EQ(config.data, "b");
   EXPECT_EQ(config.listen.port, 3);
   EXPECT_EQ(config.admin.port, 2);
-  EXPECT_EQ(config.cache_bytes, 1u << 20);
+  EXPECT_EQ(config.cache.bytes, 1u << 20);
   EXPECT_EQ(config.threads, 2u);
   EXPECT_EQ(config.durability, Durability::kNone);
 }
@@ -44,6 +44,20 @@ TEST(CommandLine, Tail) {
   EXPECT_TRUE(options.json);
   EXPECT_EQ(options.from, "123");
   EXPECT_EQ(options.admin.port, 9);
+}
+
+TEST(CommandLine, CacheFlush) {
+  Result<Invocation> invocation = parse_command_line(
+      {"cache", "flush", "films", R"({"id":{"S":"a"}})", "--admin", "127.0.0.1:9"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const CacheCommand& command = std::get<CacheCommand>(*invocation);
+  EXPECT_EQ(command.table, "films");
+  EXPECT_EQ(command.key, R"({"id":{"S":"a"}})");
+  EXPECT_EQ(command.admin.port, 9);
+  Result<Invocation> plain = parse_command_line({"cache", "flush"});
+  ASSERT_TRUE(plain);
+  EXPECT_TRUE(std::get<CacheCommand>(*plain).table.empty());
+  EXPECT_NE(error_of({"cache"}), "(no error)");
 }
 
 TEST(CommandLine, Check) {

@@ -20,9 +20,52 @@ TEST(Config, AnEmptyFileMeansAllDefaults) {
   EXPECT_EQ(config->data, "./millrace-data");
   EXPECT_EQ(config->threads, 0u);
   EXPECT_EQ(config->durability, Durability::kFlush);
-  EXPECT_EQ(config->cache_bytes, 64u << 20);
-  EXPECT_EQ(config->query_cache_bytes, 64u << 20);
+  EXPECT_EQ(config->cache.bytes, 64u << 20);
+  EXPECT_EQ(config->cache.query_bytes, 64u << 20);
   EXPECT_TRUE(config->connectors.empty());
+}
+
+TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
+  Result<Config> config = parse_config(
+      "cache:\n"
+      "  tables:\n"
+      "    films: {item_ttl: 1h, admission: on_read}\n"
+      "    audit: {enabled: false}\n"
+      "  query_bytes: 1MB\n"
+      "  item_ttl: 0s\n"
+      "  query_ttl: 1m\n"
+      "  negative_ttl: 30s\n",
+      "m.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->cache.bytes, 64u << 20);
+  EXPECT_EQ(config->cache.query_bytes, 1u << 20);
+  EXPECT_EQ(config->cache.policy.item_ttl_s, 0u);
+  EXPECT_EQ(config->cache.policy.negative_ttl_s, 30u);
+  ASSERT_EQ(config->cache.tables.size(), 2u);
+  const cache::TablePolicy& films = config->cache.tables.at("films");
+  EXPECT_TRUE(films.enabled);
+  EXPECT_EQ(films.item_ttl_s, 3600u);
+  EXPECT_EQ(films.negative_ttl_s, 30u);
+  EXPECT_EQ(films.query_ttl_s, 60u);
+  EXPECT_EQ(films.admission, cache::Admission::kOnRead);
+  EXPECT_FALSE(config->cache.tables.at("audit").enabled);
+  EXPECT_EQ(config->cache.tables.at("audit").admission, cache::Admission::kAll);
+}
+
+TEST(Config, PoliciesOfTheCacheAreReadStrictly) {
+  EXPECT_EQ(message_of("cache: {tables: [films]}\n"),
+            "m.yaml:1:17: 'cache.tables' holds a list; it must be a mapping of tables to policies");
+  EXPECT_EQ(
+      message_of("cache: {tables: {films: {item_tll: 1h}}}\n"),
+      "m.yaml:1:26: unknown key 'item_tll' in 'cache.tables.films'; did you mean 'item_ttl'?");
+  EXPECT_EQ(message_of("cache: {tables: {a: {enabled: false}, a: {enabled: true}}}\n"),
+            "m.yaml:1:39: 'cache.tables.a' is there twice; keep one of the two");
+  EXPECT_EQ(message_of("cache: {negative_ttl: long}\n"),
+            "m.yaml:1:23: 'cache.negative_ttl': 'long' is not a duration; write for example 30s, "
+            "15m, 4h or 7d");
+  EXPECT_EQ(message_of("cache: {admission: none}\n"),
+            "m.yaml:1:20: 'cache.admission': 'none' is not an admission; write all (what is "
+            "written is cached) or on_read (only what was read is)");
 }
 
 TEST(Config, ReadsEverything) {
@@ -73,8 +116,8 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->durability, Durability::kNone);
   EXPECT_EQ(config->log_format, LogFormat::kJson);
   EXPECT_TRUE(config->insecure_no_auth);
-  EXPECT_EQ(config->cache_bytes, 512u << 10);
-  EXPECT_EQ(config->query_cache_bytes, 1u << 20);
+  EXPECT_EQ(config->cache.bytes, 512u << 10);
+  EXPECT_EQ(config->cache.query_bytes, 1u << 20);
   EXPECT_EQ(config->memory_bytes, 32u << 20);
   EXPECT_EQ(config->disk_bytes, 2u << 30);
   EXPECT_TRUE(config->in_memory);
@@ -173,7 +216,8 @@ const Mistake kMistakes[] = {
     {"streams: {retention: 8d}\n",
      "m.yaml:1:22: 'streams.retention': '8d' is out of range; write 1m to 7d"},
     {"streams: {shard_age: soon}\n",
-     "m.yaml:1:22: 'streams.shard_age': 'soon' is not a duration; write for example 30s, 15m, 4h or "
+     "m.yaml:1:22: 'streams.shard_age': 'soon' is not a duration; write for example 30s, 15m, 4h "
+     "or "
      "7d"},
     {"data: a\ndata: b\n", "m.yaml:2:1: 'data' is there twice; keep one of the two"},
     {"data:\n", "m.yaml:1:1: 'data' has no value; give it one or remove it"},

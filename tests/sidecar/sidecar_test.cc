@@ -45,7 +45,7 @@ class SidecarTest : public testing::Test {
     config_.listen.port = 0;
     config_.admin.port = 0;
     config_.threads = 2;
-    config_.cache_bytes = 4 << 20;
+    config_.cache.bytes = 4 << 20;
   }
   ~SidecarTest() override { std::filesystem::remove_all(folder_); }
 
@@ -112,7 +112,7 @@ TEST_F(SidecarTest, KeepsWhatItAnsweredWithoutAnOrderlyStop) {
 }
 
 TEST_F(SidecarTest, WithoutACacheReadsSaySo) {
-  config_.cache_bytes = 0;
+  config_.cache.bytes = 0;
   std::unique_ptr<Sidecar> sidecar = start();
   create_table(*sidecar);
   put(*sidecar, "Rush");

@@ -1,14 +1,17 @@
 """The item cache, as the header x-millrace-cache tells it."""
 
+import json
 import re
+import subprocess
 import time
+import urllib.request
 
 import pytest
 
 from conftest import definition, unused_name
 from expecting import item
 from peers.process import wait_until
-from peers.sidecar import Sidecar
+from peers.sidecar import Sidecar, binary
 from raw import Connection
 
 pytestmark = pytest.mark.ours
@@ -230,4 +233,103 @@ def test_a_small_cache_evicts_and_stays_right(tmp_path):
             assert found["n"] == {"N": str(n)}
             hits += words.startswith("hit")
         assert hits < 100
+    sidecar.stop()
+
+
+def command(sidecar, *arguments):
+    return subprocess.run(
+        [binary(), "cache", *arguments, "--admin", sidecar.admin],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def pages(sidecar):
+    with urllib.request.urlopen(f"http://{sidecar.admin}/metrics", timeout=5) as page:
+        return page.read().decode()
+
+
+def scan(connection, table):
+    answer = connection.send({"TableName": table}, "Scan").check()
+    return answer.headers["x-millrace-cache"].split(";")[0]
+
+
+def test_an_operator_flushes_the_caches(tmp_path):
+    sidecar = Sidecar(tmp_path, {"cache": {"bytes": "64MB"}}).start()
+    films, people = unused_name(), unused_name()
+
+    def fill():
+        for name in (films, people):
+            for key in "ab":
+                connection.call("PutItem", {"TableName": name, "Item": item(pk=key)})
+            scan(connection, name)
+
+    def cached_now():
+        return [
+            words
+            for name in (films, people)
+            for words in [
+                *(get(connection, name, key)[1].split(";")[0] for key in "ab"),
+                scan(connection, name),
+            ]
+        ]
+
+    with Connection(sidecar.endpoint) as connection:
+        for name in (films, people):
+            connection.call("CreateTable", definition(name))
+        for arguments, items, count, left in (
+            ((films, json.dumps(item(pk="a"))), 1, 1, "miss hit miss hit hit hit"),
+            ((people,), 2, 1, "hit hit hit miss miss miss"),
+            ((), 4, 2, "miss miss miss miss miss miss"),
+        ):
+            fill()
+            done = command(sidecar, "flush", *arguments)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout == f'{{"items":{items},"pages":{count}}}\n'
+            assert cached_now() == left.split()
+        for arguments, words in (
+            (("absent",), "absent"),
+            ((films, "{}"), "does not match the schema"),
+            ((films, "{"), "the body is not JSON"),
+        ):
+            refused = command(sidecar, "flush", *arguments)
+            assert refused.returncode == 1
+            assert words in refused.stderr
+        text = pages(sidecar)
+        assert f'millrace_cache_table_entries{{table="{films}"}} 2' in text
+        assert f'millrace_query_cache_table_entries{{table="{films}"}} 1' in text
+        # A table made again is one line, whatever the old one has left behind.
+        connection.call("DeleteTable", {"TableName": films})
+        connection.call("CreateTable", definition(films))
+        fill()
+        assert pages(sidecar).count(f'millrace_cache_table_entries{{table="{films}"}} 2') == 1
+    sidecar.stop()
+
+
+def test_without_caches_there_is_nothing_to_flush(tmp_path):
+    sidecar = Sidecar(tmp_path, {"cache": {"bytes": "0", "query_bytes": "0"}}).start()
+    refused = command(sidecar, "flush")
+    assert refused.returncode == 1
+    assert "there is no cache: both are switched off" in refused.stderr
+    sidecar.stop()
+
+
+def test_tables_have_policies_of_their_own(tmp_path):
+    off, on_read = unused_name(), unused_name()
+    tables = {off: {"enabled": False}, on_read: {"admission": "on_read"}}
+    sidecar = Sidecar(tmp_path, {"cache": {"bytes": "64MB", "tables": tables}}).start()
+    # A table made again is a new one, to the caches too.
+    for _ in range(2):
+        with Connection(sidecar.endpoint) as connection:
+            for name in (off, on_read):
+                connection.call("CreateTable", definition(name))
+                connection.call("PutItem", {"TableName": name, "Item": item(pk="a")})
+            for name, expected in ((off, ["bypass"] * 2), (on_read, ["miss", "hit"])):
+                words = [get(connection, name)[1] for _ in range(2)]
+                assert [word.split(";")[0] for word in words] == expected, name
+                assert all(word.endswith("; why=off") == (name == off) for word in words)
+                assert [scan(connection, name) for _ in range(2)] == expected, name
+            for name in (off, on_read):
+                connection.call("DeleteTable", {"TableName": name})
     sidecar.stop()

@@ -1,0 +1,72 @@
+#include "sidecar/cache_config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include "sidecar/config.h"
+#include "sidecar/config_reader.h"
+
+namespace millrace::sidecar {
+namespace {
+
+Result<cache::Admission> parse_admission(std::string_view text) {
+  if (text == "all") return cache::Admission::kAll;
+  if (text == "on_read") return cache::Admission::kOnRead;
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) +
+                        "' is not an admission; write all (what is written is cached) or on_read "
+                        "(only what was read is)");
+}
+
+/// A time to live in whole seconds.
+ConfigReader::Field time_to_live(const ConfigReader& reader, uint32_t& seconds) {
+  return [&reader, &seconds](const YAML::Node& node, const std::string& path) -> Status {
+    int64_t ms = 0;
+    RETURN_IF_ERROR(
+        reader.parsed<int64_t>(ms, parse_duration, "a duration, 0s for no end")(node, path));
+    seconds = static_cast<uint32_t>(ms / 1000);
+    return {};
+  };
+}
+
+ConfigReader::Fields policy_fields(const ConfigReader& reader, cache::TablePolicy& policy) {
+  return {{"item_ttl", time_to_live(reader, policy.item_ttl_s)},
+          {"negative_ttl", time_to_live(reader, policy.negative_ttl_s)},
+          {"query_ttl", time_to_live(reader, policy.query_ttl_s)},
+          {"admission",
+           reader.parsed<cache::Admission>(policy.admission, parse_admission, "all or on_read")}};
+}
+
+/// What a table's policy does not say is as for all tables.
+Status read_cache_tables(const ConfigReader& reader, const YAML::Node& node,
+                         const std::string& path, CacheConfig& config) {
+  if (!node.IsMap()) return reader.wrong_kind(node, path, "a mapping of tables to policies");
+  for (const auto& entry : node) {
+    ASSIGN_OR_RETURN(const std::string table, reader.key_of(entry.first));
+    const auto [policy, is_new] = config.tables.emplace(table, config.policy);
+    if (!is_new) {
+      return reader.wrong(entry.first.Mark(),
+                          "'" + path + "." + table + "' is there twice; keep one of the two");
+    }
+    ConfigReader::Fields fields = policy_fields(reader, policy->second);
+    fields.emplace_back("enabled",
+                        reader.parsed<bool>(policy->second.enabled, parse_bool, "true or false"));
+    RETURN_IF_ERROR(reader.mapping(entry.second, path + "." + table, fields));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status read_cache(const ConfigReader& reader, const YAML::Node& node, const std::string& path,
+                  CacheConfig& config) {
+  ConfigReader::Fields fields = policy_fields(reader, config.policy);
+  fields.emplace_back("bytes", reader.parsed<size_t>(config.bytes, parse_size, "a size"));
+  fields.emplace_back("query_bytes",
+                      reader.parsed<size_t>(config.query_bytes, parse_size, "a size"));
+  fields.emplace_back("tables", ConfigReader::known);  // below, since they inherit the rest
+  RETURN_IF_ERROR(reader.mapping(node, path, fields));
+  const YAML::Node tables = node["tables"];
+  return tables ? read_cache_tables(reader, tables, path + ".tables", config) : Status();
+}
+
+}  // namespace millrace::sidecar

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "cache/table_policy.h"
+#include "core/base/result.h"
+
+namespace YAML {
+class Node;
+}
+
+namespace millrace::sidecar {
+
+class ConfigReader;
+
+/// `cache` of the configuration.
+struct CacheConfig {
+  size_t bytes = 64u << 20;        // of the item cache; 0: none
+  size_t query_bytes = 64u << 20;  // of the query cache; 0: none
+  cache::TablePolicy policy;
+  std::map<std::string, cache::TablePolicy> tables;  // those with a policy of their own
+};
+
+/// Reads the mapping under `cache`.
+Status read_cache(const ConfigReader& reader, const YAML::Node& node, const std::string& path,
+                  CacheConfig& config);
+
+}  // namespace millrace::sidecar
