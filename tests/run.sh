@@ -2,7 +2,7 @@
 # Installs, builds and runs every test, or the parts that are named. Made for Debian 12.
 set -euo pipefail
 
-parts=(unit sim fuzz wire clients linearizability kafka kill lossy bench sanitize)
+parts=(unit sim coherence fuzz wire clients linearizability kafka kill lossy bench sanitize)
 
 # What the tests need beside the sidecar's build packages, which sidecar/run.sh knows.
 test_packages=(
@@ -25,6 +25,8 @@ Runs all parts, or those named. --long runs them in full instead of a sample.
   unit      GoogleTest binaries of every folder, by ctest
   sim       the whole node on one thread, from seeds (100; --long 10000)
             one seed again: build/release/tests/millrace_sim --seed S
+  coherence every answer of item and query cache against the log, interleaved by a seed on one thread and
+            with threads, also with TSan (10 seeds of 10,000 operations; --long 100 of 100,000)
   fuzz      mutated inputs of every parser and of the whole node (5 s each; --long 10 min each, with
             ASan+UBSan); an input that fails is left in a file that is told
   wire      the release binary over the wire: boto3, raw HTTP, the aws command
@@ -68,12 +70,14 @@ export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export PYTHONDONTWRITEBYTECODE=1
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=1
+export TSAN_OPTIONS="halt_on_error=1 suppressions=$root/tests/tsan_suppressions.txt"
 
 release=build/release
 seeds=100 sanitized_seeds=10 rounds=10 kill_flags=() histories_rounds=18 fuzz_seconds=5
+coherence_seeds=10 coherence_steps=10000
 if [[ -n $long ]]; then
   seeds=10000 sanitized_seeds=100 rounds=1000 kill_flags=(--disk-bytes 256MB) histories_rounds=600 fuzz_seconds=600
+  coherence_seeds=100 coherence_steps=100000
 fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -133,6 +137,25 @@ part_unit() {
 
 part_sim() {
   build $release millrace_sim && run_sim sim $release $seeds
+}
+
+part_coherence() {
+  local status=0
+  build $release cache_tests && run_coherence coherence-release $release || status=1
+  configure build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMILLRACE_SANITIZE=thread &&
+    build build/tsan cache_tests &&
+    run_coherence coherence-thread build/tsan setarch "$(uname -m)" -R || status=1
+  return $status
+}
+
+# run_coherence NAME FOLDER [PREFIX...]
+run_coherence() {
+  local name=$1 folder=$2 first=$RANDOM
+  shift 2
+  say "$coherence_seeds seeds from $first on"
+  GTEST_OUTPUT="xml:$results/$name/" MILLRACE_FIRST_SEED=$first MILLRACE_SEEDS=$coherence_seeds \
+    MILLRACE_STEPS=$coherence_steps "$@" "$folder/tests/cache_tests" --gtest_brief=1 \
+    --gtest_filter='Coherence.*:NodeCoherence.*'
 }
 
 part_fuzz() {
