@@ -17,6 +17,16 @@ Result<cache::Admission> parse_admission(std::string_view text) {
                         "(only what was read is)");
 }
 
+/// Whether hits show what they would have consumed.
+Result<bool> parse_consumed_capacity(std::string_view text) {
+  if (text == "dynamodb") return true;
+  if (text == "dax") return false;
+  return make_error(ErrorCode::kConfig,
+                    "'" + std::string(text) +
+                        "' is no way to report capacity; write dynamodb (hits show what they would "
+                        "have consumed) or dax (hits leave it out)");
+}
+
 /// A time to live in whole seconds.
 ConfigReader::Field time_to_live(const ConfigReader& reader, uint32_t& seconds) {
   return [&reader, &seconds](const YAML::Node& node, const std::string& path) -> Status {
@@ -63,6 +73,9 @@ Status read_cache(const ConfigReader& reader, const YAML::Node& node, const std:
   fields.emplace_back("bytes", reader.parsed<size_t>(config.bytes, parse_size, "a size"));
   fields.emplace_back("query_bytes",
                       reader.parsed<size_t>(config.query_bytes, parse_size, "a size"));
+  fields.emplace_back(
+      "consumed_capacity",
+      reader.parsed<bool>(config.capacity_of_hits, parse_consumed_capacity, "dynamodb or dax"));
   fields.emplace_back("tables", ConfigReader::known);  // below, since they inherit the rest
   RETURN_IF_ERROR(reader.mapping(node, path, fields));
   const YAML::Node tables = node["tables"];

@@ -19,6 +19,9 @@ class ConfigReader;
 struct CacheConfig {
   size_t bytes = 64u << 20;        // of the item cache; 0: none
   size_t query_bytes = 64u << 20;  // of the query cache; 0: none
+  /// Whether hits show the capacity that they would have consumed, as DynamoDB does, or none, as DAX
+  /// does.
+  bool capacity_of_hits = true;
   cache::TablePolicy policy;
   std::map<std::string, cache::TablePolicy> tables;  // those with a policy of their own
 };

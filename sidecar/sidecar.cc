@@ -178,6 +178,7 @@ Status Sidecar::open_readers() {
           [this](std::unique_ptr<Command> command) { scheduler_->submit(std::move(command)); },
       .cache = cache_.get(),
       .pages = query_cache_.get(),
+      .capacity_of_hits = config_.cache.capacity_of_hits,
       .observer = request_metrics_.get(),
   });
   long_work_ = std::make_unique<LongWork>(*node_, [this] { long_working_.wake(); });

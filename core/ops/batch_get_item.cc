@@ -303,7 +303,8 @@ Result<std::string> BatchRead::run() {
     body += ']';
   }
   body.append("},\"UnprocessedKeys\":{").append(unprocessed_.finish()).append("}");
-  if (capacity_ != CapacityDetail::kNone)
+  // Hits may leave it out, so there may be none.
+  if (capacity_ != CapacityDetail::kNone && !units_.empty())
     render_capacities(units_, capacity_, CapacityKind::kPlain, body);
   return body + "}";
 }

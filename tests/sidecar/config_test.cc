@@ -32,6 +32,7 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
       "    films: {item_ttl: 1h, admission: on_read}\n"
       "    audit: {enabled: false}\n"
       "  query_bytes: 1MB\n"
+      "  consumed_capacity: dax\n"
       "  item_ttl: 0s\n"
       "  query_ttl: 1m\n"
       "  negative_ttl: 30s\n",
@@ -39,6 +40,7 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->cache.bytes, 64u << 20);
   EXPECT_EQ(config->cache.query_bytes, 1u << 20);
+  EXPECT_FALSE(config->cache.capacity_of_hits);
   EXPECT_EQ(config->cache.policy.item_ttl_s, 0u);
   EXPECT_EQ(config->cache.policy.negative_ttl_s, 30u);
   ASSERT_EQ(config->cache.tables.size(), 2u);
@@ -63,6 +65,9 @@ TEST(Config, PoliciesOfTheCacheAreReadStrictly) {
   EXPECT_EQ(message_of("cache: {negative_ttl: long}\n"),
             "m.yaml:1:23: 'cache.negative_ttl': 'long' is not a duration; write for example 30s, "
             "15m, 4h or 7d");
+  EXPECT_EQ(message_of("cache: {consumed_capacity: none}\n"),
+            "m.yaml:1:28: 'cache.consumed_capacity': 'none' is no way to report capacity; write "
+            "dynamodb (hits show what they would have consumed) or dax (hits leave it out)");
   EXPECT_EQ(message_of("cache: {admission: none}\n"),
             "m.yaml:1:20: 'cache.admission': 'none' is not an admission; write all (what is "
             "written is cached) or on_read (only what was read is)");

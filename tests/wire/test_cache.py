@@ -11,7 +11,7 @@ import pytest
 from conftest import definition, unused_name
 from expecting import item
 from peers.process import wait_until
-from peers.sidecar import Sidecar, binary
+from peers.sidecar import Sidecar, binary, client
 from raw import Connection
 
 pytestmark = pytest.mark.ours
@@ -304,6 +304,42 @@ def test_an_operator_flushes_the_caches(tmp_path):
         connection.call("CreateTable", definition(films))
         fill()
         assert pages(sidecar).count(f'millrace_cache_table_entries{{table="{films}"}} 2') == 1
+    sidecar.stop()
+
+
+@pytest.mark.parametrize("like", ["dynamodb", "dax"])
+def test_hits_report_capacity_as_the_configuration_says(tmp_path, like):
+    settings = {"bytes": "64MB", "consumed_capacity": like, "tables": {"f": {"admission": "on_read"}}}
+    sidecar = Sidecar(tmp_path, {"cache": settings}).start()
+    ddb = client(sidecar.endpoint)
+    ddb.create_table(**definition("f"))
+    key = item(pk="a")
+    ddb.put_item(TableName="f", Item=key)
+    for read in (
+        lambda: ddb.get_item(TableName="f", Key=key, ReturnConsumedCapacity="TOTAL"),
+        lambda: ddb.scan(TableName="f", ReturnConsumedCapacity="TOTAL"),
+        lambda: ddb.batch_get_item(
+            RequestItems={"f": {"Keys": [key]}}, ReturnConsumedCapacity="TOTAL"
+        ),
+    ):
+        command(sidecar, "flush")
+        miss, hit = read(), read()
+        for answer, words in ((miss, "miss"), (hit, "hit")):
+            assert answer["ResponseMetadata"]["HTTPHeaders"]["x-millrace-cache"].startswith(words)
+        assert miss["ConsumedCapacity"] in (
+            {"TableName": "f", "CapacityUnits": 0.5},
+            [{"TableName": "f", "CapacityUnits": 0.5}],
+        )
+        assert hit.get("ConsumedCapacity") == (
+            miss["ConsumedCapacity"] if like == "dynamodb" else None
+        )
+        for answer in (miss, hit):
+            answer.pop("ConsumedCapacity", None)
+            del answer["ResponseMetadata"]
+        assert miss == hit
+    # What goes past the cache is consumed.
+    strong = ddb.get_item(TableName="f", Key=key, ConsistentRead=True, ReturnConsumedCapacity="TOTAL")
+    assert strong["ConsumedCapacity"] == {"TableName": "f", "CapacityUnits": 1.0}
     sidecar.stop()
 
 

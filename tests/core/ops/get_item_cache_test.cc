@@ -10,6 +10,7 @@ namespace millrace {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 /// Answers find() as told, and remembers what it was asked.
@@ -134,6 +135,10 @@ TEST_F(GetItemCache, hits_leave_consumed_capacity_out_if_told_so) {
                       "{'ReturnConsumedCapacity':'TOTAL','RequestItems':{'films':{"
                       "'Keys':[{'pk':{'S':'a'}},{'pk':{'S':'b'}}]}}}"),
               HasSubstr("\"ConsumedCapacity\":[{\"TableName\":\"films\",\"CapacityUnits\":0.5}]"));
+  EXPECT_THAT(node.ok("BatchGetItem",
+                      "{'ReturnConsumedCapacity':'TOTAL','RequestItems':{'films':{"
+                      "'Keys':[{'pk':{'S':'a'}},{'pk':{'S':'b'}}]}}}"),
+              Not(HasSubstr("ConsumedCapacity")));
 }
 
 TEST_F(GetItemCache, a_table_that_is_not_cached_is_said_to_be_off) {
