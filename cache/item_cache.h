@@ -60,6 +60,7 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
 
   /// Summed over the shards, which are looked at one after the other.
   ItemCacheStatistics statistics() const;
+  size_t bytes_max() const { return options_.bytes_max; }
   TableShares table_shares() const;
 
  private:

@@ -9,7 +9,7 @@ PageEntry* PageShard::find(std::string_view key, uint64_t hash) {
   return it == table_.end() ? nullptr : it->get();
 }
 
-size_t PageShard::put(PageEntry::Ptr fresh, Left& left) {
+PageShard::Evicted PageShard::put(PageEntry::Ptr fresh, Left& left) {
   PageEntry& entry = *fresh;
   if (PageEntry* old = find(entry.key(), entry.hash())) {
     policy_.replace(*old, entry);
@@ -23,11 +23,12 @@ size_t PageShard::put(PageEntry::Ptr fresh, Left& left) {
     policy_.insert(entry, /*by_read=*/true);
     shares_.add(entry.table(), entry.bytes());
   }
-  size_t evicted = 0;
+  Evicted evicted;
   while (bytes() > bytes_max_) {
     PageEntry* victim = policy_.evict();
     if (victim == nullptr) break;
-    ++evicted;
+    ++evicted.pages;
+    evicted.bytes += victim->bytes();
     shares_.remove(victim->table(), victim->bytes());
     left.emplace_back(victim);
     table_.erase(Lookup{victim->key(), victim->hash()});

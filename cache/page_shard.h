@@ -29,8 +29,11 @@ class PageShard {
   /// Null if there is none. Not counted as a use.
   PageEntry* find(std::string_view key, uint64_t hash);
   void use(PageEntry& entry) { policy_.use(entry); }
-  /// Puts a page in, or in the place of the one with its key. Returns how many left to make room.
-  size_t put(PageEntry::Ptr fresh, Left& left);
+  struct Evicted {
+    size_t pages = 0, bytes = 0;
+  };
+  /// Puts a page in, or in the place of the one with its key. Returns what left to make room.
+  Evicted put(PageEntry::Ptr fresh, Left& left);
   void remove(PageEntry& entry, Left& left);
   /// All pages, or a table's. Returns how many there were.
   size_t clear(Left& left);

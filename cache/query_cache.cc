@@ -146,7 +146,9 @@ void QueryCache::fill(const PageQuestion& question, std::string_view body, PageS
     if (!filled && fresh && policy.enabled && is_current(*fresh)) {
       filled = true;
       ++shard.counters.fills;
-      shard.counters.evictions += shard.pages->put(std::move(fresh), left);
+      const PageShard::Evicted evicted = shard.pages->put(std::move(fresh), left);
+      shard.counters.evictions += evicted.pages;
+      shard.counters.evicted_bytes += evicted.bytes;
     } else if (!filled) {
       ++shard.counters.fills_refused;
     }
@@ -231,6 +233,7 @@ QueryCacheStatistics QueryCache::statistics() const {
     sum.fills_refused += one.fills_refused;
     sum.voids += one.voids;
     sum.evictions += one.evictions;
+    sum.evicted_bytes += one.evicted_bytes;
     sum.expirations += one.expirations;
     sum.entries += shards_[i].pages->count();
     sum.bytes += shards_[i].pages->bytes();

@@ -40,6 +40,7 @@ struct QueryCacheStatistics {
   uint64_t fills_refused = 0;  // something had changed meanwhile, or the page was too large
   uint64_t voids = 0;          // pages found to be of before a change of what they cover
   uint64_t evictions = 0;
+  uint64_t evicted_bytes = 0;
   uint64_t expirations = 0;
   uint64_t entries = 0;
   uint64_t bytes = 0;
@@ -75,6 +76,7 @@ class QueryCache final : public PageCache, public CommitObserver {
 
   /// Summed over the shards, which are looked at one after the other.
   QueryCacheStatistics statistics() const;
+  size_t bytes_max() const { return options_.bytes_max; }
   TableShares table_shares() const;
 
  private:

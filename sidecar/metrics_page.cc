@@ -77,13 +77,13 @@ void collect_engine(Engine& engine, const NewestEntry& newest, Families& familie
       rewritten.bytes_after);
 }
 
-/// By the names that DAX has for them.
+/// By the names that DAX has for them: a read that the cache was asked for is one or the other.
 template <typename Counts>
 void add_hits(const std::string& name, const std::string& reads, const Counts& counts,
               Families& families) {
   add(families, name + "CacheHits", reads + " that the cache answered.", kCounter, counts.hits);
-  add(families, name + "CacheMisses", reads + " that read the store to fill the cache.", kCounter,
-      counts.misses);
+  add(families, name + "CacheMisses", reads + " that read the store instead.", kCounter,
+      counts.misses + counts.bypasses);
 }
 
 /// What each table has in a cache, whose metrics begin with `prefix`.
@@ -128,6 +128,7 @@ void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Famili
       statistics.expirations);
   add(families, "millrace_cache_entries", "Entries in the item cache.", kGauge, statistics.entries);
   add(families, "millrace_cache_bytes", "Memory of the item cache.", kGauge, statistics.bytes);
+  add(families, "millrace_cache_bytes_max", "Its limit.", kGauge, cache.bytes_max());
   collect_shares("millrace_cache", cache.table_shares(), catalog, families);
 }
 
@@ -156,12 +157,15 @@ void collect_query_cache(const cache::QueryCache& cache, const Catalog& catalog,
       "Pages found void because what they cover had changed.", kCounter, statistics.voids);
   add(families, "millrace_query_cache_evictions_total", "Pages that left for lack of room.",
       kCounter, statistics.evictions);
+  add(families, "millrace_query_cache_evicted_bytes_total", "Their memory.", kCounter,
+      statistics.evicted_bytes);
   add(families, "millrace_query_cache_expirations_total", "Pages that left for their age.",
       kCounter, statistics.expirations);
   add(families, "millrace_query_cache_entries", "Pages in the query cache.", kGauge,
       statistics.entries);
   add(families, "millrace_query_cache_bytes", "Memory of the query cache.", kGauge,
       statistics.bytes);
+  add(families, "millrace_query_cache_bytes_max", "Its limit.", kGauge, cache.bytes_max());
   collect_shares("millrace_query_cache", cache.table_shares(), catalog, families);
 }
 

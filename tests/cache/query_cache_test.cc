@@ -327,6 +327,7 @@ TEST_F(QueryCacheRules, the_limit_holds_and_large_pages_are_not_kept) {
     EXPECT_LE(cache.statistics().bytes, 1u << 20);
   }
   EXPECT_GT(cache.statistics().evictions, 0u);
+  EXPECT_GT(cache.statistics().evicted_bytes, 20'000 * cache.statistics().evictions);
   question.key = "large";
   find(5);
   cache.fill(question, std::string(400'000, 'x'), {}, 5);

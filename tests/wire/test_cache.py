@@ -245,13 +245,13 @@ def command(sidecar, *arguments):
     )
 
 
-def pages(sidecar):
+def metrics(sidecar):
     with urllib.request.urlopen(f"http://{sidecar.admin}/metrics", timeout=5) as page:
         return page.read().decode()
 
 
-def scan(connection, table):
-    answer = connection.send({"TableName": table}, "Scan").check()
+def scan(connection, table, **more):
+    answer = connection.send({"TableName": table, **more}, "Scan").check()
     return answer.headers["x-millrace-cache"].split(";")[0]
 
 
@@ -296,30 +296,30 @@ def test_an_operator_flushes_the_caches(tmp_path):
             refused = command(sidecar, "flush", *arguments)
             assert refused.returncode == 1
             assert words in refused.stderr
-        text = pages(sidecar)
+        text = metrics(sidecar)
         assert f'millrace_cache_table_entries{{table="{films}"}} 2' in text
         assert f'millrace_query_cache_table_entries{{table="{films}"}} 1' in text
         # A table made again is one line, whatever the old one has left behind.
         connection.call("DeleteTable", {"TableName": films})
         connection.call("CreateTable", definition(films))
         fill()
-        assert pages(sidecar).count(f'millrace_cache_table_entries{{table="{films}"}} 2') == 1
+        assert metrics(sidecar).count(f'millrace_cache_table_entries{{table="{films}"}} 2') == 1
     sidecar.stop()
 
 
 @pytest.mark.parametrize("like", ["dynamodb", "dax"])
 def test_hits_report_capacity_as_the_configuration_says(tmp_path, like):
-    settings = {"bytes": "64MB", "consumed_capacity": like, "tables": {"f": {"admission": "on_read"}}}
+    settings = {"bytes": "64MB", "consumed_capacity": like, "tables": {"films": {"admission": "on_read"}}}
     sidecar = Sidecar(tmp_path, {"cache": settings}).start()
     ddb = client(sidecar.endpoint)
-    ddb.create_table(**definition("f"))
+    ddb.create_table(**definition("films"))
     key = item(pk="a")
-    ddb.put_item(TableName="f", Item=key)
+    ddb.put_item(TableName="films", Item=key)
     for read in (
-        lambda: ddb.get_item(TableName="f", Key=key, ReturnConsumedCapacity="TOTAL"),
-        lambda: ddb.scan(TableName="f", ReturnConsumedCapacity="TOTAL"),
+        lambda: ddb.get_item(TableName="films", Key=key, ReturnConsumedCapacity="TOTAL"),
+        lambda: ddb.scan(TableName="films", ReturnConsumedCapacity="TOTAL"),
         lambda: ddb.batch_get_item(
-            RequestItems={"f": {"Keys": [key]}}, ReturnConsumedCapacity="TOTAL"
+            RequestItems={"films": {"Keys": [key]}}, ReturnConsumedCapacity="TOTAL"
         ),
     ):
         command(sidecar, "flush")
@@ -327,8 +327,8 @@ def test_hits_report_capacity_as_the_configuration_says(tmp_path, like):
         for answer, words in ((miss, "miss"), (hit, "hit")):
             assert answer["ResponseMetadata"]["HTTPHeaders"]["x-millrace-cache"].startswith(words)
         assert miss["ConsumedCapacity"] in (
-            {"TableName": "f", "CapacityUnits": 0.5},
-            [{"TableName": "f", "CapacityUnits": 0.5}],
+            {"TableName": "films", "CapacityUnits": 0.5},
+            [{"TableName": "films", "CapacityUnits": 0.5}],
         )
         assert hit.get("ConsumedCapacity") == (
             miss["ConsumedCapacity"] if like == "dynamodb" else None
@@ -338,8 +338,8 @@ def test_hits_report_capacity_as_the_configuration_says(tmp_path, like):
             del answer["ResponseMetadata"]
         assert miss == hit
     # What goes past the cache is consumed.
-    strong = ddb.get_item(TableName="f", Key=key, ConsistentRead=True, ReturnConsumedCapacity="TOTAL")
-    assert strong["ConsumedCapacity"] == {"TableName": "f", "CapacityUnits": 1.0}
+    strong = ddb.get_item(TableName="films", Key=key, ConsistentRead=True, ReturnConsumedCapacity="TOTAL")
+    assert strong["ConsumedCapacity"] == {"TableName": "films", "CapacityUnits": 1.0}
     sidecar.stop()
 
 
@@ -368,4 +368,32 @@ def test_tables_have_policies_of_their_own(tmp_path):
                 assert [scan(connection, name) for _ in range(2)] == expected, name
             for name in (off, on_read):
                 connection.call("DeleteTable", {"TableName": name})
+    sidecar.stop()
+
+
+def test_metrics_have_what_dax_counts(tmp_path):
+    sidecar = Sidecar(tmp_path, {"cache": {"bytes": "1MB", "query_bytes": "4MB"}}).start()
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films"))
+        for n in range(40):
+            connection.call("PutItem", {"TableName": "films", "Item": item(pk=str(n), x="x" * 100_000)})
+        get(connection, "films", "nobody")
+        get(connection, "films", "nobody")
+        keys = [item(pk="nobody"), item(pk="nobody else")]
+        connection.call("BatchGetItem", {"RequestItems": {"films": {"Keys": keys}}})
+        get(connection, "films", "nobody", ConsistentRead=True)
+        for n in range(20):
+            scan(connection, "films", Limit=7, ExclusiveStartKey=item(pk=str(n)))
+        connection.send({"TableName": "absent"}, "Scan").check()
+    values = dict(re.findall(r"^([^# ]\S*) (\S+)$", metrics(sidecar), re.MULTILINE))
+    assert (values["ItemCacheHits"], values["ItemCacheMisses"]) == ("2", "2")
+    assert (values["ScanCacheHits"], values["ScanCacheMisses"]) == ("0", "20")
+    assert values['millrace_requests_total{operation="GetItem",status="200"}'] == "3"
+    assert values['millrace_requests_total{operation="Scan",status="400"}'] == "1"
+    for cache, limit in (("millrace_cache", 1 << 20), ("millrace_query_cache", 4 << 20)):
+        assert float(values[f"{cache}_bytes_max"]) == limit
+        assert 0 < float(values[f"{cache}_bytes"]) <= limit
+        assert 0 < float(values[f'{cache}_table_bytes{{table="films"}}']) <= float(values[f"{cache}_bytes"])
+        assert float(values[f"{cache}_evictions_total"]) > 0
+        assert float(values[f"{cache}_evicted_bytes_total"]) > 100_000
     sidecar.stop()
