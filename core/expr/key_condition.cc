@@ -142,6 +142,12 @@ Error missed(const std::string& name) {
   return validation_error("Query condition missed key schema element: " + name);
 }
 
+// What is said of the partition attributes of a key of many attributes that have no "=".
+Error no_partition(const std::string& unequal) {
+  return validation_error("HASH key attributes " + unequal +
+                          " must have equality conditions specified in the query");
+}
+
 Error unsupported() { return validation_error("Query key condition not supported"); }
 
 Error no_prefix(const std::string& unequal, const std::string& conditioned) {
@@ -157,15 +163,24 @@ class Assembly {
   Assembly(const std::vector<KeyTerm>& terms, const KeyCondition::AttributeCheck& first_check)
       : terms_(terms), first_check_(first_check) {}
 
-  Status take_partition(const KeyAttribute& attribute) {
-    if (first_check_) RETURN_IF_ERROR(first_check_(attribute));
-    const KeyTerm* term = term_on(attribute.name);
-    if (term == nullptr) return missed(attribute.name);
-    std::vector<std::string> scalars;
-    RETURN_IF_ERROR(read_scalars(*term, attribute, true, scalars));
-    if (term->op != KeyTerm::Operator::kEqual) return unsupported();
-    key_.partition.push_back(std::move(scalars[0]));
-    return {};
+  Status take_partition(const IndexKeySchema& key) {
+    const bool many = key.partition.size() > 1 || key.sort.size() > 1;
+    std::string unequal;
+    for (const KeyAttribute& attribute : key.partition) {
+      if (first_check_) RETURN_IF_ERROR(first_check_(attribute));
+      const KeyTerm* term = term_on(attribute.name);
+      if (term == nullptr && !many) return missed(attribute.name);
+      std::vector<std::string> scalars;
+      if (term != nullptr) RETURN_IF_ERROR(read_scalars(*term, attribute, true, scalars));
+      if (term != nullptr && term->op == KeyTerm::Operator::kEqual) {
+        key_.partition.push_back(std::move(scalars[0]));
+      } else if (many) {
+        unequal.append(unequal.empty() ? "" : ", ").append(attribute.name);
+      } else {
+        return unsupported();
+      }
+    }
+    return unequal.empty() ? Status{} : no_partition(unequal);
   }
 
   Status take_sort(const KeyAttribute& attribute) {
@@ -278,8 +293,7 @@ Result<KeyCondition> KeyCondition::of(const std::vector<KeyTerm>& terms, const I
                             std::to_string(attributes) + ")");
   }
   Assembly assembly(terms, first_check);
-  for (const KeyAttribute& attribute : key.partition)
-    RETURN_IF_ERROR(assembly.take_partition(attribute));
+  RETURN_IF_ERROR(assembly.take_partition(key));
   for (const KeyAttribute& attribute : key.sort) RETURN_IF_ERROR(assembly.take_sort(attribute));
   return assembly.finish();
 }

@@ -22,6 +22,7 @@ Status PageMembers::read_member(std::string_view name, JsonValue value) {
   if (name == "QueryFilter" || name == "ScanFilter")
     return read_conditions(value, "Condition", legacy_filter.emplace());
   if (name == "ConditionalOperator") return read_string(value, conditional_operator);
+  if (name == "ExpressionAttributeValues") return read.read_values(value);
   return read.read(name, value);
 }
 

@@ -30,10 +30,10 @@ struct PageQuestion {
   Generation table = 0;              // whose, or whose index's, page it is
 };
 
-/// What a page read as DynamoDB counts it, in bytes: a page of 1 MB and one more item at most.
+/// What a page read as DynamoDB counts it: a page of 1 MB and one more item at most.
 struct PageSize {
-  uint32_t read = 0;     // of the table's items or the index's entries
-  uint32_t fetched = 0;  // of items that entries were looked up for
+  uint32_t read_bytes = 0;     // of the table's items or the index's entries
+  uint32_t fetched_units = 0;  // of items that entries were looked up for: 4 KB begun of each
 };
 
 /// A page's wire-ready body, without the capacity that it consumed, which follows from its size.

@@ -34,13 +34,13 @@ class PageReader {
       ItemView entry(range->image());
       ItemView item = entry;
       ++scanned_;
-      size_.read += charged_size(entry);
+      size_.read_bytes += charged_size(entry);
       if (page_.fetch) {
         ASSIGN_OR_RETURN(item, fetch(entry));
       }
       take(item);
       if ((page_.limit && scanned_ == static_cast<size_t>(*page_.limit)) ||
-          size_.read + size_.fetched >= kPageBytesMax) {
+          size_.read_bytes + fetched_bytes_ >= kPageBytesMax) {
         render_key(page_, entry, last_key_);
         break;
       }
@@ -67,7 +67,9 @@ class PageReader {
     ASSIGN_OR_RETURN(const bool found, view_.get(key, fetched_));
     if (!found)
       return make_error(ErrorCode::kCorruption, "an entry of an index is of an item not there");
-    size_.fetched += charged_size(ItemView(fetched_));
+    const size_t bytes = charged_size(ItemView(fetched_));
+    fetched_bytes_ += bytes;
+    size_.fetched_units += read_units(bytes, false).count;
     return ItemView(fetched_);
   }
 
@@ -86,13 +88,14 @@ class PageReader {
   std::string fetched_;
   size_t count_ = 0;
   size_t scanned_ = 0;
+  size_t fetched_bytes_ = 0;
   PageSize size_;
 };
 
 // What a page of `size` consumed.
 ConsumedUnits units_of(const PageRequest& page, PageSize size) {
   ConsumedUnits units;
-  const HalfUnits read = read_units(size.read, page.consistent);
+  const HalfUnits read = read_units(size.read_bytes, page.consistent);
   if (page.index == nullptr) {
     units.table = read;
     return units;
@@ -100,7 +103,8 @@ ConsumedUnits units_of(const PageRequest& page, PageSize size) {
   auto& indexes =
       page.index->kind == IndexKind::kLocal ? units.local_indexes : units.global_indexes;
   indexes[page.index->name] = read;
-  if (size.fetched > 0) units.table = read_units(size.fetched, page.consistent);
+  // Each look-up is a read of its own.
+  units.table.count = size.fetched_units * (page.consistent ? 2u : 1u);
   return units;
 }
 

@@ -57,9 +57,9 @@ ConsumedUnits write_capacity(const ItemWrite& write, const ItemOutcome& outcome)
 }
 
 ConsumedUnits transactional_write_capacity(const ItemWrite& write, const ItemOutcome& outcome) {
-  // A transaction writes everything twice: once to prepare it, once to commit it.
+  // A transaction writes the table twice, to prepare it and to commit it, but entries once.
   ConsumedUnits units = write_capacity(write, outcome);
-  units += ConsumedUnits(units);
+  units.table += HalfUnits(units.table);
   return units;
 }
 

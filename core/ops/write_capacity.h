@@ -10,6 +10,7 @@ namespace millrace {
 /// Source: developer guide, "Provisioned throughput considerations" of global and local secondary
 /// indexes.
 ConsumedUnits write_capacity(const ItemWrite& write, const ItemOutcome& outcome);
+/// In a transaction the table is charged twice, an index as outside of one.
 ConsumedUnits transactional_write_capacity(const ItemWrite& write, const ItemOutcome& outcome);
 
 }  // namespace millrace

@@ -118,13 +118,16 @@ TEST(KeyCondition, OfManyAttributesTakesALeftPrefixOfTheSortAttributes) {
   EXPECT_EQ(wide("p1 = :p AND p2 = :n AND s1 = :a AND s2 = :n AND s3 = :z"),
             "part/5/ =abc =5 =xyz");
 
-  const std::string missed = "Query condition missed key schema element: ";
-  EXPECT_EQ(wide("p1 = :p"), missed + "p2");
-  EXPECT_EQ(wide("p2 = :n AND s1 = :a"), missed + "p1");
-  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND x = :a"), missed + "s1");
-
-  const std::string unsupported = "Query key condition not supported";
-  EXPECT_EQ(wide("p1 = :p AND p2 > :n"), unsupported);
+  auto no_partition = [](const std::string& unequal) {
+    return "HASH key attributes " + unequal +
+           " must have equality conditions specified in the query";
+  };
+  EXPECT_EQ(wide("p1 = :p"), no_partition("p2"));
+  EXPECT_EQ(wide("p2 = :n AND s1 = :a"), no_partition("p1"));
+  EXPECT_EQ(wide("s1 = :a"), no_partition("p1, p2"));
+  EXPECT_EQ(wide("p1 = :p AND p2 > :n"), no_partition("p2"));
+  EXPECT_EQ(wide("p1 = :p AND p2 = :n AND x = :a"),
+            "Query condition missed key schema element: s1");
 
   auto no_prefix = [](const std::string& unequal, const std::string& conditioned) {
     return "RANGE key attributes " + unequal +

@@ -317,14 +317,14 @@ TEST_F(IndexPages, reads_are_charged_to_the_index_and_look_ups_to_the_table) {
   EXPECT_EQ(read("localKeys", indexes),
             "\"TableName\":\"scores\",\"CapacityUnits\":0.5,\"Table\":{\"CapacityUnits\":0.0},"
             "\"LocalSecondaryIndexes\":{\"localKeys\":{\"CapacityUnits\":0.5}}}}");
-  // The sum of what is looked up is rounded, not each item.
+  // Each item that is looked up is rounded, not their sum.
   std::string body = node.ok(
       "Query", query("localKeys", "#u = :u", s(":u", "ann"),
                      ",'ExpressionAttributeNames':{'#u':'user'},'ProjectionExpression':'note',"
                      "'ConsistentRead':true" +
                          indexes));
   EXPECT_THAT(body,
-              HasSubstr("\"CapacityUnits\":4.0,\"Table\":{\"CapacityUnits\":3.0},"
+              HasSubstr("\"CapacityUnits\":6.0,\"Table\":{\"CapacityUnits\":5.0},"
                         "\"LocalSecondaryIndexes\":{\"localKeys\":{\"CapacityUnits\":1.0}}}"));
   EXPECT_THAT(node.ok("Scan", scan("byDay", indexes)),
               HasSubstr("\"CapacityUnits\":0.5,\"Table\":{\"CapacityUnits\":0.0},"
@@ -379,15 +379,17 @@ TEST_F(IndexPages, batches_and_transactions_sum_by_index) {
       "\"CapacityUnits\":4.0,\"Table\":{\"CapacityUnits\":2.0},"
       "\"LocalSecondaryIndexes\":{\"localKeys\":{\"CapacityUnits\":1.0}},"
       "\"GlobalSecondaryIndexes\":{\"byDay\":{\"CapacityUnits\":1.0}}}]}");
+  // A transaction costs the table twice, and an index as much as any write.
   const std::string four = "{\"CapacityUnits\":4.0,\"WriteCapacityUnits\":4.0}";
+  const std::string two = "{\"CapacityUnits\":2.0,\"WriteCapacityUnits\":2.0}";
   EXPECT_EQ(node.ok("TransactWriteItems",
                     "{" + indexes + "'TransactItems':[{'Put':{'TableName':'scores','Item':" +
                         item("cid", day("mon")) + "}},{'Put':{'TableName':'scores','Item':" +
                         item("dan", day("mon")) + "}}]}"),
-            "{\"ConsumedCapacity\":[{\"TableName\":\"scores\",\"CapacityUnits\":12.0,"
-            "\"WriteCapacityUnits\":12.0,\"Table\":" +
-                four + ",\"LocalSecondaryIndexes\":{\"localKeys\":" + four +
-                "},\"GlobalSecondaryIndexes\":{\"byDay\":" + four + "}}]}");
+            "{\"ConsumedCapacity\":[{\"TableName\":\"scores\",\"CapacityUnits\":8.0,"
+            "\"WriteCapacityUnits\":8.0,\"Table\":" +
+                four + ",\"LocalSecondaryIndexes\":{\"localKeys\":" + two +
+                "},\"GlobalSecondaryIndexes\":{\"byDay\":" + two + "}}]}");
 }
 
 TEST_F(IndexPages, hold_a_megabyte_of_what_they_read) {
