@@ -53,7 +53,6 @@ std::string_view static_type(const Operand& operand) {
       return wire_name(operand.value_view().type());
     case Operand::Kind::kCall:
       if (operand.function == Function::kSize) return "N";
-      if (operand.function == Function::kListAppend) return "L";
       return {};
     case Operand::Kind::kPlus:
     case Operand::Kind::kMinus:
@@ -145,7 +144,7 @@ Status Binder::check(Operand& operand, Place place) {
     case Operand::Kind::kPlus:
     case Operand::Kind::kMinus:
       RETURN_IF_ERROR(count_operator());
-      for (Operand& side : operand.arguments) RETURN_IF_ERROR(check(side, place));
+      for (Operand& side : operand.arguments) RETURN_IF_ERROR(check(side, Place::kArgument));
       return {};
   }
   return {};
@@ -183,7 +182,6 @@ Status Binder::check_call(Operand& operand, Place place) {
     return error("The function is not allowed to be used this way in an expression; function: " +
                  operand.text);
   }
-  if (!in_update_) RETURN_IF_ERROR(check_arity(operand));
   for (Operand& argument : operand.arguments) {
     RETURN_IF_ERROR(check(argument, in_update_ ? Place::kArgument : Place::kOperand));
   }
@@ -238,8 +236,8 @@ Status Binder::bind(Operand& operand) {
       return {};
     }
     case Operand::Kind::kCall:
-      if (in_update_) RETURN_IF_ERROR(check_arity(operand));
       for (Operand& argument : operand.arguments) RETURN_IF_ERROR(bind(argument));
+      RETURN_IF_ERROR(check_arity(operand));
       return check_call_types(operand);
     case Operand::Kind::kPlus:
     case Operand::Kind::kMinus:

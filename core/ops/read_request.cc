@@ -20,13 +20,14 @@ Status ReadMembers::read(std::string_view name, JsonValue value) {
     if (object.raw_json().get(raw_names) || object.reset().get(empty)) return malformed_json();
     return hold_refusal(used_bindings().parse_names(object), names_status);
   }
-  if (name == "ExpressionAttributeValues") {
-    has_values = true;
-    ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
-    return hold_refusal(used_bindings().parse_values(object), values_status);
-  }
   if (name == "AttributesToGet") return read_string_list(value, attributes_to_get.emplace());
   return {};
+}
+
+Status ReadMembers::read_values(JsonValue value) {
+  has_values = true;
+  ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
+  return hold_refusal(used_bindings().parse_values(object), values_status);
 }
 
 Status ReadMembers::check_projection_use() const {

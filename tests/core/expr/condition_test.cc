@@ -339,6 +339,11 @@ TEST(Condition, FunctionsHaveTheirPlaceAndOperands) {
       {"begins_with(s, :he, :he)", count + "begins_with, number of operands: 3"},
       {"size(n, s) > :n", count + "size, number of operands: 2"},
       {"attribute_exists(n, s)", count + "attribute_exists, number of operands: 2"},
+      {"contains(s) OR unknown(n)", "Invalid function name; function: unknown"},
+      {"attribute_exists(n, name)", "Attribute name is a reserved keyword; reserved keyword: name"},
+      {"attribute_exists(n, :undefined)",
+       "An expression attribute value used in expression is not defined; attribute value: "
+       ":undefined"},
       {"attribute_exists(:n)",
        "Operator or function requires a document path; operator or function: attribute_exists"},
       {"contains(s, s)",

@@ -189,6 +189,8 @@ TEST(Update, SyntaxErrorsNameTheTokenAndItsNeighbours) {
 
 TEST(Update, RefusesWhatCannotWork) {
   const std::string misplaced = "The function is not allowed in an update expression; function: ";
+  const std::string unusable =
+      "The function is not allowed to be used this way in an expression; function: ";
   const std::string wrong = "Incorrect operand type for operator or function; ";
   auto overlap = [](const char* what, const char* one, const char* two) {
     return std::string("Two document paths ") + what +
@@ -209,8 +211,7 @@ TEST(Update, RefusesWhatCannotWork) {
       {"SET a = contains(s, :s)", misplaced + "contains"},
       {"SET a = size(s)", misplaced + "size"},
       {"SET a = foo(s)", "Invalid function name; function: foo"},
-      {"SET a = list_append(list_append(l, :list), :list)",
-       "The function is not allowed to be used this way in an expression; function: list_append"},
+      {"SET a = list_append(list_append(l, :list), :list)", unusable + "list_append"},
       {"SET a = if_not_exists(if_not_exists(n, :z), :n)",
        "Operator or function requires a document path; operator or function: if_not_exists"},
       {"SET a = if_not_exists(:n, :n)",
@@ -222,7 +223,11 @@ TEST(Update, RefusesWhatCannotWork) {
        wrong + "operator or function: list_append, operand type: S"},
       {"SET a = :s + :n", wrong + "operator or function: +, operand type: S"},
       {"SET a = b - :list", wrong + "operator or function: -, operand type: L"},
-      {"SET a = list_append(l, :list) + :n", wrong + "operator or function: +, operand type: L"},
+      {"SET a = list_append(l, :list) + :n", unusable + "list_append"},
+      {"SET a = :n - list_append(l)", unusable + "list_append"},
+      {"SET a = list_append(:undefined)",
+       "An expression attribute value used in expression is not defined; attribute value: "
+       ":undefined"},
       {"ADD a :s", wrong + "operator: ADD, operand type: STRING, typeSet: ALLOWED_FOR_ADD_OPERAND"},
       {"ADD a :list",
        wrong + "operator: ADD, operand type: LIST, typeSet: ALLOWED_FOR_ADD_OPERAND"},
