@@ -80,6 +80,15 @@ Result<std::string> store_key(const KeySchema& schema, Generation generation, Ma
   return out;
 }
 
+Status check_key_types(const KeySchema& schema, MapView item) {
+  auto matches = [&](const KeyAttribute& attribute) {
+    const std::optional<ValueView> value = item.get(attribute.name);
+    return value && value->type() == attribute.type;
+  };
+  if (matches(schema.partition) && (!schema.sort || matches(*schema.sort))) return {};
+  return schema_mismatch();
+}
+
 Result<StoreKeyView> split_store_key(std::string_view key) {
   const Error too_short = make_error(ErrorCode::kCorruption, "a store key is too short");
   if (key.size() < kPartitionPrefixBytes) return too_short;

@@ -23,11 +23,11 @@ using Generation = uint64_t;
 constexpr Generation index_generation(uint64_t lsn, uint64_t number) { return number << 53 | lsn; }
 
 /// Hidden system tables; their keys are (generation, S partition key). Persisted.
-inline constexpr Generation kCatalogGeneration = 1;     // table definitions by name
-inline constexpr Generation kCheckpointGeneration = 2;  // positions of subscriptions by name
-inline constexpr Generation kTokenGeneration = 3;       // idempotency tokens of transactions
-inline constexpr Generation kDropGeneration = 4;        // generations whose space is to come back
-inline constexpr Generation kBackfillGeneration = 5;    // progress of backfills by index
+inline constexpr Generation kCatalogGeneration = 1;       // table definitions by name
+inline constexpr Generation kCheckpointGeneration = 2;    // positions of subscriptions by name
+inline constexpr Generation kTokenGeneration = 3;         // idempotency tokens of transactions
+inline constexpr Generation kDropGeneration = 4;          // generations whose space is to come back
+inline constexpr Generation kBackfillGeneration = 5;      // progress of backfills by index
 inline constexpr Generation kSubscriptionGeneration = 6;  // definitions of subscriptions by name
 inline constexpr Generation kFirstUserGeneration = 1024;
 
@@ -66,6 +66,10 @@ void append_partition_prefix(Generation generation, std::string_view partition_s
 /// does not match the schema".
 Result<std::string> store_key(const KeySchema& schema, Generation generation, MapView key,
                               bool exact);
+
+/// "The provided key element does not match the schema" unless `item` has all key attributes, each
+/// of its type: all that BatchWriteItem says of a wrong key, where PutItem says what is wrong.
+Status check_key_types(const KeySchema& schema, MapView item);
 
 /// The parts of a store key.
 struct StoreKeyView {

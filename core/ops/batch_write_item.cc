@@ -146,6 +146,7 @@ Result<std::vector<ItemWrite>> bind(const Catalog& catalog, BatchWrite&& batch) 
     TablePtr table = catalog.resolve(table_writes.table_name);
     if (table == nullptr) return requested_resource_not_found();
     for (ItemWrite& write : table_writes.writes) {
+      RETURN_IF_ERROR(check_key_types(table->key, MapView(write.image)));
       RETURN_IF_ERROR(bind_table(write, table));
       if (!keys.insert(write.key).second)
         return validation_error("Provided list of item keys contains duplicates");

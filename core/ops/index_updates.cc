@@ -44,32 +44,6 @@ Status check_create(const IndexMembers& create, const std::optional<KeyElements>
   return create.throughput ? check_units_in_bounds(*create.throughput) : Status{};
 }
 
-// The definitions of a request and those that the table's keys imply, which win.
-KeyElements all_definitions(const KeyElements& requested, const Table& table) {
-  KeyElements all;
-  auto add = [&](const KeyAttribute& attribute) {
-    if (find_element(all, attribute.name) == nullptr)
-      all.push_back({attribute.name, wire_name(attribute.type)});
-  };
-  add(table.key.partition);
-  if (table.key.sort) add(*table.key.sort);
-  for (const Index& index : table.indexes) {
-    for (const KeyAttribute& attribute : index.key.partition) add(attribute);
-    for (const KeyAttribute& attribute : index.key.sort) add(attribute);
-  }
-  for (const KeyElement& element : requested) {
-    if (find_element(all, *element.name) == nullptr) all.push_back(element);
-  }
-  return all;
-}
-
-Status check_all_defined(const IndexMembers& create, const KeyElements& requested,
-                         const KeyElements& all) {
-  Status defined = check_defined(*create.key_schema, all);
-  // The refusal names the request's definitions only.
-  return defined ? Status{} : check_defined(*create.key_schema, requested);
-}
-
 std::string schema_text(const std::vector<KeyAttribute>& partition,
                         const std::vector<KeyAttribute>& sort) {
   std::string text = "Schema:[";
@@ -83,18 +57,17 @@ std::string schema_text(const std::vector<KeyAttribute>& partition,
   return text + "]";
 }
 
-// An attribute that is a key already keeps its type.
+// An attribute of the new index's key that is a key already keeps its type. What the request says
+// of others counts for nothing.
 Status check_not_redefined(const IndexMembers& create, const KeyElements& requested,
                            const Table& table) {
-  KeyElements as_requested = requested;
-  for (const KeyElement& element : all_definitions({}, table)) as_requested.push_back(element);
-  const IndexKeySchema created = index_of(create, IndexKind::kGlobal, as_requested).key;
+  const IndexKeySchema created = index_of(create, IndexKind::kGlobal, requested).key;
   auto check = [&](const std::vector<KeyAttribute>& partition,
                    const std::vector<KeyAttribute>& sort) -> Status {
     for (const auto* attributes : {&partition, &sort}) {
       for (const KeyAttribute& attribute : *attributes) {
-        const KeyElement* element = find_element(requested, attribute.name);
-        if (element == nullptr || *element->type == wire_name(attribute.type)) continue;
+        if (find_element(*create.key_schema, attribute.name) == nullptr) continue;
+        if (*find_element(requested, attribute.name)->type == wire_name(attribute.type)) continue;
         return validation_error(
             "One or more parameter values were invalid: Attributes cannot be redefined. Please "
             "check that your attribute has the same type as previously defined. Existing schema: " +
@@ -396,11 +369,11 @@ Result<std::vector<IndexUpdate>> index_updates_of(const std::vector<IndexUpdateM
     const IndexMembers& action = action_of(members);
     IndexUpdate update;
     if (members.create) {
-      const KeyElements all = all_definitions(*attributes, table);
-      RETURN_IF_ERROR(check_all_defined(action, *attributes, all));
+      // Also those that the table knows already.
+      RETURN_IF_ERROR(check_defined(*action.key_schema, *attributes));
       RETURN_IF_ERROR(check_not_redefined(action, *attributes, table));
       update.kind = IndexUpdate::Kind::kCreate;
-      update.index = index_of(action, IndexKind::kGlobal, all);
+      update.index = index_of(action, IndexKind::kGlobal, *attributes);
     } else {
       update.kind = members.update ? IndexUpdate::Kind::kUpdate : IndexUpdate::Kind::kDelete;
       update.index.name = std::string(*action.name);

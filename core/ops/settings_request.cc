@@ -133,7 +133,7 @@ Status apply_on_demand(const UnitsMembers& members, const ThroughputOwner& owner
                      (owner.creating ? "table BillingMode is PROVISIONED."
                                      : "the table BillingMode is PROVISIONED"));
     }
-    const bool clears = *units == -1 && !owner.creating;
+    const bool clears = *units == kOnDemandLimitRemoved && !owner.creating;
     if (*units < 1 && !clears) {
       return invalid("Requested " + what + " for " +
                      (owner.index.empty() ? "table" : "index : " + std::string(owner.index)) +

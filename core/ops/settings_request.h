@@ -19,6 +19,9 @@ struct UnitsMembers {
   std::optional<int64_t> read_units, write_units;
   bool any() const { return read_units || write_units; }
 };
+/// What removes a limit of OnDemandThroughput from a table.
+inline constexpr int64_t kOnDemandLimitRemoved = -1;
+
 Status read_on_demand(JsonValue value, UnitsMembers& members);
 Status read_warm(JsonValue value, UnitsMembers& members);
 

@@ -69,7 +69,8 @@ Status check_alone(const UpdateMembers& members) {
       return invalid(std::string(alone) + " must be the only operation in the request");
   }
   if (settings.on_demand.any() &&
-      (definition.stream || definition.throughput || members.index_updates)) {
+      (definition.stream || (definition.throughput && !definition.billing_mode) ||
+       members.index_updates)) {
     return invalid(
         "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request");
   }
@@ -158,12 +159,17 @@ class UpdateTableCommand final : public DefinitionCommand {
   }
 
  private:
-  // The service says that units are being changed: it shows those from before.
-  static Table as_answered(const Table& before, Table after) {
+  // The service says that units are being changed: it shows those from before. It shows the -1 that
+  // removes a limit, too.
+  Table as_answered(const Table& before, Table after) const {
     if (before.billing_mode == after.billing_mode) {
       after.read_units = before.read_units;
       after.write_units = before.write_units;
     }
+    const UnitsMembers& asked = change_.settings.on_demand;
+    OnDemandLimits& shown = after.settings.throughput.on_demand;
+    if (asked.read_units == kOnDemandLimitRemoved) shown.read = kOnDemandLimitRemoved;
+    if (asked.write_units == kOnDemandLimitRemoved) shown.write = kOnDemandLimitRemoved;
     return after;
   }
 

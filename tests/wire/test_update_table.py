@@ -176,6 +176,73 @@ def test_an_attribute_that_is_a_key_keeps_its_type(ddb, table):
 
 
 @pytest.mark.service
+def test_the_request_defines_all_key_attributes_of_a_new_index_itself(ddb, table):
+    create = {
+        "IndexName": "by-genre",
+        "KeySchema": [
+            {"AttributeName": "genre", "KeyType": "HASH"},
+            {"AttributeName": "pk", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+
+    def add(attributes):
+        return ddb.update_table(
+            TableName=table,
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": kind} for name, kind in attributes
+            ],
+            GlobalSecondaryIndexUpdates=[{"Create": create}],
+        )
+
+    with invalid(
+        PREFIX + "Some index key attributes are not defined in AttributeDefinitions. Keys: "
+        "[genre, pk], AttributeDefinitions: [genre]"
+    ):
+        add([("genre", "S")])
+    add([("genre", "S"), ("pk", "S")])
+    wait_for_indexes(ddb, table, ["by-genre"])
+    remove_index(ddb, table, "by-genre")
+    wait_for_indexes(ddb, table, [])
+    # What it says of attributes that are not of the index's key counts for nothing.
+    del create["KeySchema"][1]
+    add([("genre", "S"), ("pk", "N"), ("unused", "B")])
+    wait_for_indexes(ddb, table, ["by-genre"])
+    assert described(ddb, table)["AttributeDefinitions"] == [
+        {"AttributeName": "genre", "AttributeType": "S"},
+        {"AttributeName": "pk", "AttributeType": "S"},
+    ]
+
+
+@pytest.mark.service
+def test_an_on_demand_limit_is_removed_by_minus_one(endpoint, table):
+    def limits(operation, **members):
+        answer = connection.call(operation, {"TableName": table, **members})
+        shown = answer.get("Table") or answer["TableDescription"]
+        return shown.get("OnDemandThroughput")
+
+    with Connection(endpoint) as connection:
+        both = {"MaxReadRequestUnits": 20, "MaxWriteRequestUnits": 15}
+        assert limits("UpdateTable", OnDemandThroughput=both) == both
+        removed = {"MaxReadRequestUnits": -1}
+        assert limits("UpdateTable", OnDemandThroughput=removed) == {**both, **removed}
+        assert limits("DescribeTable") == {"MaxWriteRequestUnits": 15}
+        refusal = connection.send(
+            {
+                "TableName": table,
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+                "OnDemandThroughput": {"MaxWriteRequestUnits": 10},
+            },
+            "UpdateTable",
+        )
+        assert refusal.json()["message"] == (
+            PREFIX + "MaxWriteRequestUnits for OnDemandThroughput cannot be specified when the "
+            "table BillingMode is PROVISIONED"
+        )
+
+
+@pytest.mark.service
 def test_wrong_index_updates_are_refused(ddb, table):
     with invalid(PREFIX + "AttributeDefinitions is not specified for index: by-genre"):
         ddb.update_table(

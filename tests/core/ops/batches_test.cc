@@ -107,8 +107,11 @@ TEST_F(Batches, one_wrong_write_refuses_all) {
     return error;
   };
   EXPECT_EQ(refused("{'PutRequest':{'Item':{'x':{'S':'a'}}}}"),
-            "ValidationException: One or more parameter values were invalid: Missing the key pk in "
-            "the item");
+            "ValidationException: The provided key element does not match the schema");
+  EXPECT_EQ(refused("{'PutRequest':{'Item':{'pk':{'N':'1'}}}}"),
+            "ValidationException: The provided key element does not match the schema");
+  EXPECT_THAT(refused("{'PutRequest':{'Item':{'pk':{'S':''}}}}"),
+              HasSubstr("cannot contain an empty string value. Key: pk"));
   EXPECT_THAT(refused("{'PutRequest':{'Item':{'pk':{'S':'a'},'n':{'N':'x'}}}}"),
               HasSubstr("cannot be converted to a numeric value"));
   EXPECT_THAT(refused("{}"), StartsWith("ValidationException: Supplied AttributeValue has more"));

@@ -500,12 +500,18 @@ TEST(UpdateTable, a_local_index_stays_as_it_is) {
             "byYear");
   EXPECT_EQ(node.refused("UpdateTable", with_attribute("genre", create_index("byYear", "genre"))),
             "ValidationException: Attempting to create an index which already exists");
-  // An attribute that a key has already needs no definition again.
-  node.ok("UpdateTable",
-          with_attribute("genre",
-                         "{'Create':{'IndexName':'byGenre','KeySchema':[{'AttributeName':"
-                         "'genre','KeyType':'HASH'},{'AttributeName':'year','KeyType':"
-                         "'RANGE'}],'Projection':{'ProjectionType':'ALL'}}}"));
+  // Also an attribute that is a key already is defined by the request.
+  const std::string by_genre =
+      "{'Create':{'IndexName':'byGenre','KeySchema':[{'AttributeName':'genre','KeyType':'HASH'},"
+      "{'AttributeName':'year','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}}";
+  EXPECT_EQ(node.refused("UpdateTable", with_attribute("genre", by_genre)),
+            kInvalid +
+                "Some index key attributes are not defined in AttributeDefinitions. Keys: [genre, "
+                "year], AttributeDefinitions: [genre]");
+  node.ok("UpdateTable", update("'AttributeDefinitions':[{'AttributeName':'genre','AttributeType':"
+                                "'S'},{'AttributeName':'year','AttributeType':'N'}],"
+                                "'GlobalSecondaryIndexUpdates':[" +
+                                by_genre + "]"));
   node.work();
   TablePtr table = node.catalog().find("films");
   ASSERT_EQ(table->indexes.size(), 2u);
