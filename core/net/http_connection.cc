@@ -138,7 +138,7 @@ size_t HttpConnection::process(char* bytes, size_t size) {
     used += step;
   }
   processing_ = false;
-  if (!out_.empty()) flush();
+  if (!out_.empty() && !loop_->flush_later(this)) flush();
   // Refused or closed: whatever is left belongs to nobody.
   if (state_ != State::kReading && state_ != State::kHandling) return size;
   if (state_ == State::kReading && out_.empty() && used < size && wanted_bytes_ == 0 &&
@@ -241,6 +241,8 @@ void HttpConnection::dispatch(const RequestHead& head, std::string_view body) {
   request.query = head.query;
   request.target = head.target;
   request.content_type = head.content_type;
+  request.origin = head.origin;
+  request.traceparent = head.traceparent;
   request.body = body;
   request.accepts_gzip = head.accepts_gzip;
   request.no_cache = head.no_cache;
@@ -312,6 +314,12 @@ void HttpConnection::finish_answer() {
   set_reading_deadline();
   flush();
   if (state_ == State::kReading && (readable_ || !in_.empty())) loop_->schedule_resume(this);
+}
+
+void HttpConnection::flush_gathered() {
+  if (state_ == State::kClosed || out_.empty()) return;
+  flush();
+  if (state_ == State::kReading && out_.empty() && (readable_ || !in_.empty())) resume();
 }
 
 void HttpConnection::flush() {

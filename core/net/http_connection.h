@@ -50,6 +50,8 @@ class HttpConnection {
   void on_drain();
   /// Goes on with input that waited for an answer.
   void resume();
+  /// Sends what flush_later() put off, and goes on with input that waited for it.
+  void flush_gathered();
   void answer_here(const HttpResponse& response);
   void answer_rendered(std::string answer);
   void close();

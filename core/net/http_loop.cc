@@ -11,6 +11,9 @@ namespace millrace {
 namespace {
 
 constexpr int kEventsPerRound = 256;
+// A send wakes the client up: sends one after the other cost it, and so us, less than sends between
+// requests. More at a time would let the first answers wait.
+constexpr size_t kAnswersGatheredMax = 16;
 
 // Buffers above this are not kept: one large answer must not hold its memory for ever.
 constexpr size_t kKeptBufferBytesMax = 256 * 1024;
@@ -70,6 +73,7 @@ void HttpLoop::run_ready() {
   for (int i = 0; i < count; ++i) {
     if (auto* connection = static_cast<HttpConnection*>(events[i].data.ptr)) {
       connection->on_event(events[i].events);
+      if (to_flush_.size() >= kAnswersGatheredMax) flush_gathered();
     } else if (listener_ready_) {
       listener_ready_();
     }
@@ -94,14 +98,33 @@ void HttpLoop::run_inbox() {
   finish_round();
 }
 
+bool HttpLoop::flush_later(HttpConnection* connection) {
+  if (!in_round_) return false;
+  connection->retain();
+  to_flush_.push_back(connection);
+  return true;
+}
+
+void HttpLoop::flush_gathered() {
+  // A flush may lead to the next request and so to the next answer.
+  for (size_t i = 0; i < to_flush_.size(); ++i) {
+    HttpConnection* connection = to_flush_[i];
+    connection->flush_gathered();
+    connection->release();
+  }
+  to_flush_.clear();
+}
+
 /// Goes on with connections whose answer came outside their own event, then lets go of closed ones.
 void HttpLoop::finish_round() {
   in_round_ = true;
+  flush_gathered();
   while (!to_resume_.empty()) {
     HttpConnection* connection = to_resume_.back();
     to_resume_.pop_back();
     connection->resume();
     connection->release();
+    flush_gathered();
   }
   in_round_ = false;
   std::vector<HttpConnection*> removed;

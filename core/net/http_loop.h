@@ -80,6 +80,9 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
   void give_buffer(std::string buffer);
   /// Has `connection` go on with its input after the present event.
   void schedule_resume(HttpConnection* connection);
+  /// True: the loop calls `connection`'s flush_gathered() when it has handled more of the events at
+  /// hand. False: there are none.
+  bool flush_later(HttpConnection* connection);
   /// Drops the loop's reference later: the connection may be on the stack, or among the events at
   /// hand.
   void remove(HttpConnection* connection);
@@ -89,6 +92,7 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
     HttpConnection* connection;
     std::string bytes;
   };
+  void flush_gathered();
   void finish_round();
 
   const std::shared_ptr<HttpShared> shared_;
@@ -99,6 +103,7 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
   std::vector<std::string> spare_buffers_;
   std::vector<HttpConnection*> connections_;  // each knows its index; one reference each
   std::vector<HttpConnection*> removed_;
+  std::vector<HttpConnection*> to_flush_;
   std::vector<HttpConnection*> to_resume_;
   std::function<void()> listener_ready_;
   uint32_t now_seconds_ = 0;

@@ -22,6 +22,8 @@ struct HttpRequest {
   std::string_view query;   // after '?'
   std::string_view target;  // X-Amz-Target
   std::string_view content_type;
+  std::string_view origin;
+  std::string_view traceparent;
   std::string_view body;  // decoded if it came gzipped
   bool accepts_gzip = false;
   bool no_cache = false;  // Cache-Control says no-cache or no-store

@@ -166,6 +166,8 @@ int take_header(std::string_view name, std::string_view value, RequestHead& head
       if (equals_ignoring_case(name, "expect")) {
         if (!equals_ignoring_case(value, "100-continue")) return kExpectationFailed;
         head.expects_continue = true;
+      } else if (equals_ignoring_case(name, "origin")) {
+        if (head.origin.empty()) head.origin = value;
       }
       break;
     case 10:
@@ -175,6 +177,11 @@ int take_header(std::string_view name, std::string_view value, RequestHead& head
           if (equals_ignoring_case(option, "close")) head.keep_alive = false;
           if (head.http_1_0 && equals_ignoring_case(option, "keep-alive")) head.keep_alive = true;
         }
+      }
+      break;
+    case 11:
+      if (equals_ignoring_case(name, "traceparent") && head.traceparent.empty()) {
+        head.traceparent = value;
       }
       break;
     case 12:

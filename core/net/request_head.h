@@ -13,6 +13,8 @@ struct RequestHead {
   std::string_view query;  // after '?'
   std::string_view target;
   std::string_view content_type;
+  std::string_view origin;
+  std::string_view traceparent;
   std::string_view raw_headers;  // complete lines, without the blank one
   size_t size = 0;               // bytes of the head with its blank line
   uint64_t content_length = 0;

@@ -1,4 +1,3 @@
-#include <cstring>
 
 #include "core/ops/cors.h"
 #include "core/ops/error_wire.h"
@@ -42,14 +41,6 @@ void send_preflight(const HttpRequest& request, HttpReply& reply) {
   reply.send(response);
 }
 
-// A header that few requests have: a single fast search where a header look-up is a walk.
-std::string_view rare_header(const HttpRequest& request, std::string_view name) {
-  const std::string_view tail = name.substr(1);  // the first letter comes in both cases
-  const bool may_have = memmem(request.raw_headers.data(), request.raw_headers.size(), tail.data(),
-                               tail.size()) != nullptr;
-  return may_have ? request.header(name) : std::string_view();
-}
-
 // W3C Trace Context, section 3.2: version, trace id, parent id and flags. What is not well-formed
 // is as if it were not there.
 bool is_traceparent(std::string_view text) {
@@ -74,7 +65,7 @@ bool is_json(std::string_view content_type) {
 
 void serve(Node& node, const OperationTable& operations, const HttpRequest& request,
            HttpReply http) {
-  const bool any_origin = !rare_header(request, "Origin").empty();
+  const bool any_origin = !request.origin.empty();
   if (request.method != "POST") {
     if (request.method == "GET" && request.path == "/") return send_health(node, any_origin, http);
     if (request.method == "OPTIONS" && any_origin) return send_preflight(request, http);
@@ -85,8 +76,7 @@ void serve(Node& node, const OperationTable& operations, const HttpRequest& requ
 
   Reply reply(std::move(http));
   if (any_origin) reply.allow_any_origin();
-  if (const std::string_view trace = rare_header(request, "Traceparent"); is_traceparent(trace))
-    reply.set_traceparent(trace);
+  if (is_traceparent(request.traceparent)) reply.set_traceparent(request.traceparent);
   const Operation* operation = operations.find(request.target);
   if (operation == nullptr) return reply.error(make_error(ErrorCode::kUnknownOperation, ""));
   reply.observe(node, *operation);

@@ -36,7 +36,8 @@ TEST(RequestHead, TakesWhatAnSdkSends) {
   const std::string text =
       "POST /?a=b HTTP/1.1\r\nHost: localhost:8000\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\n"
       "content-type:application/x-amz-json-1.0\r\nContent-Length:  12 \r\n"
-      "Accept-Encoding: deflate, GZIP;q=0.5\r\nContent-Encoding: gzip\r\n\r\nrest";
+      "Accept-Encoding: deflate, GZIP;q=0.5\r\nContent-Encoding: gzip\r\n"
+      "ORIGIN: https://a.example\r\ntraceparent: 00-ab\r\nTraceparent: second\r\n\r\nrest";
   RequestHead head;
   int status = 0;
   ASSERT_EQ(parse(text, head, status), HeadOutcome::kComplete);
@@ -45,6 +46,8 @@ TEST(RequestHead, TakesWhatAnSdkSends) {
   EXPECT_EQ(head.query, "a=b");
   EXPECT_EQ(head.target, "DynamoDB_20120810.GetItem");
   EXPECT_EQ(head.content_type, "application/x-amz-json-1.0");
+  EXPECT_EQ(head.origin, "https://a.example");
+  EXPECT_EQ(head.traceparent, "00-ab");
   EXPECT_EQ(head.content_length, 12u);
   EXPECT_TRUE(head.accepts_gzip);
   EXPECT_TRUE(head.gzip);
