@@ -81,7 +81,7 @@ Status Bindings::parse_names(simdjson::ondemand::object names) {
     if (type == simdjson::ondemand::json_type::string) {
       if (field.value().get_string().get(name)) return bad_json();
     } else if (type != simdjson::ondemand::json_type::null) {
-      return make_error(ErrorCode::kSerialization, "Unexpected field type");
+      return not_a_string(field.value());
     }
     if (name.empty()) {
       refuse(validation_error(std::string(kParameter) +

@@ -6,18 +6,14 @@
 #include "core/expr/evaluate.h"
 #include "core/expr/expression.h"
 #include "core/expr/parser.h"
+#include "core/expr/paths.h"
 
 namespace millrace {
 namespace {
 
-void collect_paths(const Operand& operand, std::vector<Path>& paths) {
-  if (operand.kind == Operand::Kind::kPath) paths.push_back(operand.path);
-  for (const Operand& argument : operand.arguments) collect_paths(argument, paths);
-}
-
 void collect_paths(const ConditionNode& node, std::vector<Path>& paths) {
   for (const ConditionNode& child : node.children) collect_paths(child, paths);
-  for (const Operand& operand : node.operands) collect_paths(operand, paths);
+  for (const Operand& operand : node.operands) append_paths(operand, paths);
 }
 
 // Counts stand before what they count, and every part says its kind: so a key is read in one way.

@@ -102,6 +102,12 @@ class Update {
   std::vector<std::string> attribute_names() const;
   /// The paths that it writes, for ReturnValues UPDATED_OLD and UPDATED_NEW.
   const std::vector<Path>& paths() const;
+  /// The paths that its right sides read.
+  const std::vector<Path>& operand_paths() const;
+  /// What UpdateItem holds against the limit of an item's size beside the item itself: the
+  /// attributes of `new_item` that are written, and a number of bytes for each action, whatever it
+  /// carries. Measured on the service; a transaction has no such limit.
+  size_t charged_size(ItemView new_item) const;
   /// The value that a top-level attribute is plainly SET to, whatever the item is. The view lives
   /// as long as the Update.
   std::optional<ValueView> assigned_value(std::string_view attribute_name) const;

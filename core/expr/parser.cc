@@ -80,12 +80,14 @@ bool Parser::fail() {
   return false;
 }
 
-Status Parser::check_text() const {
+// The service says how long a condition is, and of an update or a projection only that it is too
+// long.
+Status Parser::check_text(bool says_size) const {
   if (expression_.empty()) return expression_error(kind_, "The expression can not be empty;");
   if (expression_.size() > kExpressionBytesMax) {
-    return expression_error(
-        kind_, "Expression size has exceeded the maximum allowed size; expression size: " +
-                   std::to_string(expression_.size()));
+    std::string message = "Expression size has exceeded the maximum allowed size;";
+    if (says_size) message += " expression size: " + std::to_string(expression_.size());
+    return expression_error(kind_, std::move(message));
   }
   return {};
 }
@@ -105,14 +107,14 @@ Error Parser::error() const {
 }
 
 Result<ConditionNode> Parser::condition() {
-  RETURN_IF_ERROR(check_text());
+  RETURN_IF_ERROR(check_text(true));
   ConditionNode node;
   if (!or_term(node) || !expect(TokenKind::kEnd)) return error();
   return node;
 }
 
 Result<UpdateSyntax> Parser::update() {
-  RETURN_IF_ERROR(check_text());
+  RETURN_IF_ERROR(check_text(false));
   UpdateSyntax syntax;
   do {
     if (!section(syntax)) return error();
@@ -121,7 +123,7 @@ Result<UpdateSyntax> Parser::update() {
 }
 
 Result<std::vector<Operand>> Parser::projection() {
-  RETURN_IF_ERROR(check_text());
+  RETURN_IF_ERROR(check_text(false));
   std::vector<Operand> paths;
   do {
     if (!path(paths.emplace_back())) return error();

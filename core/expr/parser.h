@@ -53,7 +53,7 @@ class Parser {
   bool accept(TokenKind kind);
   bool expect(TokenKind kind);
   bool fail();
-  Status check_text() const;
+  Status check_text(bool says_size) const;
   Error error() const;
 
   bool or_term(ConditionNode& node);

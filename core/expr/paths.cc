@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "core/expr/ast.h"
 #include "core/expr/parser.h"
 
 namespace millrace {
+
+void append_paths(const Operand& operand, std::vector<Path>& paths) {
+  if (operand.kind == Operand::Kind::kPath) paths.push_back(operand.path);
+  for (const Operand& argument : operand.arguments) append_paths(argument, paths);
+}
 
 std::string path_text(const Path& path) {
   std::string text = "[";

@@ -10,6 +10,11 @@
 
 namespace millrace {
 
+struct Operand;
+
+/// Appends the paths in a bound operand.
+void append_paths(const Operand& operand, std::vector<Path>& paths);
+
 /// "[a, [0], b]", as DynamoDB's errors print a path.
 std::string path_text(const Path& path);
 

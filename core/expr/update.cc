@@ -4,13 +4,15 @@
 #include "core/expr/bind.h"
 #include "core/expr/expression.h"
 #include "core/expr/parser.h"
+#include "core/expr/paths.h"
 
 namespace millrace {
 
 struct Update::Actions {
   std::vector<UpdateAction> actions;
-  std::vector<Path> paths;
-  bool legacy = false;  // of AttributeUpdates
+  std::vector<Path> paths;          // of the targets
+  std::vector<Path> operand_paths;  // of the right sides
+  bool legacy = false;              // of AttributeUpdates
 };
 
 namespace {
@@ -264,7 +266,10 @@ Update Update::of(std::vector<UpdateAction> bound, bool legacy) {
   auto actions = std::make_shared<Actions>();
   actions->actions = std::move(bound);
   actions->legacy = legacy;
-  for (const UpdateAction& action : actions->actions) actions->paths.push_back(action.target.path);
+  for (const UpdateAction& action : actions->actions) {
+    actions->paths.push_back(action.target.path);
+    if (action.value) append_paths(*action.value, actions->operand_paths);
+  }
   Update update;
   update.actions_ = std::move(actions);
   return update;
@@ -292,7 +297,30 @@ std::vector<std::string> Update::attribute_names() const {
   return names;
 }
 
+size_t Update::charged_size(ItemView new_item) const {
+  constexpr size_t kUpdateBytes = 3, kWriteBytes = 19, kRemovalBytes = 2;
+  constexpr size_t kListIndexBytes = 1, kArithmeticBytes = 50;
+  size_t bytes = kUpdateBytes;
+  std::vector<Path> written;
+  for (const UpdateAction& action : actions_->actions) {
+    if (action.section == Section::kRemove || action.section == Section::kDelete) {
+      bytes += kRemovalBytes;
+      continue;
+    }
+    bytes += kWriteBytes;
+    const Path& target = action.target.path;
+    if (target.back().index) bytes += kListIndexBytes;
+    if (action.value->kind == Operand::Kind::kPlus || action.value->kind == Operand::Kind::kMinus)
+      bytes += kArithmeticBytes;
+    written.push_back({target[0]});
+  }
+  const std::string attributes = select_paths(new_item, written);
+  return bytes + millrace::charged_size(ItemView(attributes));
+}
+
 const std::vector<Path>& Update::paths() const { return actions_->paths; }
+
+const std::vector<Path>& Update::operand_paths() const { return actions_->operand_paths; }
 
 std::optional<ValueView> Update::assigned_value(std::string_view attribute_name) const {
   for (const UpdateAction& action : actions_->actions) {

@@ -26,6 +26,9 @@ Status parse_item(simdjson::ondemand::object object, std::string& out);
 /// Reads one attribute value, and appends its encoding to `out`.
 Status parse_value(simdjson::ondemand::value json, std::string& out);
 
+/// What `json`, which is neither null nor a string, is answered with where a string is needed.
+Error not_a_string(simdjson::ondemand::value json);
+
 /// Appends `{"name":{"S":"..."},...}`.
 void render_item(ItemView item, std::string& out);
 /// Appends `{"S":"..."}`.

@@ -466,6 +466,10 @@ class AttributeReader {
 
 }  // namespace
 
+Error not_a_string(simdjson::ondemand::value json) {
+  return not_a_scalar(token_of(json), "java.lang.String", "S");
+}
+
 Error attribute_name_too_large() {
   return validation_error("Attribute name is too large, must be less than " +
                           std::to_string(kAttributeNameBytesMax + 1) + " bytes");

@@ -109,8 +109,9 @@ Result<Number> Number::parse(std::string_view text) {
   }
   if (p != end) return not_a_number(text);
   if (significant == 0) {
-    // The service holds the exponent that a zero is written with against the range, too.
-    if (exponent > kExponentMax - 1) return overflow();
+    // The service holds the exponent that a zero is written with against the range, too; of 0.0e126
+    // that of its last digit.
+    if (exponent - leading_fraction_zeros > kExponentMax - 1) return overflow();
     if (exponent < kExponentMin - 1) return underflow();
     return Number();
   }

@@ -7,6 +7,9 @@ namespace millrace {
 
 namespace {
 
+// The encoding is never less than half of what DynamoDB counts, so most items need no counting.
+bool may_be_too_large(std::string_view image) { return image.size() > kItemBytesMax / 2; }
+
 Error condition_failed(const ItemWrite& write, const ItemOutcome& outcome) {
   Error error = make_error(ErrorCode::kConditionalCheckFailed, "The conditional request failed");
   if (write.return_old_on_failure && outcome.existed) {
@@ -14,6 +17,11 @@ Error condition_failed(const ItemWrite& write, const ItemOutcome& outcome) {
     render_item(ItemView(outcome.old_image), error.members);
   }
   return error;
+}
+
+bool charges_too_much(const ItemWrite& write, const std::string& image) {
+  return write.charges_actions && may_be_too_large(image) &&
+         write.update->charged_size(ItemView(image)) > kItemBytesMax;
 }
 
 Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
@@ -31,7 +39,7 @@ Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
   outcome.changed = outcome.updated_image != before;
   // An update that only removes does not make an item of an absent one.
   if (!outcome.changed) outcome.exists = outcome.existed;
-  if (is_too_large(outcome.updated_image))
+  if (is_too_large(outcome.updated_image) || charges_too_much(write, outcome.updated_image))
     return validation_error("Item size to update has exceeded the maximum allowed size");
   return outcome.exists ? check_updated_index_keys(*outcome.table, ItemView(outcome.updated_image))
                         : Status{};
@@ -70,8 +78,7 @@ void find_index_changes(const ItemWrite& write, ItemOutcome& outcome) {
 }  // namespace
 
 bool is_too_large(std::string_view image) {
-  // The encoding is never less than half of what DynamoDB counts, so most items need no counting.
-  return image.size() > kItemBytesMax / 2 && charged_size(ItemView(image)) > kItemBytesMax;
+  return may_be_too_large(image) && charged_size(ItemView(image)) > kItemBytesMax;
 }
 
 Status evaluate_write(const ItemWrite& write, const Catalog& catalog, Commit& commit,

@@ -96,6 +96,7 @@ void submit_single_write(Node& node, WriteMembers&& members, WriteKind kind, Rep
   std::string_view table_name = *members.table_name;
   Result<ItemWrite> write = parse_write(std::move(members), kind);
   if (!write) return reply.error(write.error());
+  write->charges_actions = true;
   TablePtr table = node.catalog.resolve(table_name);
   if (table == nullptr) return reply.error(requested_resource_not_found());
   if (Status status = bind_table(*write, std::move(table)); !status)

@@ -1,6 +1,7 @@
 #include "core/ops/write_request.h"
 
 #include "core/ops/index_changes.h"
+#include "core/ops/read_request.h"
 
 namespace millrace {
 
@@ -165,10 +166,12 @@ Status bind_table(ItemWrite& write, TablePtr table) {
           ". This attribute is part of the key");
     }
     RETURN_IF_ERROR(check_update_index_keys(*table, *write.update));
+    RETURN_IF_ERROR(check_scalar_keys(*table, write.update->operand_paths()));
   }
   if (write.kind == WriteKind::kPut) {
     RETURN_IF_ERROR(check_put_index_keys(*table, MapView(write.image)));
   }
+  if (write.condition) RETURN_IF_ERROR(check_scalar_keys(*table, write.condition->paths()));
   write.table = std::move(table);
   return {};
 }

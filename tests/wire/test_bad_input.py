@@ -270,12 +270,19 @@ def test_broken_condition_expressions(ddb, unwritten, expression, message):
 
 
 def test_an_expression_over_4_kb(ddb, unwritten):
-    expression = "attribute_exists(" + "a" * 4096 + ")"
-    with refused("ValidationException") as refusal:
-        put_if(ddb, unwritten, expression)
-    assert refusal.message.startswith(
-        "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size;"
-    )
+    too_large = "Expression: Expression size has exceeded the maximum allowed size;"
+    condition = "attribute_exists(" + "a" * 4096 + ")"
+    with invalid(f"Invalid Condition{too_large} expression size: {len(condition)}"):
+        put_if(ddb, unwritten, condition)
+    with invalid(f"Invalid Filter{too_large} expression size: {len(condition)}"):
+        ddb.scan(TableName=unwritten, FilterExpression=condition)
+    # Of an update and of a projection the service does not say how large they are.
+    with invalid(f"Invalid Update{too_large}"):
+        ddb.update_item(
+            TableName=unwritten, Key=item(pk="a"), UpdateExpression="REMOVE " + "a" * 4096
+        )
+    with invalid(f"Invalid Projection{too_large}"):
+        ddb.get_item(TableName=unwritten, Key=item(pk="a"), ProjectionExpression="a" * 4097)
 
 
 def test_parentheses_that_nest_too_deep_are_refused(ddb, unwritten):

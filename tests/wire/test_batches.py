@@ -99,8 +99,9 @@ def test_an_unknown_table_refuses_the_whole_batch(ddb, table):
     assert ddb.scan(TableName=table)["Count"] == 0
 
 
-def test_one_bad_item_refuses_the_whole_batch(ddb, table):
-    bad = {"PutRequest": {"Item": item(other="no key")}}
-    with refused("ValidationException"):
-        ddb.batch_write_item(RequestItems={table: [*puts(2), bad]})
+@pytest.mark.service
+@pytest.mark.parametrize("bad", [item(other="no key"), item(pk=1), item(pk=True)])
+def test_one_bad_item_refuses_the_whole_batch(ddb, table, bad):
+    with invalid("The provided key element does not match the schema"):
+        ddb.batch_write_item(RequestItems={table: [*puts(2), {"PutRequest": {"Item": bad}}]})
     assert ddb.scan(TableName=table)["Count"] == 0

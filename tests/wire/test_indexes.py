@@ -305,6 +305,31 @@ def test_start_keys_outside_of_the_query(ddb, orders):
         query(ddb, orders, *asked, ExclusiveStartKey=start)
 
 
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [("customer.x", "Key: customer"), ("id[0]", "Key: id"), ("tag.x", "IndexKey: tag")],
+)
+def test_no_path_leads_into_a_key(ddb, orders, path, what):
+    message = (
+        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not "
+        "allowed: " + what
+    )
+    key = {"TableName": orders, "Key": item(customer="ann", id="9")}
+    condition = {"ConditionExpression": f"attribute_not_exists({path})"}
+    with invalid(message):
+        ddb.put_item(TableName=orders, Item=key["Key"], **condition)
+    with invalid(message):
+        ddb.delete_item(**key, **condition)
+    with invalid(message):
+        ddb.update_item(**key, UpdateExpression="REMOVE memo", **condition)
+    with invalid(message):
+        ddb.update_item(**key, UpdateExpression=f"SET memo = {path}")
+    with invalid(message):
+        ddb.get_item(**key, ProjectionExpression=path)
+    with invalid(message):
+        ddb.scan(TableName=orders, FilterExpression=f"attribute_not_exists({path})")
+
+
 def test_an_index_that_is_not_there(ddb, orders):
     with invalid("The table does not have the specified index: nothing"):
         query(ddb, orders, "nothing", "state = :s", {":s": "open"})

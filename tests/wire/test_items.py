@@ -3,6 +3,7 @@
 import pytest
 
 from expecting import invalid, item, plain
+from raw import Connection
 
 EVERY_TYPE = {
     "pk": {"S": "every type"},
@@ -205,6 +206,21 @@ def test_only_a_removal_may_name_the_inside_of_an_absent_item(ddb, table):
     update(ddb, table, "SET n = :v", values={":v": 1})
     with invalid(invalid_path):
         update(ddb, table, "REMOVE x.y")
+
+
+def test_getitem_takes_no_notice_of_members_that_it_does_not_have(endpoint, table):
+    with Connection(endpoint) as connection:
+        answer = connection.call(
+            "GetItem",
+            {
+                "TableName": table,
+                "Key": item(pk="a"),
+                "ProjectionExpression": "n",
+                "ExpressionAttributeValues": {":unused": {"N": "1"}},
+                "FilterExpression": "n = = n",
+            },
+        )
+    assert answer == {}
 
 
 @pytest.mark.service

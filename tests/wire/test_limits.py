@@ -1,7 +1,7 @@
 """Limits of sizes and counts that the service has, each from both sides."""
 
 import pytest
-from expecting import invalid, item, refused
+from expecting import invalid, item, plain, refused
 
 ITEM_BYTES_MAX = 400 * 1024
 OVER = "Item size has exceeded the maximum allowed size"
@@ -75,6 +75,39 @@ def test_an_update_that_grows_an_item_too_far_cancels_its_transaction(ddb, table
         grow(ITEM_BYTES_MAX + 1)
     reasons = refusal.response["CancellationReasons"]
     assert reasons == [{"Code": "ValidationError", "Message": UPDATE_OVER}]
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(
+    ("expression", "values", "actions_bytes"),
+    [
+        ("SET #text = :text", {}, 22),
+        ("SET #text = :text, memo = :memo", {":memo": 1}, 41),
+        ("SET #text = :text REMOVE memo", {}, 24),
+    ],
+)
+def test_an_update_counts_its_actions_instead_of_what_it_leaves_alone(
+    ddb, table, expression, values, actions_bytes
+):
+    alone = len("pk") + len("a")
+    memo = len("memo") + 2 if values else 0
+
+    def grow(size):
+        ddb.update_item(
+            TableName=table,
+            Key=item(pk="a"),
+            UpdateExpression=expression,
+            ExpressionAttributeNames={"#text": "text"},
+            ExpressionAttributeValues={
+                ":text": {"S": "x" * (size - alone - memo - len("text"))},
+                **{name: plain(value) for name, value in values.items()},
+            },
+        )
+
+    most = ITEM_BYTES_MAX + alone - actions_bytes
+    grow(most)
+    with invalid(UPDATE_OVER):
+        grow(most + 1)
 
 
 @pytest.mark.service

@@ -116,6 +116,14 @@ def test_an_unknown_operation(connection, target):
         ({"TableName": True}, "TRUE_VALUE cannot be converted to String"),
         ({"TableName": []}, "Unrecognized collection type class java.lang.String"),
         ({"TableName": {}}, "Start of structure or map found where not expected"),
+        (
+            {"ExpressionAttributeNames": {"#a": True}},
+            "TRUE_VALUE cannot be converted to String",
+        ),
+        (
+            {"ExpressionAttributeNames": {"#a": {}}},
+            "Start of structure or map found where not expected",
+        ),
         ({"Item": "x"}, "Unexpected field type"),
         (
             {"Item": []},

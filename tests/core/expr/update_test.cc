@@ -165,6 +165,13 @@ TEST(Update, RefusesToNestTooDeep) {
               ::testing::StartsWith("Nesting Levels have exceeded supported limits"));
 }
 
+TEST(Update, RefusesATextThatIsTooLong) {
+  const std::string text = "REMOVE " + std::string(4090, 'a');
+  EXPECT_EQ(error_of(text), "Expression size has exceeded the maximum allowed size;");
+  EXPECT_EQ(error_of(std::string_view(text).substr(1)),
+            "Syntax error; token: \"EMOVE\", near: \"EMOVE " + std::string(4090, 'a') + "\"");
+}
+
 TEST(Update, SyntaxErrorsNameTheTokenAndItsNeighbours) {
   const std::pair<const char*, const char*> cases[] = {
       {"INVALID SYNTAX HERE", R"x(token: "INVALID", near: "INVALID SYNTAX")x"},
@@ -244,6 +251,29 @@ TEST(Update, RefusesWhatCannotWork) {
       {"SET a = ((:n))", "The expression has redundant parentheses;"},
   };
   for (const auto& [text, error] : cases) EXPECT_EQ(error_of(text), error) << text;
+}
+
+TEST(Update, ChargesWhatItWritesAndEachAction) {
+  const std::string item = item_of(
+      R"({"pk":{"S":"key"},"a":{"S":"1234567"},"l":{"L":[{"S":"x"}]},"m":{"M":{"k":{"S":"vv"}}},"n":{"N":"12"}})");
+  auto charged = [&](std::string_view text) { return parse(text)->charged_size(ItemView(item)); };
+  EXPECT_EQ(charged("SET a = :s"), 3 + 19 + 8u);
+  EXPECT_EQ(charged("SET a = :s, n = :n"), 3 + 2 * 19 + 8 + 3u);
+  EXPECT_EQ(charged("ADD n :n"), 3 + 19 + 3u);
+  EXPECT_EQ(charged("SET a = :s REMOVE n"), 3 + 19 + 8 + 2u);
+  EXPECT_EQ(charged("DELETE a :ss"), 3 + 2u);
+  EXPECT_EQ(charged("SET n = n + :n"), 3 + 19 + 50 + 3u);
+  EXPECT_EQ(charged("SET m.k = :s"), charged("SET m = :s"));
+  EXPECT_EQ(charged("SET l[0] = :s"), charged("SET l = :s") + 1);
+}
+
+TEST(Update, KnowsThePathsThatItReads) {
+  const Result<Update> update =
+      parse("SET a = if_not_exists(b.c, :s), d = l[0] + n ADD e :ss REMOVE f");
+  ASSERT_EQ(update->operand_paths().size(), 3u);
+  EXPECT_EQ(update->operand_paths()[0][1].name, "c");
+  EXPECT_EQ(update->operand_paths()[1][1].index, 0u);
+  EXPECT_EQ(update->operand_paths()[2][0].name, "n");
 }
 
 TEST(Update, NamesWhatItWrites) {

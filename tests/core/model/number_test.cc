@@ -113,6 +113,8 @@ TEST(Number, RefusesWhatIsOutOfRange) {
   for (const char* text : {"1e-131", "-1e-131", "0.1e-130", "0e-131", "1e-9223372036854775808"}) {
     EXPECT_EQ(parse_error(text), kUnderflow) << text;
   }
+  EXPECT_EQ(number("0.0e126").text(), "0");
+  EXPECT_EQ(parse_error("0.0e127"), kOverflow);
   EXPECT_EQ(number("9.9999999999999999999999999999999999999E+125").text().size(), 126u);
   EXPECT_EQ(number("-9.9999999999999999999999999999999999999E+125").text().size(), 127u);
 }
