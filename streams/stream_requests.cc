@@ -39,7 +39,7 @@ void check_arn(Text arn, Violations& violations) {
   check_length(arn, "streamArn", 37, 1024, violations);
 }
 
-// The most that lists of streams and shards hold. A greater Limit is cut to it.
+// The most that lists of streams and shards hold. Of shards a greater Limit is cut to it.
 constexpr int64_t kListMax = 100;
 
 size_t list_limit(std::optional<int64_t> limit) {
@@ -71,6 +71,7 @@ Result<ListStreamsRequest> read_list_streams(std::string_view body) {
   check_length(table, "tableName", 3, 255, violations);
   check_length(start, "exclusiveStartStreamArn", 37, 1024, violations);
   violations.at_least(limit, "limit", 1);
+  check_most(limit, "limit", kListMax, violations);
   RETURN_IF_ERROR(violations.status());
   return ListStreamsRequest{owned(table), owned(start), list_limit(limit)};
 }

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from conftest import unused_name
-from expecting import item, refused
+from expecting import invalid, item, refused
 from peers.process import wait_until
 from peers.sidecar import client
 
@@ -341,3 +341,8 @@ def test_wrong_requests_are_refused(ddb, streams, make_table):
         streams.get_records(ShardIterator=tampered)
     with refused("ValidationException"):
         streams.get_records(ShardIterator=iterator, Limit=1001)
+    with invalid(
+        "1 validation error detected: Value '101' at 'limit' failed to satisfy constraint: "
+        "Member must have value less than or equal to 100"
+    ):
+        streams.list_streams(Limit=101)
