@@ -17,7 +17,8 @@ enum class EntryForm : uint8_t {
 };
 
 /// One cached key: this header, the key and the payload in one allocation. Links and counters are
-/// the eviction policy's; the rest does not change once it is shared.
+/// the eviction policy's, `uses` changed by readers too; the rest does not change once it is
+/// shared.
 class Entry {
  public:
   struct Free {
@@ -61,8 +62,8 @@ class Entry {
   // The eviction policy's.
   Entry* newer = nullptr;
   Entry* older = nullptr;
-  uint8_t uses : 4 = 0;
-  uint8_t queue : 2 = 0;
+  uint8_t uses = 0;
+  uint8_t queue = 0;
 
  private:
   Entry() = default;
@@ -72,14 +73,14 @@ class Entry {
     return (sizeof(Entry) + content_bytes + 8 + 15) & ~size_t{15};
   }
 
-  bool written_ : 1 = false;
-  EntryForm form_ = EntryForm::kAbsent;
   uint16_t key_bytes_ = 0;
   uint32_t payload_bytes_ = 0;
   Lsn lsn_ = 0;
   uint32_t expires_s_ = 0;
   uint32_t crc32_ = 0;
   uint32_t item_bytes_ = 0;
+  EntryForm form_ = EntryForm::kAbsent;
+  bool written_ = false;
 };
 static_assert(sizeof(Entry) == 48, "an entry's header is part of the promised overhead");
 

@@ -3,11 +3,14 @@
 #include <libdeflate.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <mutex>
 #include <string>
 #include <utility>
 
+#include "cache/read_mostly_lock.h"
+#include "cache/request_sampler.h"
 #include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/model/schema.h"
@@ -23,6 +26,9 @@ constexpr size_t kShardBytes = 4u << 20;
 constexpr size_t kShardsMax = 1024;
 /// A thread's buffers keep at most this much between two requests.
 constexpr size_t kScratchBytesKept = 64u << 10;
+/// Of a shard. Each costs a hash to look at for each sampled request, and some 90 bytes with a
+/// usual key, 3 KB with the longest.
+constexpr size_t kHotKeys = 64;
 
 uint32_t crc32_of(std::string_view bytes) {
   return libdeflate_crc32(0, bytes.data(), bytes.size());
@@ -51,11 +57,25 @@ struct Scratch {
   }
 };
 thread_local Scratch scratch;
+thread_local RequestSampler sampler;
 
 }  // namespace
 
+struct ItemCache::Question {
+  std::string_view key;
+  uint64_t hash;
+  Lsn published;
+  ItemForm form;
+  const Use& use;
+  uint32_t now_s;
+};
+
+struct alignas(64) ItemCache::Hits {
+  std::atomic<uint64_t> count{0};
+};
+
 struct alignas(64) ItemCache::Shard {
-  std::mutex mutex;
+  ReadMostlyLock lock;
   std::optional<ItemShard> items;                 // emplaced once, by the constructor
   std::shared_ptr<const TablePolicies> policies;  // none: all have the same
 
@@ -63,13 +83,23 @@ struct alignas(64) ItemCache::Shard {
   const TablePolicy& policy_of(std::string_view key, const TablePolicy& otherwise) const {
     return cache::policy_of(policies.get(), get_big_endian64(key.data()), otherwise);
   }
+
+  void count(std::string_view key, uint64_t hash, RequestKind kind, uint32_t now_s) {
+    std::lock_guard lock(hot_keys_mutex);
+    hot_keys.count(key, hash, kind, now_s);
+  }
+
+  alignas(64) std::mutex hot_keys_mutex;
+  HotKeys hot_keys{kHotKeys};
 };
 
 ItemCache::ItemCache(ItemCacheOptions options, Clock& clock)
     : options_(options),
       clock_(clock),
       shard_mask_(shard_count(options) - 1),
+      start_s_(now_s()),
       absent_crc32_(crc32_of(kAbsentBody)),
+      hits_(new Hits[ReadMostlyLock::kReadersMax + 1]),
       shards_(new Shard[shard_mask_ + 1]) {
   for (size_t i = 0; i <= shard_mask_; ++i) {
     shards_[i].items.emplace(options_.bytes_max / (shard_mask_ + 1));
@@ -91,64 +121,109 @@ uint32_t ItemCache::now_s() const {
 ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published, ItemForm form,
                                    const Use& use, std::function<void()> resume) {
   if (!is_user_key(key)) return Outcome::kOff;
-  const uint64_t hash = Entry::hash_of(key);
-  const uint32_t now = now_s();
-  Shard& shard = shard_of(hash);
-  EntryChain left;
-  std::unique_lock lock(shard.mutex);
-  if (!shard.policy_of(key, options_.policy).enabled) return Outcome::kOff;
-  ItemShard& items = *shard.items;
-  Entry* entry = items.find(key, hash, now, left);
-  if (!entry) {
-    switch (items.reads().begin(hash, resume)) {
-      case ReadsInFlight::Role::kReader:
-        ++items.counters().misses;
-        return Outcome::kMiss;
-      case ReadsInFlight::Role::kWaiter:
-        ++items.counters().waits;
-        return Outcome::kWaiting;
-      case ReadsInFlight::Role::kIndependent:
-        break;
+  const Question question{key, Entry::hash_of(key), published, form, use, now_s()};
+  Shard& shard = shard_of(question.hash);
+  const Outcome outcome = look_up(shard, question, resume);
+  // Who waits comes again.
+  if (outcome != Outcome::kWaiting && sampler.chooses()) {
+    shard.count(key, question.hash, RequestKind::kRead, question.now_s);
+  }
+  return outcome;
+}
+
+ReadCache::Outcome ItemCache::look_up(Shard& shard, const Question& question,
+                                      std::function<void()>& resume) {
+  bool used = false;
+  const Entry* entry;
+  Entry::Content seen;
+  {
+    ReadMostlyLock::Reading reading(shard.lock);
+    if (!shard.policy_of(question.key, options_.policy).enabled) return Outcome::kOff;
+    Entry* found = shard.items->find(question.key, question.hash, question.now_s);
+    entry = found && found->lsn() <= question.published ? found : nullptr;
+    if (entry) {
+      count_hit(reading.place());
+      ItemShard::use(*found);
+      used = use_in_place(*entry, question);
+      if (!used) seen = copied(*entry, question.key);
     }
-    ++items.counters().bypasses;
-    return Outcome::kBypass;
   }
-  if (entry->lsn() > published) {
-    ++items.counters().bypasses;
-    return Outcome::kBypass;
+  if (!entry) return begin_read(shard, question, resume);
+  if (!used) use_copy(shard, question, entry, seen);
+  return Outcome::kHit;
+}
+
+ReadCache::Outcome ItemCache::begin_read(Shard& shard, const Question& question,
+                                         std::function<void()>& resume) {
+  EntryChain left;
+  std::lock_guard lock(shard.lock);
+  ItemShard& items = *shard.items;
+  items.expire(question.key, question.hash, question.now_s, left);
+  // One that has come only now, or is above what was published.
+  const bool there = items.find(question.key, question.hash, question.now_s) != nullptr;
+  switch (there ? ReadsInFlight::Role::kIndependent : items.reads().begin(question.hash, resume)) {
+    case ReadsInFlight::Role::kReader:
+      ++items.counters().misses;
+      return Outcome::kMiss;
+    case ReadsInFlight::Role::kWaiter:
+      ++items.counters().waits;
+      return Outcome::kWaiting;
+    case ReadsInFlight::Role::kIndependent:
+      break;
   }
-  items.use(*entry);
-  if (entry->form() == EntryForm::kAbsent) {
-    use({form == ItemForm::kWire ? kAbsentBody : std::string_view(), absent_crc32_, 0, true});
-    return Outcome::kHit;
+  ++items.counters().bypasses;
+  return Outcome::kBypass;
+}
+
+// If the entry has the form that is asked for.
+bool ItemCache::use_in_place(const Entry& entry, const Question& question) const {
+  const bool wire = question.form == ItemForm::kWire;
+  if (entry.form() == EntryForm::kAbsent) {
+    question.use({wire ? kAbsentBody : std::string_view(), absent_crc32_, 0, true});
+    return true;
   }
-  if (entry->form() == EntryForm::kWire && form == ItemForm::kWire) {
-    use({entry->payload(), entry->crc32(), entry->item_bytes(), false});
-    return Outcome::kHit;
-  }
-  // Rendering and parsing 400 KB take a while, and the committer may want the shard's lock: so they
-  // are done outside of it, from a copy, which is right for the reader whatever happens to the
-  // entry meanwhile.
-  scratch.stored = entry->payload();
+  if (entry.form() != EntryForm::kWire || !wire) return false;
+  question.use({entry.payload(), entry.crc32(), entry.item_bytes(), false});
+  return true;
+}
+
+// Rendering and parsing 400 KB take a while, and the committer may want the shard's lock: so they
+// are done outside of it, from a copy, which is right for the reader whatever happens to the entry
+// meanwhile.
+Entry::Content ItemCache::copied(const Entry& entry, std::string_view key) {
+  scratch.stored = entry.payload();
   Entry::Content seen;
   seen.key = key;
-  seen.form = entry->form();
-  seen.written = entry->written();
-  seen.lsn = entry->lsn();
-  seen.expires_s = entry->expires_s();
-  seen.item_bytes = entry->item_bytes();
-  lock.unlock();
-  if (form == ItemForm::kWire) {
-    render(shard, entry, seen, hash, use);
+  seen.form = entry.form();
+  seen.written = entry.written();
+  seen.lsn = entry.lsn();
+  seen.expires_s = entry.expires_s();
+  seen.item_bytes = entry.item_bytes();
+  return seen;
+}
+
+void ItemCache::use_copy(Shard& shard, const Question& question, const Entry* entry,
+                         const Entry::Content& seen) {
+  if (question.form == ItemForm::kWire) {
+    render(shard, entry, seen, question.hash, question.use);
   } else if (seen.form == EntryForm::kEncoded) {
     const size_t item_bytes = charged_size(ItemView(scratch.stored));
-    use({scratch.stored, 0, static_cast<uint32_t>(item_bytes), false});
+    question.use({scratch.stored, 0, static_cast<uint32_t>(item_bytes), false});
   } else {
     parse_wire_item(scratch.stored, scratch.made);
-    use({scratch.made, 0, seen.item_bytes, false});
+    question.use({scratch.made, 0, seen.item_bytes, false});
   }
   scratch.trim();
-  return Outcome::kHit;
+}
+
+// A place is its thread's, but for the last one.
+void ItemCache::count_hit(size_t place) {
+  std::atomic<uint64_t>& hits = hits_[place].count;
+  if (place == ReadMostlyLock::kReadersMax) {
+    hits.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
 }
 
 // Of the encoded item in `scratch`; the wire-ready one stays in its place.
@@ -167,7 +242,7 @@ void ItemCache::render(Shard& shard, const Entry* seen, Entry::Content wire_cont
   }
   {
     EntryChain left;
-    std::lock_guard lock(shard.mutex);
+    std::lock_guard lock(shard.lock);
     shard.items->render(wire_content.key, hash, seen, wire_content.lsn, std::move(wire), left);
   }
   use({body, wire_content.crc32, wire_content.item_bytes, false});
@@ -190,7 +265,7 @@ void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn vie
   ReadsInFlight::Waiters waiters;
   {
     EntryChain left;
-    std::lock_guard lock(shard.mutex);
+    std::lock_guard lock(shard.lock);
     const TablePolicy& policy = shard.policy_of(key, options_.policy);
     if (fresh) fresh->expire_at(expiry_s(ttl_s(policy, !item), hash, now));
     const bool filled =
@@ -206,7 +281,7 @@ void ItemCache::abandon(std::string_view key) {
   Shard& shard = shard_of(hash);
   ReadsInFlight::Waiters waiters;
   {
-    std::lock_guard lock(shard.mutex);
+    std::lock_guard lock(shard.lock);
     waiters = shard.items->reads().finish(hash, /*filled=*/false);
   }
   for (const auto& resume : waiters) resume();
@@ -224,6 +299,7 @@ void ItemCache::on_commit(const FramePtr& frame) {
 void ItemCache::write(const ChangeView& change, uint32_t now_s) {
   const uint64_t hash = Entry::hash_of(change.key);
   Shard& shard = shard_of(hash);
+  if (sampler.chooses()) shard.count(change.key, hash, RequestKind::kWrite, now_s);
   const std::string_view payload = change.new_image.value_or(std::string_view());
   Entry::Ptr fresh;
   if (Entry::bytes_for(change.key, payload) <= shard.items->entry_bytes_max()) {
@@ -234,7 +310,7 @@ void ItemCache::write(const ChangeView& change, uint32_t now_s) {
                          .lsn = change.lsn});
   }
   EntryChain left;
-  std::lock_guard lock(shard.mutex);
+  std::lock_guard lock(shard.lock);
   const TablePolicy& policy = shard.policy_of(change.key, options_.policy);
   if (!policy.enabled) return;
   if (fresh) fresh->expire_at(expiry_s(ttl_s(policy, !change.new_image), hash, now_s));
@@ -248,9 +324,8 @@ std::optional<bool> ItemCache::known(std::string_view key, std::string& image) {
   Shard& shard = shard_of(hash);
   EntryForm form;
   {
-    EntryChain left;
-    std::lock_guard lock(shard.mutex);
-    const Entry* entry = shard.items->find(key, hash, now_s(), left);
+    ReadMostlyLock::Reading reading(shard.lock);
+    const Entry* entry = shard.items->find(key, hash, now_s());
     if (!entry) return std::nullopt;
     form = entry->form();
     (form == EntryForm::kWire ? scratch.stored : image) = entry->payload();
@@ -266,7 +341,7 @@ std::optional<bool> ItemCache::known(std::string_view key, std::string& image) {
 void ItemCache::set_policies(TablePolicies policies) {
   const auto shared = std::make_shared<const TablePolicies>(std::move(policies));
   for (size_t i = 0; i <= shard_mask_; ++i) {
-    std::lock_guard lock(shards_[i].mutex);
+    std::lock_guard lock(shards_[i].lock);
     shards_[i].policies = shared;
   }
 }
@@ -283,7 +358,7 @@ size_t ItemCache::drop_all(std::string_view prefix) {
   size_t count = 0;
   for (size_t i = 0; i <= shard_mask_; ++i) {
     EntryChain left;
-    std::lock_guard lock(shards_[i].mutex);
+    std::lock_guard lock(shards_[i].lock);
     count += shards_[i].items->drop_all(prefix, left);
   }
   return count;
@@ -293,25 +368,56 @@ size_t ItemCache::clear(std::string_view key) {
   const uint64_t hash = Entry::hash_of(key);
   Shard& shard = shard_of(hash);
   EntryChain left;
-  std::lock_guard lock(shard.mutex);
+  std::lock_guard lock(shard.lock);
   return shard.items->drop(key, hash, left);
 }
 
 TableShares ItemCache::table_shares() const {
   TableShares shares;
   for (size_t i = 0; i <= shard_mask_; ++i) {
-    std::lock_guard lock(shards_[i].mutex);
+    ReadMostlyLock::Reading reading(shards_[i].lock);
     shards_[i].items->add_shares(shares);
   }
   return shares;
 }
 
+HotKeysReport ItemCache::hot_keys(size_t limit, std::optional<Generation> table) const {
+  const uint32_t now = now_s();
+  HotKeysReport report;
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    std::lock_guard lock(shards_[i].hot_keys_mutex);
+    report.requests += shards_[i].hot_keys.collect(now, report.keys) * RequestSampler::kOneIn;
+  }
+  if (table) {
+    std::erase_if(report.keys,
+                  [&](const HotKey& hot) { return get_big_endian64(hot.key.data()) != *table; });
+  }
+  // Each key is of one shard: there is nothing to merge.
+  const auto end =
+      report.keys.begin() + static_cast<std::ptrdiff_t>(std::min(limit, report.keys.size()));
+  std::partial_sort(report.keys.begin(), end, report.keys.end(),
+                    [](const HotKey& a, const HotKey& b) {
+                      if (a.requests() != b.requests()) return a.requests() > b.requests();
+                      return a.key < b.key;
+                    });
+  report.keys.erase(end, report.keys.end());
+  for (HotKey& hot : report.keys) {
+    hot.reads *= RequestSampler::kOneIn;
+    hot.writes *= RequestSampler::kOneIn;
+    hot.excess *= RequestSampler::kOneIn;
+  }
+  report.window_s = std::max(1.0, HotKeys::window_s(start_s_, now));
+  return report;
+}
+
 ItemCacheStatistics ItemCache::statistics() const {
   ItemCacheStatistics sum;
+  for (size_t i = 0; i <= ReadMostlyLock::kReadersMax; ++i) {
+    sum.hits += hits_[i].count.load(std::memory_order_relaxed);
+  }
   for (size_t i = 0; i <= shard_mask_; ++i) {
-    std::lock_guard lock(shards_[i].mutex);
+    ReadMostlyLock::Reading reading(shards_[i].lock);
     const ItemCacheStatistics one = shards_[i].items->statistics();
-    sum.hits += one.hits;
     sum.misses += one.misses;
     sum.waits += one.waits;
     sum.bypasses += one.bypasses;

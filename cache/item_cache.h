@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
+#include "cache/hot_keys.h"
 #include "cache/item_shard.h"
 #include "cache/table_policy.h"
 #include "core/base/clock.h"
@@ -25,6 +27,14 @@ struct ItemCacheOptions {
   TablePolicy policy = {};
   /// Independent slices with a lock each, a power of two; 0: one for each 4 MB.
   size_t shards = 0;
+};
+
+/// The most requested keys, by falling number of requests. Counts weigh a request by half for each
+/// minute that has begun since.
+struct HotKeysReport {
+  std::vector<HotKey> keys;
+  uint64_t requests = 0;  // of all keys
+  double window_s = 0;    // counts divided by it are rates
 };
 
 /// The item cache: coherent with the log by write-through (on_commit) and LSN-guarded fills.
@@ -58,6 +68,11 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   size_t clear(Generation generation);
   size_t clear(std::string_view key);
 
+  /// At most `limit` of a table's or of all. Reads that ask for the cache and changes are counted,
+  /// a sample of them: one in RequestSampler::kOneIn stands for so many. Also of tables that are
+  /// not cached.
+  HotKeysReport hot_keys(size_t limit, std::optional<Generation> table) const;
+
   /// Summed over the shards, which are looked at one after the other.
   ItemCacheStatistics statistics() const;
   size_t bytes_max() const { return options_.bytes_max; }
@@ -65,9 +80,18 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
 
  private:
   struct Shard;
+  struct Question;
+  struct Hits;
 
   Shard& shard_of(uint64_t hash) const;
   uint32_t now_s() const;
+  Outcome look_up(Shard& shard, const Question& question, std::function<void()>& resume);
+  Outcome begin_read(Shard& shard, const Question& question, std::function<void()>& resume);
+  bool use_in_place(const Entry& entry, const Question& question) const;
+  static Entry::Content copied(const Entry& entry, std::string_view key);
+  void use_copy(Shard& shard, const Question& question, const Entry* entry,
+                const Entry::Content& seen);
+  void count_hit(size_t place);
   void write(const ChangeView& change, uint32_t now_s);
   size_t drop_all(std::string_view prefix);
   void render(Shard& shard, const Entry* seen, Entry::Content wire_content, uint64_t hash,
@@ -76,8 +100,10 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   const ItemCacheOptions options_;
   Clock& clock_;
   const size_t shard_mask_;
+  const uint32_t start_s_;
   const uint32_t absent_crc32_;
-  std::unique_ptr<Shard[]> shards_;
+  const std::unique_ptr<Hits[]> hits_;  // of each place of ReadMostlyLock
+  const std::unique_ptr<Shard[]> shards_;
 };
 
 }  // namespace millrace::cache

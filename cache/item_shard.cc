@@ -20,13 +20,16 @@ ItemShard::~ItemShard() {
   drop_all({}, left);
 }
 
-Entry* ItemShard::find(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left) {
+Entry* ItemShard::find(std::string_view key, uint64_t hash, uint32_t now_s) const {
   auto it = table_.find(Lookup{key, hash, std::min(mean_entry_bytes(), kPrefetchBytesMax)});
-  if (it == table_.end()) return nullptr;
-  if (it->entry->expires_s() > now_s) return it->entry;
+  return it != table_.end() && it->entry->expires_s() > now_s ? it->entry : nullptr;
+}
+
+void ItemShard::expire(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left) {
+  auto it = table_.find(Lookup{key, hash, 0});
+  if (it == table_.end() || it->entry->expires_s() > now_s) return;
   ++statistics_.expirations;
   leave(it, left);
-  return nullptr;
 }
 
 void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, bool admit,

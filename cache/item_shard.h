@@ -29,7 +29,8 @@ struct ItemCacheStatistics {
   uint64_t bytes = 0;
 };
 
-/// The entries of one slice of the keys and the rules by which they come and go. Not thread-safe.
+/// The entries of one slice of the keys and the rules by which they come and go. Not thread-safe,
+/// but const functions and use() may run beside each other.
 ///
 /// Invariant: let L be the LSN of the last change of a key that write() was told of. Then either
 /// the key's entry is the item as of L or later, or there is none and L <= watermark(). So a fill
@@ -47,11 +48,10 @@ class ItemShard {
   size_t entry_bytes_max() const { return bytes_max_ / 4; }
 
   /// The key's entry that has not expired; null if there is none. Not counted as a use.
-  Entry* find(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left);
-  void use(Entry& entry) {
-    ++statistics_.hits;
-    policy_.use(entry);
-  }
+  Entry* find(std::string_view key, uint64_t hash, uint32_t now_s) const;
+  static void use(Entry& entry) { S3Fifo<Entry>::use(entry); }
+  /// Drops the key's entry if it has expired.
+  void expire(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left);
 
   /// A change of `key` at `lsn`. `fresh`: its entry, null if it is too large to keep. `admit`: it
   /// comes in also if the key has no entry.

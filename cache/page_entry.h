@@ -54,8 +54,8 @@ class PageEntry {
   // The eviction policy's.
   PageEntry* newer = nullptr;
   PageEntry* older = nullptr;
-  uint8_t uses : 4 = 0;
-  uint8_t queue : 2 = 0;
+  uint8_t uses = 0;
+  uint8_t queue = 0;
 
  private:
   PageEntry() = default;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,7 +23,8 @@ struct S3FifoOptions {
 /// memory and displaces nothing. A use only counts up: nothing is moved on a hit.
 ///
 /// Node has `Node* newer, *older; uint8_t uses, queue;` and `size_t bytes() const; uint64_t hash()
-/// const;`. A node belongs to the caller and is in at most one policy. Not thread-safe.
+/// const;`. A node belongs to the caller and is in at most one policy. Not thread-safe but for
+/// use().
 template <class Node>
 class S3Fifo {
  public:
@@ -40,8 +42,13 @@ class S3Fifo {
     push(returns ? kMain : kSmall, node);
   }
 
+  /// Beside other uses, on any thread, but not beside anything else. What is used much is only
+  /// looked at.
   static void use(Node& node) {
-    if (node.uses < kUsesMax) ++node.uses;
+    std::atomic_ref<uint8_t> uses(node.uses);
+    const uint8_t so_far = uses.load(std::memory_order_relaxed);
+    // Of two at the same time one may be lost: it is used much then.
+    if (so_far < kUsesMax) uses.store(so_far + 1, std::memory_order_relaxed);
   }
 
   void remove(Node& node) { unlink(queues_[node.queue], node); }

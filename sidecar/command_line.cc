@@ -90,17 +90,40 @@ CLI::App* add_check(CLI::App& app, CheckOptions& options) {
 }
 
 /// `cache` and what it is asked to do.
-CLI::App* add_cache(CLI::App& app, CacheCommand& command, std::string& admin) {
-  CLI::App* cache = app.add_subcommand("cache", "look after a running sidecar's cache");
+struct CacheCommands {
+  CLI::App* cache = nullptr;
+  CLI::App* hot = nullptr;
+  CacheCommand flush_command;
+  HotKeysCommand hot_command;
+  std::string admin;
+
+  void add_to(CLI::App& app);
+  Result<Invocation> invocation();
+};
+
+void CacheCommands::add_to(CLI::App& app) {
+  cache = app.add_subcommand("cache", "look after a running sidecar's cache");
   cache->require_subcommand(1);
   CLI::App* flush =
       cache->add_subcommand("flush", "drop what is cached: all, of a table, one item");
-  flush->add_option("TABLE", command.table, "the table's name; none: all tables");
-  flush->add_option("KEY", command.key,
+  flush->add_option("TABLE", flush_command.table, "the table's name; none: all tables");
+  flush->add_option("KEY", flush_command.key,
                     "the item's key as DynamoDB's JSON, {\"id\":{\"S\":\"a\"}}");
-  flush->add_option("--admin", admin, "the sidecar's administrative address (127.0.0.1:8001)")
-      ->type_name("HOST:PORT");
-  return cache;
+  hot = cache->add_subcommand("hot", "show the keys that are asked for most");
+  hot->add_option("TABLE", hot_command.table, "the table's name; none: all tables");
+  hot->add_option("--limit", hot_command.limit, "how many, at most 1000 (10)")->type_name("N");
+  hot->add_flag("--json", hot_command.json, "one object of JSON, for programs");
+  for (CLI::App* command : {flush, hot}) {
+    command->add_option("--admin", admin, "the sidecar's administrative address (127.0.0.1:8001)")
+        ->type_name("HOST:PORT");
+  }
+}
+
+Result<Invocation> CacheCommands::invocation() {
+  RETURN_IF_ERROR(apply_flag(admin, "--admin", parse_address, flush_command.admin));
+  hot_command.admin = flush_command.admin;
+  if (hot->parsed()) return Invocation(std::move(hot_command));
+  return Invocation(std::move(flush_command));
 }
 
 /// CLI11 says that it does not know a flag; this says which one was meant.
@@ -135,12 +158,11 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
     readers.add_to(app);
     CheckOptions check{Config().data};
     CLI::App* check_command = add_check(app, check);
-    CacheCommand cache;
-    std::string cache_admin;
-    CLI::App* cache_command = add_cache(app, cache, cache_admin);
+    CacheCommands cache;
+    cache.add_to(app);
     auto chosen = [&]() -> const CLI::App& {
       if (check_command->parsed()) return *check_command;
-      if (cache_command->parsed()) return *cache_command;
+      if (cache.cache->parsed()) return *cache.cache;
       return readers.parsed() != nullptr ? *readers.parsed() : app;
     };
     try {
@@ -155,10 +177,7 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
                             " (millrace --help tells all)");
     }
     if (check_command->parsed()) return Invocation(std::move(check));
-    if (cache_command->parsed()) {
-      RETURN_IF_ERROR(apply_flag(cache_admin, "--admin", parse_address, cache.admin));
-      return Invocation(std::move(cache));
-    }
+    if (cache.cache->parsed()) return cache.invocation();
     if (readers.parsed() != nullptr) return readers.invocation();
     ASSIGN_OR_RETURN(Config config, effective_config(serve));
     return Invocation(ServeCommand{std::move(config)});

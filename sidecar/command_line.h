@@ -8,6 +8,7 @@
 #include "sidecar/cache_control.h"
 #include "sidecar/config.h"
 #include "sidecar/folder_check.h"
+#include "sidecar/hot_keys.h"
 #include "sidecar/subscribe.h"
 #include "sidecar/subscriptions_command.h"
 #include "sidecar/tail.h"
@@ -23,7 +24,7 @@ struct PrintCommand {
   std::string text;
 };
 using Invocation = std::variant<ServeCommand, TailOptions, SubscribeOptions, SubscriptionsCommand,
-                                CacheCommand, CheckOptions, PrintCommand>;
+                                CacheCommand, HotKeysCommand, CheckOptions, PrintCommand>;
 
 /// Reads the command line (without the program's name); for serving also the configuration file,
 /// over which flags win. kConfig with what is wrong and how to mend it.

@@ -33,6 +33,8 @@ int run(const std::vector<std::string>& arguments) {
     status = manage_subscriptions(*command);
   } else if (auto* cache = std::get_if<CacheCommand>(&*invocation)) {
     status = command_cache(*cache);
+  } else if (auto* hot = std::get_if<HotKeysCommand>(&*invocation)) {
+    status = show_hot_keys(*hot);
   } else {
     status = serve(std::get<ServeCommand>(*invocation).config);
   }

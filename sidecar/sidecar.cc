@@ -11,6 +11,7 @@
 #include "core/ops/table_removal.h"
 #include "sidecar/cache_control.h"
 #include "sidecar/event_log.h"
+#include "sidecar/hot_keys.h"
 #include "sidecar/metrics_page.h"
 #include "streams/streams_operations.h"
 
@@ -278,6 +279,10 @@ Status Sidecar::open_admin() {
   admin_->add("POST", "/v1/cache/flush", [this](const AdminRequest& request) {
     if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
     return flush_caches(request, catalog_, caches());
+  });
+  admin_->add("GET", "/v1/cache/hot-keys", [this](const AdminRequest& request) {
+    if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+    return hot_keys(request, catalog_, cache_.get());
   });
   admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
     if (!ready_.load(std::memory_order_acquire))

@@ -368,5 +368,29 @@ TEST_F(ItemCacheTest, EachTablesShareIsCounted) {
 
 TEST_F(ItemCacheTest, AnIdleCacheHoldsNothing) { EXPECT_EQ(cache_->statistics().bytes, 0u); }
 
+TEST_F(ItemCacheTest, TheHottestKeysAreNamedWithTheirReadsAndWrites) {
+  constexpr Generation kOther = kTestGeneration + 1;
+  const std::string hottest = key_named("hottest"), other = key_named("other", kOther);
+  Lsn lsn = 10;
+  fill(hottest, item_of(1), lsn);
+  for (int i = 0; i < 20'000; ++i) {
+    outcome(hottest, lsn);
+    if (i % 2 == 0) put(other, ++lsn, item_of(1));
+    outcome(key_named("cold" + std::to_string(i)), lsn);
+  }
+  const HotKeysReport all = cache_->hot_keys(2, std::nullopt);
+  ASSERT_EQ(all.keys.size(), 2u);
+  EXPECT_EQ(all.keys[0].key, hottest);
+  EXPECT_NEAR(static_cast<double>(all.keys[0].reads), 20'000, 2000);
+  EXPECT_EQ(all.keys[0].writes, 0u);
+  EXPECT_EQ(all.keys[1].key, other);
+  EXPECT_NEAR(static_cast<double>(all.keys[1].writes), 10'000, 1500);
+  EXPECT_EQ(all.keys[1].reads, 0u);
+  EXPECT_NEAR(static_cast<double>(all.requests), 50'000, 3500);
+  const HotKeysReport of_other = cache_->hot_keys(10, kOther);
+  ASSERT_EQ(of_other.keys.size(), 1u);
+  EXPECT_EQ(of_other.keys[0].key, other);
+}
+
 }  // namespace
 }  // namespace millrace::cache

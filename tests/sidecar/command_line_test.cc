@@ -60,6 +60,17 @@ TEST(CommandLine, CacheFlush) {
   EXPECT_NE(error_of({"cache"}), "(no error)");
 }
 
+TEST(CommandLine, CacheHot) {
+  Result<Invocation> invocation =
+      parse_command_line({"cache", "hot", "films", "--limit", "3", "--admin", "127.0.0.1:9"});
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  const HotKeysCommand& command = std::get<HotKeysCommand>(*invocation);
+  EXPECT_EQ(command.table, "films");
+  EXPECT_EQ(command.limit, 3u);
+  EXPECT_EQ(command.admin.port, 9);
+  EXPECT_FALSE(command.json);
+}
+
 TEST(CommandLine, Check) {
   Result<Invocation> invocation = parse_command_line({"check", "--data", "d", "--json"});
   ASSERT_TRUE(invocation) << invocation.error().message;
