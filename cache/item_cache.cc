@@ -381,6 +381,40 @@ TableShares ItemCache::table_shares() const {
   return shares;
 }
 
+bool ItemCache::begin_warming(std::string_view key) {
+  if (!is_user_key(key)) return false;
+  const uint64_t hash = Entry::hash_of(key);
+  Shard& shard = shard_of(hash);
+  std::lock_guard lock(shard.lock);
+  ItemShard& items = *shard.items;
+  if (!shard.policy_of(key, options_.policy).enabled || !items.has_room()) return false;
+  if (items.find(key, hash, now_s()) != nullptr) return false;
+  std::function<void()> never;
+  return items.reads().begin(hash, never) == ReadsInFlight::Role::kReader;
+}
+
+bool ItemCache::collect(Walk& walk, size_t count, HotSetBuilder& keys) {
+  static_assert(ItemShard::kHeatMax < HotSetBuilder::kHeatMax);
+  if (!std::exchange(walk.begun, true)) {
+    for (const HotKey& hot : hot_keys(std::numeric_limits<size_t>::max(), std::nullopt).keys) {
+      keys.add(hot.key, HotSetBuilder::kHeatMax);
+    }
+    for (size_t i = 0; i <= shard_mask_; ++i) {
+      std::lock_guard lock(shards_[i].lock);
+      shards_[i].items->begin_walk();
+    }
+  }
+  if (walk.shard > shard_mask_) return false;
+  bool more;
+  {
+    std::lock_guard lock(shards_[walk.shard].lock);
+    more = shards_[walk.shard].items->walk(
+        count, [&](const Entry& entry, uint8_t heat) { keys.add(entry.key(), heat); });
+  }
+  if (!more) ++walk.shard;
+  return walk.shard <= shard_mask_;
+}
+
 HotKeysReport ItemCache::hot_keys(size_t limit, std::optional<Generation> table) const {
   const uint32_t now = now_s();
   HotKeysReport report;

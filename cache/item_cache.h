@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cache/hot_keys.h"
+#include "cache/hot_set.h"
 #include "cache/item_shard.h"
 #include "cache/table_policy.h"
 #include "core/base/clock.h"
@@ -67,6 +68,20 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   size_t clear();
   size_t clear(Generation generation);
   size_t clear(std::string_view key);
+
+  /// For who reads items that nobody has asked for yet: true if the key may come in by a fill,
+  /// which has to follow, or abandon(). False if it is there, is being read, or there is no room.
+  /// Counted as nothing.
+  bool begin_warming(std::string_view key);
+
+  /// A walk over what is cached that holds no lock for long.
+  struct Walk {
+    bool begun = false;
+    size_t shard = 0;
+  };
+  /// Adds the next `count` keys, or so; first of all those that are asked for most. False at the
+  /// end.
+  bool collect(Walk& walk, size_t count, HotSetBuilder& keys);
 
   /// At most `limit` of a table's or of all. Reads that ask for the cache and changes are counted,
   /// a sample of them: one in RequestSampler::kOneIn stands for so many. Also of tables that are

@@ -107,6 +107,17 @@ size_t ItemShard::drop_all(std::string_view prefix, EntryChain& left) {
   return before - table_.size();
 }
 
+bool ItemShard::walk(size_t count,
+                     const std::function<void(const Entry& entry, uint8_t heat)>& visit) {
+  for (size_t i = 0; i < count; ++i) {
+    const Entry* entry = policy_.walk();
+    if (!entry) return false;
+    // What is in the main queue was used before, too.
+    visit(*entry, static_cast<uint8_t>(entry->uses + S3Fifo<Entry>::is_in_main(*entry)));
+  }
+  return true;
+}
+
 ItemCacheStatistics ItemShard::statistics() const {
   ItemCacheStatistics statistics = statistics_;
   statistics.entries = table_.size();

@@ -3,6 +3,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "cache/entry.h"
@@ -71,10 +72,18 @@ class ItemShard {
   size_t drop(std::string_view key, uint64_t hash, EntryChain& left);
   size_t drop_all(std::string_view prefix, EntryChain& left);
 
+  /// Of a walk over all entries: begins it; calls `visit` with the next `count`, and how hot each
+  /// is (up to kHeatMax). False at the end. See S3Fifo::walk.
+  static constexpr uint8_t kHeatMax = 4;
+  void begin_walk() { policy_.begin_walk(); }
+  bool walk(size_t count, const std::function<void(const Entry& entry, uint8_t heat)>& visit);
+
   ReadsInFlight& reads() { return reads_; }
   ItemCacheStatistics& counters() { return statistics_; }
   ItemCacheStatistics statistics() const;
   void add_shares(TableShares& shares) const { shares_.add_to(shares); }
+  /// For what nobody has asked for yet: as much as displaces nothing.
+  bool has_room() const { return bytes() < bytes_max_ / 16 * 15; }
   size_t bytes() const { return policy_.bytes() + policy_.overhead_bytes() + table_bytes(); }
   Lsn watermark() const { return watermark_; }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "cache/ghost_table.h"
 
@@ -64,6 +65,7 @@ class S3Fifo {
     (old.older ? old.older->newer : queue.oldest) = &fresh;
     queue.bytes += fresh.bytes();
     queue.bytes -= old.bytes();
+    if (hand_ == &old) hand_ = &fresh;
   }
 
   /// Unlinks and returns the entry that should leave; null if there is none.
@@ -91,6 +93,22 @@ class S3Fifo {
       }
     }
   }
+
+  /// A walk over the nodes, the main queue's before the small one's and in each the newest first.
+  /// It goes on where it was whatever happens between two steps; what comes or moves meanwhile may
+  /// be passed by. Null at the end. There is one walk at a time.
+  void begin_walk() {
+    walked_ = kMain;
+    hand_ = queues_[kMain].newest;
+  }
+  Node* walk() {
+    if (!hand_ && walked_ == kMain) {
+      walked_ = kSmall;
+      hand_ = queues_[kSmall].newest;
+    }
+    return hand_ ? std::exchange(hand_, hand_->older) : nullptr;
+  }
+  static bool is_in_main(const Node& node) { return node.queue == kMain; }
 
   /// Of the linked nodes.
   size_t bytes() const { return queues_[kSmall].bytes + queues_[kMain].bytes; }
@@ -120,7 +138,8 @@ class S3Fifo {
     ++queue.count;
   }
 
-  static void unlink(Queue& queue, Node& node) {
+  void unlink(Queue& queue, Node& node) {
+    if (hand_ == &node) hand_ = node.older;
     (node.newer ? node.newer->older : queue.newest) = node.older;
     (node.older ? node.older->newer : queue.oldest) = node.newer;
     queue.bytes -= node.bytes();
@@ -130,6 +149,8 @@ class S3Fifo {
   const size_t small_bytes_target_;
   const uint8_t uses_to_stay_;
   Queue queues_[2];
+  uint8_t walked_ = kMain;
+  Node* hand_ = nullptr;
   GhostTable ghosts_;
 };
 

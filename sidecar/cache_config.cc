@@ -76,6 +76,8 @@ Status read_cache(const ConfigReader& reader, const YAML::Node& node, const std:
   fields.emplace_back(
       "consumed_capacity",
       reader.parsed<bool>(config.capacity_of_hits, parse_consumed_capacity, "dynamodb or dax"));
+  fields.emplace_back("warm_restart",
+                      reader.parsed<bool>(config.warm_restart, parse_bool, "true or false"));
   fields.emplace_back("tables", ConfigReader::known);  // below, since they inherit the rest
   RETURN_IF_ERROR(reader.mapping(node, path, fields));
   const YAML::Node tables = node["tables"];

@@ -19,9 +19,10 @@ class ConfigReader;
 struct CacheConfig {
   size_t bytes = 64u << 20;        // of the item cache; 0: none
   size_t query_bytes = 64u << 20;  // of the query cache; 0: none
-  /// Whether hits show the capacity that they would have consumed, as DynamoDB does, or none, as DAX
-  /// does.
+  /// Whether hits show the capacity that they would have consumed, as DynamoDB does, or none, as
+  /// DAX does.
   bool capacity_of_hits = true;
+  bool warm_restart = true;  // what the item cache held is read again after a restart
   cache::TablePolicy policy;
   std::map<std::string, cache::TablePolicy> tables;  // those with a policy of their own
 };

@@ -132,6 +132,16 @@ void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Famili
   collect_shares("millrace_cache", cache.table_shares(), catalog, families);
 }
 
+void collect_cache_warmer(const CacheWarmer& warmer, Families& families) {
+  const cache::WarmRestart::Progress progress = warmer.progress();
+  add(families, "millrace_cache_warmed", "1 once the last run's hot set has been read.", kGauge,
+      progress.done ? 1 : 0);
+  add(families, "millrace_cache_warm_keys_total", "Keys of the last run's hot set seen so far.",
+      kCounter, progress.keys);
+  add(families, "millrace_cache_warm_fills_total", "Items read for them from the store.", kCounter,
+      progress.filled);
+}
+
 void collect_query_cache(const cache::QueryCache& cache, const Catalog& catalog,
                          Families& families) {
   cache::QueryCacheStatistics statistics = cache.statistics();
@@ -246,6 +256,7 @@ std::string metrics_page(const MetricsSources& sources) {
   if (sources.cache != nullptr) collect_cache(*sources.cache, sources.catalog, families);
   if (sources.query_cache != nullptr)
     collect_query_cache(*sources.query_cache, sources.catalog, families);
+  if (sources.cache_warmer) collect_cache_warmer(*sources.cache_warmer, families);
   collect_connectors(sources, families);
   collect_subscriptions(sources, families);
   return prometheus::TextSerializer().Serialize(families);

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cache/item_cache.h"
 #include "cache/query_cache.h"
 #include "core/store/engine.h"
+#include "sidecar/cache_warmer.h"
 #include "sidecar/connector_runner.h"
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
@@ -19,8 +21,9 @@ struct MetricsSources {
   const RequestMetrics& requests;
   Engine& engine;
   const Catalog& catalog;
-  const cache::ItemCache* cache;         // none: off
-  const cache::QueryCache* query_cache;  // none: off
+  const cache::ItemCache* cache;                   // none: off
+  const cache::QueryCache* query_cache;            // none: off
+  const std::optional<CacheWarmer>& cache_warmer;  // none: off
   const NewestEntry& newest;
   const std::vector<std::unique_ptr<ConnectorRunner>>& connectors;
   const streams::Subscriptions& subscriptions;

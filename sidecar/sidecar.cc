@@ -192,6 +192,9 @@ Status Sidecar::open_readers() {
                                  needs.push_back(group->needs());
                                return needs;
                              }};
+  if (cache_ != nullptr && config_.cache.warm_restart && !config_.in_memory) {
+    cache_warmer_.emplace(*cache_, CacheWarmer::Store{*engine_, catalog_, disk_, folder_}, clock_);
+  }
   log_keeper_ = std::make_unique<LogKeeper>(*engine_, clock_, std::move(readers));
   subscriptions_ = std::make_unique<streams::Subscriptions>(*node_, Random(random_seed()));
   subscription_server_ = std::make_unique<SubscriptionServer>(*node_, *subscriptions_, newest_);
@@ -231,6 +234,7 @@ void Sidecar::start_threads() {
   indexing_.start();
   long_working_.start();
   long_working_.wake();
+  if (cache_warmer_) cache_warmer_->start();
   change_streams_->start();
   subscription_server_->start();
   for (const auto& connector : connectors_) connector->start();
@@ -267,8 +271,9 @@ Status Sidecar::open_admin() {
     if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
     AdminResponse page;
     page.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    page.body = metrics_page({*request_metrics_, *engine_, catalog_, cache_.get(),
-                              query_cache_.get(), newest_, connectors_, *subscriptions_});
+    page.body =
+        metrics_page({*request_metrics_, *engine_, catalog_, cache_.get(), query_cache_.get(),
+                      cache_warmer_, newest_, connectors_, *subscriptions_});
     return page;
   });
   if (config_.allow_reset) {
@@ -422,6 +427,7 @@ Status Sidecar::stop() {
   int64_t deadline_ns = clock_.monotonic_ns() + kDrainConnectorsNs;
   for (const auto& connector : connectors_) connector->stop(deadline_ns);
   stop_threads();
+  if (cache_warmer_) cache_warmer_->save();
   return engine_->checkpoint();
 }
 
@@ -437,6 +443,7 @@ void Sidecar::stop_threads() {
   if (subscription_server_ != nullptr) subscription_server_->stop();
   indexing_.stop();
   long_working_.stop();
+  if (cache_warmer_) cache_warmer_->stop();
   maintenance_.stop();
 }
 

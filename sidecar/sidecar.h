@@ -21,6 +21,7 @@
 #include "core/store/disk_env.h"
 #include "core/store/engine.h"
 #include "sidecar/cache_policies.h"
+#include "sidecar/cache_warmer.h"
 #include "sidecar/change_streams.h"
 #include "sidecar/commit_scheduler.h"
 #include "sidecar/config.h"
@@ -120,6 +121,7 @@ class Sidecar {
   StepThread maintenance_;
   StepThread indexing_;
   StepThread long_working_;
+  std::optional<CacheWarmer> cache_warmer_;  // none: off
   std::unique_ptr<ChangeStreams> change_streams_;
   std::unique_ptr<SubscriptionServer> subscription_server_;
   std::unique_ptr<HttpServer> server_;

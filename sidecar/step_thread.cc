@@ -29,7 +29,9 @@ void StepThread::start() {
     // Behind whoever answers clients when they share a core: without this a compaction keeps a
     // network thread waiting for a whole time slice. On Linux the nice value is a thread's own;
     // LevelDB's thread inherits it.
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNice);
+    if (options_.behind_answers) {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNice);
+    }
     run();
   });
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <vector>
 
 #include "core/base/random.h"
 
@@ -122,6 +123,54 @@ TEST(S3Fifo, RandomOperationsKeepItsBooks) {
     EXPECT_TRUE(linked.empty());
     EXPECT_EQ(policy.bytes(), 0u);
   }
+}
+
+/// What a walk that is begun now passes, at most `count`.
+std::vector<uint64_t> walked(S3Fifo<Node>& policy, size_t count) {
+  std::vector<uint64_t> ids;
+  while (ids.size() < count) {
+    Node* node = policy.walk();
+    if (!node) break;
+    ids.push_back(node->id);
+  }
+  return ids;
+}
+
+TEST(S3Fifo, AWalkGoesOnWhereItWasWhateverLeavesOrIsReplaced) {
+  S3Fifo<Node> policy(100);
+  std::vector<Node> nodes(6);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    nodes[i].id = i;
+    policy.insert(nodes[i], true);
+  }
+  policy.begin_walk();
+  EXPECT_EQ(walked(policy, 10), (std::vector<uint64_t>{5, 4, 3, 2, 1, 0}));
+  EXPECT_EQ(policy.walk(), nullptr);
+  policy.begin_walk();
+  EXPECT_EQ(walked(policy, 2), (std::vector<uint64_t>{5, 4}));
+  policy.remove(nodes[3]);
+  Node fresh;
+  fresh.id = 20;
+  policy.replace(nodes[2], fresh);
+  Node newcomer;
+  newcomer.id = 30;
+  policy.insert(newcomer, true);
+  EXPECT_EQ(walked(policy, 10), (std::vector<uint64_t>{20, 1, 0}));
+}
+
+TEST(S3Fifo, AWalkPassesTheMainQueueFirst) {
+  S3Fifo<Node> policy(20);
+  std::vector<Node> nodes(3);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    nodes[i].id = i;
+    policy.insert(nodes[i], true);
+  }
+  policy.use(nodes[0]);
+  while (policy.count() > 2) EXPECT_EQ(policy.evict(), &nodes[1]);
+  policy.begin_walk();
+  EXPECT_EQ(walked(policy, 10), (std::vector<uint64_t>{0, 2}));
+  EXPECT_TRUE(policy.is_in_main(nodes[0]));
+  EXPECT_FALSE(policy.is_in_main(nodes[2]));
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ TEST(Config, AnEmptyFileMeansAllDefaults) {
   EXPECT_EQ(config->durability, Durability::kFlush);
   EXPECT_EQ(config->cache.bytes, 64u << 20);
   EXPECT_EQ(config->cache.query_bytes, 64u << 20);
+  EXPECT_TRUE(config->cache.warm_restart);
   EXPECT_TRUE(config->connectors.empty());
 }
 
@@ -32,6 +33,7 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
       "    films: {item_ttl: 1h, admission: on_read}\n"
       "    audit: {enabled: false}\n"
       "  query_bytes: 1MB\n"
+      "  warm_restart: false\n"
       "  consumed_capacity: dax\n"
       "  item_ttl: 0s\n"
       "  query_ttl: 1m\n"
@@ -40,6 +42,7 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->cache.bytes, 64u << 20);
   EXPECT_EQ(config->cache.query_bytes, 1u << 20);
+  EXPECT_FALSE(config->cache.warm_restart);
   EXPECT_FALSE(config->cache.capacity_of_hits);
   EXPECT_EQ(config->cache.policy.item_ttl_s, 0u);
   EXPECT_EQ(config->cache.policy.negative_ttl_s, 30u);

@@ -23,13 +23,14 @@ bool run_seed(uint64_t seed, bool verbose) {
       auto counts = simulation.counts();
       std::printf(
           "seed %llu: %llu writes, %llu changes, %llu reads, %llu hits of items, %llu of "
-          "pages, %llu crashes, "
+          "pages, %llu items warmed, %llu crashes, "
           "%llu writes refused, %llu reads damaged, %llu segments rewritten\n",
           static_cast<unsigned long long>(seed), static_cast<unsigned long long>(counts.writes),
           static_cast<unsigned long long>(counts.changes),
           static_cast<unsigned long long>(counts.reads),
           static_cast<unsigned long long>(counts.item_hits),
           static_cast<unsigned long long>(counts.page_hits),
+          static_cast<unsigned long long>(counts.warmed),
           static_cast<unsigned long long>(counts.crashes),
           static_cast<unsigned long long>(counts.refused),
           static_cast<unsigned long long>(counts.damaged),

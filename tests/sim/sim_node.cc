@@ -18,6 +18,13 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
         cache::QueryCacheOptions{.bytes_max = options.cache_bytes}, clock);
     node->slow_fills_ =
         std::make_unique<SlowFills>(*node->item_cache_, *node->query_cache_, random);
+    node->warm_restart_ = std::make_unique<cache::WarmRestart>(
+        *node->item_cache_, *node->engine_, disk, clock,
+        cache::WarmRestartOptions{.path = options.engine.folder + "/hot-set",
+                                  .save_interval_ms = 1000,
+                                  .is_table = [&catalog = node->catalog_](Generation generation) {
+                                    return catalog.find(generation) != nullptr;
+                                  }});
     if (options.item_cache_observes) node->engine_->add_observer(node->item_cache_.get());
     if (options.query_cache_observes) node->engine_->add_observer(node->query_cache_.get());
   }
@@ -70,6 +77,7 @@ std::optional<SimNode::Answer> SimNode::call(const std::string& operation,
 
 void SimNode::step() {
   engine_->step();
+  if (warm_restart_ != nullptr) static_cast<void>(warm_restart_->step());
   drain();
 }
 

@@ -8,6 +8,7 @@
 
 #include "cache/item_cache.h"
 #include "cache/query_cache.h"
+#include "cache/warm_restart.h"
 #include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/ops/catalog.h"
@@ -60,7 +61,8 @@ class SimNode {
   /// Runs an operation and steps until it is answered; none when the engine has stopped.
   std::optional<Answer> call(const std::string& operation, const std::string& body);
 
-  /// Commits one batch; LevelDB's background work is done when it returns.
+  /// Commits one batch; LevelDB's background work is done when it returns. The cache's warm restart
+  /// makes a step too, and forgoes what the disk refuses.
   void step();
   Status maintain();
 
@@ -72,6 +74,8 @@ class SimNode {
   LogRewriter& rewriter() { return *rewriter_; }
   streams::LineageControl& lineage() { return *lineage_; }
   LongWork& long_work() { return *long_work_; }
+  /// Items that the warm restart has brought back.
+  uint64_t warmed() const { return warm_restart_ ? warm_restart_->progress().filled : 0; }
   SlowFills* slow_fills() { return slow_fills_.get(); }
   void drain() { env_.drain(); }
 
@@ -86,6 +90,7 @@ class SimNode {
   std::unique_ptr<cache::QueryCache> query_cache_;
   std::unique_ptr<SlowFills> slow_fills_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<cache::WarmRestart> warm_restart_;
   std::unique_ptr<LogRewriter> rewriter_;
   std::unique_ptr<streams::ShardIndex> index_;
   std::unique_ptr<streams::Streams> streams_;

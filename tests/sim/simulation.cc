@@ -240,6 +240,7 @@ void Simulation::crash() {
       // afterwards.
     }
   }
+  counts_.warmed += node_->warmed();
   pump_.reset();
   connector_.reset();
   subscription_.reset();

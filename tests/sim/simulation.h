@@ -38,6 +38,7 @@ class Simulation {
   struct Counts {
     uint64_t writes = 0, reads = 0, crashes = 0, changes = 0;
     uint64_t item_hits = 0, page_hits = 0;
+    uint64_t warmed = 0;     // items that came back into the cache after a crash
     uint64_t refused = 0;    // writes, by a full or failing disk
     uint64_t damaged = 0;    // reads that met a changed bit
     uint64_t rewritten = 0;  // segments of the log

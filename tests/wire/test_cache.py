@@ -188,7 +188,7 @@ def test_a_table_made_again_does_not_show_the_old_items(connection):
 
 
 def test_a_cold_read_misses_then_hits(tmp_path):
-    sidecar = Sidecar(tmp_path, {"cache": {"bytes": "64MB"}}).start()
+    sidecar = Sidecar(tmp_path, {"cache": {"bytes": "64MB", "warm_restart": False}}).start()
     name = unused_name()
     with Connection(sidecar.endpoint) as connection:
         connection.call("CreateTable", definition(name))
