@@ -185,24 +185,33 @@ void BM_miss_and_fill(benchmark::State& state) {
 BENCHMARK(BM_miss_and_fill)->Arg(1000)->Arg(100'000);
 
 /// Bytes in the allocator for each entry beside key and payload, and beside what the cache counts.
-void BM_memory(benchmark::State& state) {
+void memory(benchmark::State& state, size_t entries, size_t bytes_max) {
   for (auto _ : state) {
-    const auto entries = static_cast<size_t>(state.range(0));
     std::vector<std::string> keys = keys_of(entries);
     const std::string item = item_1200();
     SystemClock clock;
     const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
-    ItemCache cache({.bytes_max = kPlentyBytes, .policy = {}, .shards = 0}, clock);
-    for (size_t i = 0; i < entries; ++i) cache.on_commit(frame_of(i + 1, {{keys[i], item}}));
+    ItemCache cache({.bytes_max = bytes_max, .policy = {}, .shards = 0}, clock);
+    for (const std::string& key : keys) cache.fill(key, ItemView(item), 1);
     const size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
-    const double n = static_cast<double>(entries);
+    const ItemCacheStatistics statistics = cache.statistics();
+    const double n = static_cast<double>(statistics.entries);
     const double content = static_cast<double>(item.size() + keys.back().size());
+    state.counters["entries"] = n;
     state.counters["overhead_real"] = static_cast<double>(after - before) / n - content;
-    state.counters["overhead_counted"] =
-        static_cast<double>(cache.statistics().bytes) / n - content;
+    state.counters["overhead_counted"] = static_cast<double>(statistics.bytes) / n - content;
   }
 }
+void BM_memory(benchmark::State& state) {
+  memory(state, static_cast<size_t>(state.range(0)), kPlentyBytes);
+}
 BENCHMARK(BM_memory)->Arg(1000)->Arg(100'000)->Iterations(1);
+/// The same of a full cache that remembers what has left.
+void BM_memory_evicting(benchmark::State& state) {
+  const auto entries = static_cast<size_t>(state.range(0));
+  memory(state, 3 * entries, entries * 1300);
+}
+BENCHMARK(BM_memory_evicting)->Arg(1000)->Arg(100'000)->Iterations(1);
 
 }  // namespace
 }  // namespace millrace::cache
