@@ -24,6 +24,9 @@ class File {
   /// be assumed about any of it, and trying again proves nothing (the kernel may have dropped the
   /// pages).
   virtual Status sync() = 0;
+  /// Hands this part of what was written on to the disk, and waits until it is there: a sync() that
+  /// comes later has less to do. Makes nothing durable and tells of no failure; sync() does.
+  virtual void write_back(uint64_t offset, uint64_t bytes);
   virtual Result<uint64_t> size() const = 0;
 };
 

@@ -17,10 +17,15 @@ namespace {
 // just been woken.
 constexpr size_t kYieldBytes = 32 * 1024;
 
+// A file goes to the disk in parts of this size while it is written: a flush of the log waits
+// behind whatever the disk has been given, and the sync of a whole table file would hold it up for
+// many milliseconds.
+constexpr uint64_t kWriteBackBytes = 512 * 1024;
+
 class NamedFile final : public leveldb::WritableFile {
  public:
-  NamedFile(leveldb::WritableFile* target, Disk& disk, std::string folder)
-      : target_(target), disk_(disk), folder_(std::move(folder)) {}
+  NamedFile(leveldb::WritableFile* target, Disk& disk, std::string path)
+      : target_(target), disk_(disk), path_(std::move(path)) {}
 
   leveldb::Status Append(const leveldb::Slice& data) override {
     bytes_since_yield_ += data.size();
@@ -28,7 +33,10 @@ class NamedFile final : public leveldb::WritableFile {
       bytes_since_yield_ = 0;
       std::this_thread::yield();
     }
-    return target_->Append(data);
+    leveldb::Status status = target_->Append(data);
+    bytes_ += data.size();
+    if (status.ok() && bytes_ - written_back_ >= kWriteBackBytes) status = write_back();
+    return status;
   }
   leveldb::Status Close() override { return target_->Close(); }
   // LevelDB flushes after every block of a table, that is after every kilobyte: a system call each.
@@ -37,7 +45,7 @@ class NamedFile final : public leveldb::WritableFile {
   leveldb::Status Sync() override {
     leveldb::Status status = target_->Sync();
     if (!status.ok() || name_is_durable_) return status;
-    if (Status folder = disk_.sync_folder(folder_); !folder) {
+    if (Status folder = disk_.sync_folder(path_.substr(0, path_.rfind('/'))); !folder) {
       return leveldb::Status::IOError(folder.error().message);
     }
     name_is_durable_ = true;
@@ -45,11 +53,28 @@ class NamedFile final : public leveldb::WritableFile {
   }
 
  private:
+  leveldb::Status write_back() {
+    leveldb::Status status = target_->Flush();
+    if (!status.ok()) return status;
+    // By a descriptor of its own, so that LevelDB's is still told of a failure by its sync.
+    if (file_ == nullptr) {
+      auto opened = disk_.open(path_, false);
+      if (!opened) return leveldb::Status::IOError(opened.error().message);
+      file_ = *std::move(opened);
+    }
+    file_->write_back(written_back_, bytes_ - written_back_);
+    written_back_ = bytes_;
+    return status;
+  }
+
   const std::unique_ptr<leveldb::WritableFile> target_;
   Disk& disk_;
-  const std::string folder_;
+  const std::string path_;
   bool name_is_durable_ = false;
   size_t bytes_since_yield_ = 0;
+  std::unique_ptr<File> file_;  // for writing back; none before the first time
+  uint64_t bytes_ = 0;          // appended
+  uint64_t written_back_ = 0;   // of them
 };
 
 class NoLock final : public leveldb::FileLock {};
@@ -104,7 +129,7 @@ leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::Writ
   leveldb::WritableFile* created = nullptr;
   leveldb::Status status = target()->NewWritableFile(path, &created);
   if (!status.ok()) return status;
-  *file = new NamedFile(created, disk_, path.substr(0, path.rfind('/')));
+  *file = new NamedFile(created, disk_, path);
   return status;
 }
 

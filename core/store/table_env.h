@@ -17,6 +17,8 @@ namespace millrace {
 ///   it has written a record to the MANIFEST that names a new table file; if that record reaches
 ///   the disk by itself before the power fails, and the file's name does not, the tables cannot be
 ///   opened again.
+/// - A table file goes to the disk bit by bit while it is written, and not all at once when it is
+///   synced: flushes of the log wait behind it.
 /// - A MANIFEST is read up to its end as manifest_end() tells it.
 class TableEnv final : public leveldb::EnvWrapper {
  public:
