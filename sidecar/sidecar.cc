@@ -83,9 +83,9 @@ Sidecar::Sidecar(const Config& config, Clock& clock, Disk& disk, std::optional<F
                 [this] { return index_shards(); }),
       long_working_({.name = "long-work", .idle_ms = 1000}, [this] { return work_long(); }) {}
 
-/// The memory budget's sixteenths: three for a memory table that is filled and six for two full
-/// ones (writers wait from the second on), two for waiting writes; the data port has two for
-/// requests and three for answers.
+/// The memory budget's sixteenths: nine for memory tables of three each (writers wait from five on
+/// that LevelDB does not have; what it has of one that it is being given takes three at most), two
+/// for waiting writes; the data port has two for requests and three for answers.
 EngineOptions Sidecar::engine_options() const {
   EngineOptions options;
   options.folder = folder_.path();

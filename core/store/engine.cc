@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
 #include <limits>
 #include <mutex>
 #include <set>
 #include <utility>
 
+#include "core/store/command_queue.h"
 #include "core/store/drop_done.h"
 #include "core/store/tables.h"
 
@@ -34,7 +34,8 @@ struct Engine::State {
       : options(std::move(engine_options)),
         disk(the_disk),
         clock(the_clock),
-        disk_budget(the_disk, options.folder, options.disk_bytes_max) {}
+        disk_budget(the_disk, options.folder, options.disk_bytes_max),
+        queue(options.queue_bytes_max, options.batch_bytes) {}
 
   const EngineOptions options;
   Disk& disk;
@@ -49,12 +50,12 @@ struct Engine::State {
   std::function<void()> maintenance_wakeup = [] {};
   std::function<void()> step_wakeup = [] {};
 
-  mutable std::mutex queue_mutex;  // guards queue, stopped, tables_error and refused_drops
-  std::deque<std::unique_ptr<Command>> queue;
-  Status stopped;       // why nothing is written any more
-  Status tables_error;  // why the last maintain() failed
+  CommandQueue queue;
+
+  mutable std::mutex mutex;  // guards what follows
+  Status stopped;            // why nothing is written any more
+  Status tables_error;       // why the last maintain() failed
   std::vector<Generation> refused_drops;
-  std::atomic<size_t> queue_bytes{0};
 
   /// The commit token: whoever turns it to true is the committer until it turns it back.
   std::atomic<bool> committing{false};
@@ -62,7 +63,7 @@ struct Engine::State {
   int64_t last_time_ms = 0;
   uint64_t bytes_since_wakeup = 0;
   Lsn first_lsn_free = 0;  // LSNs below it are taken by changes that were undone
-  std::vector<std::unique_ptr<Command>> batch;
+  CommandBatch batch;
   /// What the batch stages, while it is written; none: it stages nothing.
   FramePtr frame;
   Status written;
@@ -77,10 +78,11 @@ struct Engine::State {
   /// Maintenance wants the active memory table behind a new one; then: it is.
   std::atomic<bool> rotation_wanted{false}, rotated{false};
   std::atomic<bool> starved{false};  // commands wait for room in the memory tables
+  std::atomic<bool> crowded{false};  // large ones do
   std::atomic<uint64_t> batches{0}, commands{0}, changes{0}, log_bytes{0};
 
-  void take_batch();
-  void give_back(size_t from);
+  bool too_crowded_for_large();
+  void look_for_room();
   void refuse_all(const Status& status);
   void evaluate_batch();
   void write_frame() { written = log->write(frame); }
@@ -192,63 +194,22 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, 
 
 Status Engine::submit(std::unique_ptr<Command>&& command) {
   State& state = *state_;
-  size_t bytes = command->bytes();
-  std::lock_guard lock(state.queue_mutex);
-  if (!state.stopped) return state.stopped;
+  {
+    std::lock_guard lock(state.mutex);
+    if (!state.stopped) return state.stopped;
+  }
   RETURN_IF_ERROR(state.disk_budget.may_write());
-  size_t queued = state.queue_bytes.load(std::memory_order_relaxed);
-  if (queued > 0 && queued + bytes > state.options.queue_bytes_max) {
-    return make_error(
-        ErrorCode::kThrottling,
-        "Throughput exceeds the current capacity: more writes wait than the configured "
-        "memory holds");
-  }
-  state.queue_bytes.store(queued + bytes, std::memory_order_relaxed);
-  state.queue.push_back(std::move(command));
-  return {};
-}
-
-void Engine::State::take_batch() {
-  std::lock_guard lock(queue_mutex);
-  size_t bytes = 0;
-  while (!queue.empty()) {
-    Command& next = *queue.front();
-    if (!batch.empty() && (next.alone() || bytes + next.bytes() > options.batch_bytes)) break;
-    bool alone = next.alone();
-    bytes += next.bytes();
-    batch.push_back(std::move(queue.front()));
-    queue.pop_front();
-    if (alone) break;
-  }
-  queue_bytes.store(queue.empty() ? 0 : queue_bytes.load(std::memory_order_relaxed) - bytes,
-                    std::memory_order_relaxed);
-}
-
-// Puts the batch's commands from `from` on back to the queue's front.
-void Engine::State::give_back(size_t from) {
-  std::lock_guard lock(queue_mutex);
-  size_t bytes = queue_bytes.load(std::memory_order_relaxed);
-  for (; batch.size() > from; batch.pop_back()) {
-    bytes += batch.back()->bytes();
-    queue.push_front(std::move(batch.back()));
-  }
-  queue_bytes.store(bytes, std::memory_order_relaxed);
+  return state.queue.push(std::move(command));
 }
 
 void Engine::State::refuse_all(const Status& status) {
-  std::deque<std::unique_ptr<Command>> refused;
-  {
-    std::lock_guard lock(queue_mutex);
-    refused.swap(queue);
-    queue_bytes.store(0, std::memory_order_relaxed);
-  }
-  for (auto& command : refused) command->done(status);
+  for (auto& command : queue.take_all()) command->done(status);
 }
 
 // Evaluates the batch; what it stages becomes the frame.
 void Engine::State::evaluate_batch() {
   {
-    std::lock_guard lock(queue_mutex);
+    std::lock_guard lock(mutex);
     written = stopped;
   }
   if (!written) return;
@@ -266,7 +227,7 @@ void Engine::State::evaluate_batch() {
     command.evaluate(commit);
     builder.end_entry();
   }
-  if (evaluated < batch.size()) give_back(evaluated);
+  if (evaluated < batch.size()) queue.give_back(batch, evaluated);
   if (!builder.empty()) frame = log->seal(std::move(builder));
   batches.fetch_add(1, std::memory_order_relaxed);
   commands.fetch_add(batch.size(), std::memory_order_relaxed);
@@ -303,7 +264,7 @@ Status Engine::State::frame_refused() {
     error = undone.error();
   }
   Status status = make_error(ErrorCode::kIo, "writing has stopped: " + error.message);
-  std::lock_guard lock(queue_mutex);
+  std::lock_guard lock(mutex);
   stopped = status;
   return status;
 }
@@ -346,6 +307,27 @@ void Engine::State::publish(const FramePtr& frame) {
   }
 }
 
+// While the tables cannot be written nobody makes room, so that large commands need not wait for
+// it.
+bool Engine::State::too_crowded_for_large() {
+  if (!tables->crowded()) return false;
+  std::lock_guard lock(mutex);
+  return tables_error.has_value();
+}
+
+// maintain() may make room between a look and the note that there is none: a second look, so that
+// no wake-up is lost.
+void Engine::State::look_for_room() {
+  if (tables->full()) {
+    starved.store(true, std::memory_order_seq_cst);
+    if (!tables->full()) starved.store(false, std::memory_order_seq_cst);
+  }
+  if (queue.has_large() && too_crowded_for_large()) {
+    crowded.store(true, std::memory_order_seq_cst);
+    if (!too_crowded_for_large()) crowded.store(false, std::memory_order_seq_cst);
+  }
+}
+
 bool Engine::step() {
   State& state = *state_;
   if (state.committing.exchange(true, std::memory_order_acq_rel)) return false;
@@ -356,13 +338,9 @@ bool Engine::step() {
     state.rotated = true;
     state.maintenance_wakeup();
   }
-  if (state.tables->full()) {
-    state.starved.store(true, std::memory_order_seq_cst);
-    // maintain() may have made room between the two lines: look again, so that no wake-up is lost.
-    if (!state.tables->full()) state.starved.store(false, std::memory_order_seq_cst);
-  }
+  state.look_for_room();
   if (!state.starved.load(std::memory_order_seq_cst)) {
-    state.take_batch();
+    state.batch = state.queue.take(!state.crowded.load(std::memory_order_seq_cst));
     if (!state.batch.empty()) {
       state.evaluate_batch();
       if (state.frame != nullptr && state.flusher != nullptr) {
@@ -379,7 +357,7 @@ bool Engine::step() {
     // Nobody makes room while the tables cannot be written: whoever waits is told.
     Status error;
     {
-      std::lock_guard lock(state.queue_mutex);
+      std::lock_guard lock(state.mutex);
       error = state.tables_error;
     }
     if (!error) state.refuse_all(error);
@@ -396,8 +374,7 @@ bool Engine::State::give_token_back(bool published) {
   if (starved.load(std::memory_order_seq_cst)) return false;
   // A thread that submitted while the token was taken got false from its own step(): its command is
   // seen here.
-  std::lock_guard lock(queue_mutex);
-  return !queue.empty();
+  return queue.has_next(!crowded.load(std::memory_order_seq_cst));
 }
 
 ViewPtr Engine::view() const { return state_->tables->view(); }
@@ -434,7 +411,7 @@ Status Engine::State::look_at_disk() {
 
 bool Engine::State::finish_drop(Engine& engine, Generation generation) {
   auto refused = [this](Generation again) {
-    std::lock_guard lock(queue_mutex);
+    std::lock_guard lock(mutex);
     refused_drops.push_back(again);
   };
   if (!engine.submit(std::make_unique<DropDone>(generation, refused))) return false;
@@ -446,12 +423,12 @@ Result<bool> Engine::maintain() {
   State& state = *state_;
   std::vector<Generation> again;
   {
-    std::lock_guard lock(state.queue_mutex);
+    std::lock_guard lock(state.mutex);
     again.swap(state.refused_drops);
   }
   for (Generation generation : again) {
     if (state.finish_drop(*this, generation)) continue;
-    std::lock_guard lock(state.queue_mutex);
+    std::lock_guard lock(state.mutex);
     state.refused_drops.push_back(generation);
   }
   if (state.rotated.exchange(false)) state.tables->want_checkpoint();
@@ -459,18 +436,17 @@ Result<bool> Engine::maintain() {
       *state.log, [&](Generation generation) { return state.finish_drop(*this, generation); });
   if (Status measured = state.look_at_disk(); more && !measured) more = measured.error();
   {
-    std::lock_guard lock(state.queue_mutex);
+    std::lock_guard lock(state.mutex);
     state.tables_error =
         more ? Status{}
              : make_error(ErrorCode::kIo, "the tables cannot be written: " + more.error().message);
   }
-  if (!more) {
-    if (state.starved.load(std::memory_order_seq_cst)) state.step_wakeup();
-    return more.error();
-  }
-  if (!state.tables->full() && state.starved.exchange(false, std::memory_order_seq_cst)) {
-    state.step_wakeup();
-  }
+  // Who waits for room is let in, or told that nobody makes any.
+  bool wake = !more && state.starved.load(std::memory_order_seq_cst);
+  if (more && !state.tables->full()) wake |= state.starved.exchange(false);
+  if (!state.too_crowded_for_large()) wake |= state.crowded.exchange(false);
+  if (wake) state.step_wakeup();
+  if (!more) return more.error();
   if (*more) return true;
   if (state.disk_budget.level() != DiskBudget::Level::kRoomy) return false;
   return state.log->prepare_spare();
@@ -481,7 +457,7 @@ Status Engine::health() const {
   if (state.log->failed()) {
     return make_error(ErrorCode::kIo, "the change log could not be flushed; start again");
   }
-  std::lock_guard lock(state.queue_mutex);
+  std::lock_guard lock(state.mutex);
   RETURN_IF_ERROR(state.stopped);
   return state.tables_error;
 }
@@ -489,7 +465,7 @@ Status Engine::health() const {
 Status Engine::checkpoint() {
   {
     // After a failed flush the memory table holds what is in no view and perhaps not in the log.
-    std::lock_guard lock(state_->queue_mutex);
+    std::lock_guard lock(state_->mutex);
     RETURN_IF_ERROR(state_->stopped);
   }
   return state_->tables->checkpoint(*state_->log);
@@ -519,7 +495,7 @@ Engine::Statistics Engine::statistics() const {
           state.commands.load(std::memory_order_relaxed),
           state.changes.load(std::memory_order_relaxed),
           state.log_bytes.load(std::memory_order_relaxed),
-          state.queue_bytes.load(std::memory_order_relaxed),
+          state.queue.bytes(),
           state.tables->memory_bytes(),
           state.tables->checkpoint_lsn(),
           state.disk_budget.level(),

@@ -98,7 +98,8 @@ struct EngineOptions {
   LogOptions log;      // its folder is set by the engine
   /// A memory table this full is put behind a new one and written to LevelDB.
   size_t memory_table_bytes = 64u << 20;
-  /// All memory tables together: beyond this commands wait.
+  /// What memory tables hold that LevelDB does not have yet: beyond this commands wait. The oldest
+  /// one's memory comes back once it is written wholly.
   size_t memory_tables_bytes_max = 160u << 20;
   /// Log bytes between checkpoints: bounds recovery.
   uint64_t checkpoint_bytes = 64u << 20;

@@ -150,9 +150,13 @@ void Tables::rotate() {
   publish_locked(view_->lsn());
 }
 
-bool Tables::full() const {
+// What maintenance could write, or 0 if it has nothing to write: what of a table LevelDB has counts
+// as gone, though its memory is kept until that is all of it. So each bit that is written lets as
+// much in, and nobody waits for a whole table at once.
+size_t Tables::waiting_bytes() const {
   std::lock_guard lock(mutex_);
-  return full_bytes_ >= options_.memory_tables_bytes_max;
+  if (full_.empty()) return 0;
+  return full_bytes_ - written_bytes_ + active_->bytes();
 }
 
 ViewPtr Tables::view() const {
@@ -183,9 +187,10 @@ Status Tables::write_some(bool all) {
   }
   MemoryTable::Walk walk(*table, kNewest);
   walk.seek(resume_key_);
+  size_t bytes = 0;
   do {
     leveldb::WriteBatch batch;
-    for (size_t bytes = 0; walk.valid() && bytes < kWriteBytes; walk.next()) {
+    for (bytes = 0; walk.valid() && bytes < kWriteBytes; walk.next()) {
       MemoryTable::Version version = walk.version();
       if (version.image) {
         batch.Put(slice(walk.key()), slice(*version.image));
@@ -199,6 +204,8 @@ Status Tables::write_some(bool all) {
   } while (all && walk.valid());
   if (walk.valid()) {
     resume_key_ = walk.key();
+    std::lock_guard lock(mutex_);
+    written_bytes_ += bytes;
     return {};
   }
   resume_key_.clear();
@@ -207,6 +214,7 @@ Status Tables::write_some(bool all) {
   auto with_table = snapshot();
   std::lock_guard lock(mutex_);
   full_bytes_ -= table->bytes();
+  written_bytes_ = 0;
   full_.pop_front();
   snapshot_ = std::move(with_table);
   publish_locked(view_->lsn());

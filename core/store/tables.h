@@ -30,6 +30,7 @@ namespace millrace {
 struct TablesOptions {
   std::string folder;
   size_t memory_table_bytes = 64u << 20;
+  /// What they hold that LevelDB does not have yet: beyond it writers wait.
   size_t memory_tables_bytes_max = 160u << 20;
   uint64_t checkpoint_bytes = 64u << 20;
   size_t block_cache_bytes = 8u << 20;
@@ -72,8 +73,10 @@ class Tables {
   void rotate();
   /// Whether publish() would do that.
   bool active_is_full() const { return active_->bytes() >= options_.memory_table_bytes; }
-  /// Whether the memory tables have reached their bound.
-  bool full() const;
+  /// Whether what waits in the memory tables has reached its bound.
+  bool full() const { return waiting_bytes() >= options_.memory_tables_bytes_max; }
+  /// Whether it is so near it that large commands should leave the rest to others.
+  bool crowded() const { return waiting_bytes() >= options_.memory_tables_bytes_max / 2; }
 
   ViewPtr view() const;
   /// The LSN of view(). It changes within the same critical section, so that a client which was
@@ -116,6 +119,7 @@ class Tables {
 
   Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
       : options_(std::move(options)), env_(env, disk) {}
+  size_t waiting_bytes() const;
   Status open_database();
   leveldb::Options database_options();
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
@@ -151,6 +155,7 @@ class Tables {
   ViewPtr view_;
   Lsn checkpoint_lsn_ = 0;
   size_t full_bytes_ = 0;
+  size_t written_bytes_ = 0;           // of the oldest full one
   std::atomic<Lsn> published_lsn_{0};  // written under the mutex
 
   // Maintenance's.

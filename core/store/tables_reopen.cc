@@ -47,6 +47,7 @@ Status Tables::open_beside(Log& log) {
   checkpoint_wanted_ = true;
   previous_ = db_;
   std::lock_guard lock(mutex_);
+  written_bytes_ = 0;
   db_ = std::move(db);
   snapshot_ = snapshot();
   publish_locked(view_->lsn());

@@ -230,6 +230,64 @@ TEST_F(EngineTest, WhenTheMemoryTablesAreFullCommandsWaitForMaintenance) {
   }
 }
 
+TEST_F(EngineTest, EachBitOfAFullMemoryTableThatIsWrittenLetsCommandsIn) {
+  options_.memory_table_bytes = 1 << 20;
+  options_.memory_tables_bytes_max = 2 << 20;
+  open();
+  uint64_t submitted = 0, done = 0;
+  auto commit_all_that_may = [&] {
+    for (;;) {
+      engine_->step();
+      if (done < submitted) return;
+      ASSERT_TRUE(engine_->submit(std::make_unique<Lambda>(
+          [n = submitted++](Commit& commit) {
+            commit.put(key_of(n), std::string(4000, 'x'), false, std::nullopt);
+          },
+          [&](const Status& status) {
+            EXPECT_TRUE(status);
+            ++done;
+          })));
+    }
+  };
+  commit_all_that_may();
+  // A table of some 256 items takes several units of work; after each some more go in.
+  for (int i = 0; i < 4; ++i) {
+    const uint64_t before = done;
+    ASSERT_TRUE(*engine_->maintain());
+    commit_all_that_may();
+    EXPECT_GT(done, before);
+    EXPECT_LT(done, before + 100);
+  }
+}
+
+TEST_F(EngineTest, LargeCommandsWaitWhileMemoryTablesAreCrowdedAndOthersGoOn) {
+  class Large final : public Command {
+   public:
+    explicit Large(bool& done) : done_(done) {}
+    size_t bytes() const override { return 1 << 20; }
+    void evaluate(Commit&) override {}
+    void done(const Status& status) override {
+      EXPECT_TRUE(status);
+      done_ = true;
+    }
+
+   private:
+    bool& done_;
+  };
+  int woken = 0;
+  engine_->set_wakeups([] {}, [&] { ++woken; });
+  for (uint64_t n = 0; n < 40; ++n) put(n, std::string(4000, 'x'));
+  bool done = false;
+  ASSERT_TRUE(engine_->submit(std::make_unique<Large>(done)));
+  EXPECT_FALSE(engine_->step());
+  EXPECT_FALSE(done);
+  put(40, "x");
+  EXPECT_FALSE(done);
+  while (woken == 0) ASSERT_TRUE(engine_->maintain());
+  engine_->step();
+  EXPECT_TRUE(done);
+}
+
 TEST_F(EngineTest, ADroppedGenerationsSpaceComesBackAndItsDropItemGoes) {
   for (uint64_t n = 0; n < 100; ++n) put(n, std::string(500, 'x'));
   std::string drop_key;
