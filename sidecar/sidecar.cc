@@ -398,6 +398,7 @@ void Sidecar::tell_of_disk() {
 }
 
 bool Sidecar::work_long() {
+  long_working_.pause(long_work_->rest_ns());
   Status status = long_work_->step();
   if (!status) log_event(Severity::kError, "long-work", {{"message", status.error().message}});
   return false;  // woken when there is more

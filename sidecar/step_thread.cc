@@ -44,6 +44,11 @@ void StepThread::wake() {
   changed_.notify_one();
 }
 
+void StepThread::pause(int64_t ns) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::nanoseconds(ns), [&] { return stopping_.load(); });
+}
+
 void StepThread::stop() {
   {
     std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -27,6 +28,8 @@ class StepThread {
   void start();
   /// From any thread, cheap when it is awake already.
   void wake();
+  /// From within the step: waits so long, or until stop().
+  void pause(int64_t ns);
   /// Lets the step under way end, and joins. The step is not called again.
   void stop();
   /// Whether stop() was called: for steps that wait.

@@ -1,5 +1,6 @@
 #include "core/ops/long_work.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/bytes.h"
@@ -15,12 +16,19 @@ constexpr int64_t kExpiryIntervalNs = 1'000'000'000;
 // While no client writes nobody waits behind a command, so it may do more for its flush.
 constexpr WorkBounds kIdleBounds{512, 1 << 20};
 
+// While clients write this work takes one part of the time in so many and one.
+constexpr int64_t kRestFactor = 4;
+// A disk that once stood still must not keep the work from going on.
+constexpr int64_t kRestNsMax = 100'000'000;
+
 }  // namespace
 
 struct LongWork::Shared {
   std::mutex mutex;
   std::function<void()> wake;  // none: the work has ended
   bool under_way = false;      // commands are with the engine
+  int64_t begun_ns = 0;        // when they were submitted
+  int64_t took_ns = 0;         // the last ones, from then on
   Status failure;              // of such a command
 };
 
@@ -35,10 +43,11 @@ LongWork::~LongWork() {
 }
 
 std::shared_ptr<WorkTicket> LongWork::new_ticket() {
-  return std::make_shared<WorkTicket>([shared = shared_](Status failure) {
+  return std::make_shared<WorkTicket>([shared = shared_, &clock = node_.clock](Status failure) {
     std::lock_guard lock(shared->mutex);
     // Of a step that found nothing to do nobody is told: it would be woken for ever.
     if (!std::exchange(shared->under_way, false)) return;
+    shared->took_ns = clock.monotonic_ns() - shared->begun_ns;
     // What failed is tried again after a while. A full queue or disk is no failure of this work.
     if (!failure) {
       const ErrorCode code = failure.error().code;
@@ -86,15 +95,26 @@ Status LongWork::step() {
   {
     std::lock_guard lock(shared_->mutex);
     shared_->under_way = true;
+    shared_->begun_ns = node_.clock.monotonic_ns();
   }
   for (auto& command : commands) node_.submit(std::move(command));
   return {};
 }
 
-WorkBounds LongWork::bounds() {
-  const uint64_t commands = node_.engine.statistics().commands;
+int64_t LongWork::rest_ns() const {
+  if (!clients_write()) return 0;
+  std::lock_guard lock(shared_->mutex);
+  return std::min(kRestFactor * shared_->took_ns, kRestNsMax);
+}
+
+bool LongWork::clients_write() const {
   // The last step's own ones, of which there are at most three, pass for one client's.
-  const bool busy = commands - std::exchange(commands_seen_, commands) > 3;
+  return node_.engine.statistics().commands - commands_seen_ > 3;
+}
+
+WorkBounds LongWork::bounds() {
+  const bool busy = clients_write();
+  commands_seen_ = node_.engine.statistics().commands;
   return busy ? WorkBounds{} : kIdleBounds;
 }
 

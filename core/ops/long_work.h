@@ -34,6 +34,10 @@ class LongWork final : public CommitObserver {
   /// the commands of earlier steps met.
   Status step();
 
+  /// How long the next step() should wait, so that clients' writes go before it: while there are
+  /// any, several times as long as the last step's commands took. The stepping thread's.
+  int64_t rest_ns() const;
+
   /// Whether expiry pauses because the wall clock was moved. Any thread.
   bool clock_is_off() const { return clock_.is_off(); }
 
@@ -54,6 +58,7 @@ class LongWork final : public CommitObserver {
   using Commands = std::vector<std::unique_ptr<Command>>;
 
   std::shared_ptr<WorkTicket> new_ticket();
+  bool clients_write() const;
   WorkBounds bounds();
   void refresh();
   Result<Commands> next_commands(const std::shared_ptr<WorkTicket>& ticket);

@@ -52,6 +52,19 @@ TEST(StepThread, StoppedItNeverStepsAgain) {
   thread.stop();  // harmless
 }
 
+TEST(StepThread, APauseEndsWhenItIsStopped) {
+  std::promise<void> begun;
+  StepThread thread({.name = "test", .idle_ms = 600000}, [&] {
+    begun.set_value();
+    thread.pause(int64_t{3600} * 1'000'000'000);
+    return false;
+  });
+  thread.start();
+  thread.wake();
+  begun.get_future().wait();
+  thread.stop();
+}
+
 TEST(EventLog, FieldsAreQuotedWhereNeeded) {
   EXPECT_EQ(event_text(LogFormat::kText, "serving",
                        {{"listen", "127.0.0.1:8000"}, {"note", "a \"b\"\n"}}),

@@ -299,6 +299,30 @@ TEST(UpdateTable, an_index_is_added_filled_and_becomes_active) {
   expect_exact(node, "byGenre");
 }
 
+TEST(UpdateTable, a_backfill_rests_while_clients_write_four_times_as_long_as_its_last_step_took) {
+  OpsNode node;
+  node.create_table("films");
+  for (int i = 0; i < 3000; ++i) put(node, "film" + std::to_string(i), genre("crime"));
+  node.ok("UpdateTable", with_attribute("genre", create_index("byGenre", "genre",
+                                                              "{'ProjectionType':'KEYS_ONLY'}")));
+  auto step = [&](int64_t takes_ms) {
+    ASSERT_TRUE(node.long_work().step());
+    node.clock.advance(takes_ms);
+    node.commit();
+  };
+  step(2);
+  EXPECT_EQ(node.long_work().rest_ns(), 0);
+  for (int i = 0; i < 10; ++i) put(node, "film1", genre(std::to_string(i)));
+  EXPECT_EQ(node.long_work().rest_ns(), 8'000'000);
+  step(60'000);
+  for (int i = 0; i < 10; ++i) put(node, "film1", genre(std::to_string(i)));
+  EXPECT_EQ(node.long_work().rest_ns(), 100'000'000);
+  step(1);
+  EXPECT_EQ(node.long_work().rest_ns(), 0);
+  node.work();
+  expect_exact(node, "byGenre");
+}
+
 TEST(UpdateTable, a_long_backfill_shows_that_it_has_begun_and_goes_on_after_a_restart) {
   OpsNode node;
   node.create_table("films");
