@@ -17,6 +17,11 @@ constexpr int64_t kAveraged = 8;
 // and a read that comes in one would wait behind the flush.
 constexpr int64_t kReadersStayNs = 1'000'000'000;
 
+// That holds for so many flushes after a read: a hand-over costs as much as a small batch, and one
+// who looks now and then is not worth one for every flush.
+constexpr uint64_t kFlushesARead = 64;
+constexpr uint64_t kHandOversMax = 4096;
+
 }  // namespace
 
 void FlushThread::start() {
@@ -39,8 +44,15 @@ void FlushThread::stop() {
 bool FlushThread::clients_read() {
   const int64_t now_ns = clock_.monotonic_ns();
   const uint64_t reads = reads_answered_();
-  if (std::exchange(reads_seen_, reads) != reads) reads_until_ns_ = now_ns + kReadersStayNs;
-  return now_ns < reads_until_ns_;
+  const uint64_t new_reads = reads - std::exchange(reads_seen_, reads);
+  if (new_reads > 0) {
+    reads_until_ns_ = now_ns + kReadersStayNs;
+    hand_overs_ = std::min(hand_overs_ + kFlushesARead * new_reads, kHandOversMax);
+  }
+  if (now_ns >= reads_until_ns_) hand_overs_ = 0;
+  if (hand_overs_ == 0) return false;
+  --hand_overs_;
+  return true;
 }
 
 void FlushThread::flush(std::function<void()> write, std::function<void()> finish) {

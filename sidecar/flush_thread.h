@@ -46,6 +46,7 @@ class FlushThread final : public Flusher {
   // The committer's.
   uint64_t reads_seen_ = 0;
   int64_t reads_until_ns_ = 0;  // clients are taken to read until then
+  uint64_t hand_overs_ = 0;     // and for so many more flushes
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;

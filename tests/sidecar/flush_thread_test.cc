@@ -79,6 +79,16 @@ TEST_F(FlushThreadTest, WhileClientsReadAQuickDiskIsWaitedForElsewhereToo) {
   EXPECT_EQ(flush(10'000).first, network);
 }
 
+TEST_F(FlushThreadTest, AFewReadsAmongManyFlushesDoNotHaveThemAllHandedOver) {
+  const std::thread::id network = flush(10'000).second;
+  int handed_over = 0;
+  for (int i = 0; i < 1000; ++i) {
+    if (i % 250 == 0) ++reads_;
+    handed_over += flush(10'000).first != network;
+  }
+  EXPECT_EQ(handed_over, 4 * 64);
+}
+
 TEST(FlushThread, FinishesAtTheEndWhatTheNetworkThreadsHaveNot) {
   DiskTime clock;
   IoThreads threads(1);
