@@ -37,7 +37,9 @@ def read_beside_writes(options, folder):
 
 
 class Puts:
-    """PutItem at half of the server's best rate, in an open loop; the search for that rate warms up."""
+    """PutItem at half of the server's best rate, in an open loop; the search for that rate warms up, and what the
+    server does behind it is waited for.
+    """
 
     def __init__(self, options, server):
         self.options = options
@@ -45,6 +47,7 @@ class Puts:
         measuring.fill(server, options.keys)
         self.rate = measuring.load(server, "--op", "put", "--keys", options.keys, "--connections", CONNECTIONS,
                                    "--seconds", options.seconds)["rate"] / 2
+        measuring.settle(server)
 
     def begin(self, seconds, seed):
         return measuring.Load(self.server, "--op", "put", "--keys", self.options.keys, "--connections",

@@ -43,11 +43,12 @@ std::string batch_body(const Target& target) {
   return body + "]}}";
 }
 
-/// The 4 MB that a transaction may have, in items of nearly the 400 KB that an item may have.
+/// The 4 MB that a transaction may have, in items of nearly the 400 KB that an item may have. Each
+/// time they are others: a write that changes nothing would not be one.
 std::string transaction_body(const Target& target) {
   const std::string put = "{\"Put\":{\"TableName\":\"" + target.table + "\",\"Item\":{" +
-                          id_attribute() + ",\"text\":{\"S\":\"" + std::string(400'000, 'x') +
-                          "\"}}}}";
+                          id_attribute() + ",\"text\":{\"S\":\"" + std::string(kVersionMark) +
+                          std::string(400'000, 'x') + "\"}}}}";
   std::string body = "{\"TransactItems\":[" + put;
   for (uint64_t i = 1; i < keys_per_request(Op::kTransact); ++i) body += "," + put;
   return body + "]}";
@@ -241,15 +242,16 @@ void RequestTemplate::find_digits() {
   for (size_t at = 0; (at = bytes_.find(kKeyMark, at)) != std::string::npos; at += kDigits) {
     key_places_.push_back(at);
   }
-  const size_t version = bytes_.find(kVersionMark);
-  version_place_ = version == std::string::npos ? 0 : version;
+  for (size_t at = 0; (at = bytes_.find(kVersionMark, at)) != std::string::npos; at += kDigits) {
+    version_places_.push_back(at);
+  }
 }
 
 std::string_view RequestTemplate::render(uint64_t key, uint64_t version) {
   for (size_t i = 0; i < key_places_.size(); ++i) {
     put_digits(bytes_.data() + key_places_[i], key + i / places_per_key_);
   }
-  if (version_place_ > 0) put_digits(bytes_.data() + version_place_, version);
+  for (const size_t place : version_places_) put_digits(bytes_.data() + place, version);
   return bytes_;
 }
 

@@ -51,7 +51,7 @@ class RequestTemplate {
   // rest.
   std::vector<size_t> key_places_;  // as many for each key, key by key
   size_t places_per_key_ = 1;
-  size_t version_place_ = 0;
+  std::vector<size_t> version_places_;
 };
 
 enum class Answer : uint8_t { kIncomplete, kGood, kError };
