@@ -247,9 +247,7 @@ class NodeCoherence {
       return fail(what + "is of before LSN " + std::to_string(answered_before));
     std::string prefix;
     append_generation_prefix(generation, prefix);
-    GameRows rows;
-    for (NodeHistory::Item& item : history_.at(prefix, lsn)) rows.emplace_back(std::move(item));
-    std::string expected = read.expected(rows);
+    std::string expected = read.expected(history_.at(prefix, lsn));
     std::string body = answer.body;
     if (read.any_order) {
       expected = sorted_items(expected);

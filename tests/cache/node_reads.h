@@ -13,62 +13,7 @@
 
 namespace millrace::cache {
 
-/// An item of the table `games`: `user` and `slot` are its key; some have a `level`, and with it
-/// `rank` (sort key of the local index `byRank`) and `tag` (sort key of the global index
-/// `byLevel`). Both indexes hold keys alone.
-struct GameRow {
-  std::string key;  // store key
-  std::string encoded;
-  std::string user;
-  int slot = 0;
-  bool levelled = false;
-  int level = 0;
-
-  static constexpr int kSlots = 6;
-  static constexpr int kLevels = 3;
-  static const std::vector<std::string>& users() {
-    static const std::vector<std::string> names{"ann", "bob", "cat", "dan"};
-    return names;
-  }
-
-  explicit GameRow(NodeHistory::Item item)
-      : key(std::move(item.key)), encoded(std::move(item.image)) {
-    const ItemView view(encoded);
-    user = view.get("user")->scalar();
-    slot = std::stoi(view.get("slot")->number().text());
-    if (const auto found = view.get("level")) {
-      levelled = true;
-      level = std::stoi(found->number().text());
-    }
-  }
-
-  std::string image() const {
-    std::string json;
-    render_item(ItemView(encoded), json);
-    return json;
-  }
-  int rank() const { return level * 100 + slot; }
-  std::string tag() const { return user + std::to_string(slot); }
-  std::string table_key() const { return "{" + slot_and_user() + "}"; }
-  std::string rank_key() const {
-    return R"({"rank":{"N":")" + std::to_string(rank()) + R"("},)" + slot_and_user() + "}";
-  }
-  std::string level_key() const {
-    return R"({"level":{"N":")" + std::to_string(level) + R"("},"slot":{"N":")" +
-           std::to_string(slot) + R"("},"tag":{"S":")" + tag() + R"("},"user":{"S":")" + user +
-           R"("}})";
-  }
-
- private:
-  std::string slot_and_user() const {
-    return R"("slot":{"N":")" + std::to_string(slot) + R"("},"user":{"S":")" + user + R"("})";
-  }
-};
-
-using GameRows = std::vector<GameRow>;
-
-/// A request, and what its answer must be while the table holds `rows` (in the order of their store
-/// keys).
+/// A request, and what its answer must be while the table holds `rows`.
 struct GameRead {
   std::string operation;
   std::string body;
@@ -84,10 +29,10 @@ inline std::string page_of(GameRows found, bool forward, size_t limit,
   const bool more = limit > 0 && found.size() >= limit;
   if (more) found.erase(found.begin() + static_cast<ptrdiff_t>(limit), found.end());
   std::string items;
-  for (const GameRow& row : found) items += (items.empty() ? "" : ",") + shown(row);
+  for (const GameRow* row : found) items += (items.empty() ? "" : ",") + shown(*row);
   const std::string count = std::to_string(found.size());
   return R"({"Items":[)" + items + R"(],"Count":)" + count + R"(,"ScannedCount":)" + count +
-         (more ? R"(,"LastEvaluatedKey":)" + key(found.back()) : "") + "}";
+         (more ? R"(,"LastEvaluatedKey":)" + key(*found.back()) : "") + "}";
 }
 
 /// The body with its items sorted.
@@ -149,13 +94,13 @@ class GameReads {
     return "{'user':{'S':'" + user + "'},'slot':{'N':'" + std::to_string(slot) + "'}}";
   }
   static const GameRow* find(const GameRows& rows, const std::string& user, int slot) {
-    for (const GameRow& row : rows) {
-      if (row.user == user && row.slot == slot) return &row;
+    for (const GameRow* row : rows) {
+      if (row->user == user && row->slot == slot) return row;
     }
     return nullptr;
   }
   static std::string item_or_nothing(const GameRow* row) {
-    return row == nullptr ? "{}" : R"({"Item":)" + row->image() + "}";
+    return row == nullptr ? "{}" : R"({"Item":)" + row->image + "}";
   }
 
   GameRead get() {
@@ -174,7 +119,7 @@ class GameReads {
               std::string items;
               for (const int slot : {0, 1}) {
                 const GameRow* row = find(rows, user, slot);
-                if (row != nullptr) items += (items.empty() ? "" : ",") + row->image();
+                if (row != nullptr) items += (items.empty() ? "" : ",") + row->image;
               }
               return R"({"Responses":{"games":[)" + items + R"(]},"UnprocessedKeys":{}})";
             }};
@@ -206,9 +151,9 @@ class GameReads {
                    limit_member(limit) + strong() + "}"),
             [=](const GameRows& rows) {
               GameRows found;
-              for (const GameRow& row : rows) {
-                const bool passed = begun && (forward ? row.slot <= start : row.slot >= start);
-                if (row.user == user && !passed) found.push_back(row);
+              for (const GameRow* row : rows) {
+                const bool passed = begun && (forward ? row->slot <= start : row->slot >= start);
+                if (row->user == user && !passed) found.push_back(row);
               }
               return page_of(std::move(found), forward, limit, std::mem_fn(&GameRow::image),
                              std::mem_fn(&GameRow::table_key));
@@ -228,11 +173,11 @@ class GameReads {
                (all ? ",'Select':'ALL_ATTRIBUTES'" : "") + limit_member(limit) + strong() + "}"),
         [=](const GameRows& rows) {
           GameRows found;
-          for (const GameRow& row : rows) {
-            if (row.user == user && row.levelled) found.push_back(row);
+          for (const GameRow* row : rows) {
+            if (row->user == user && row->levelled) found.push_back(row);
           }
           std::sort(found.begin(), found.end(),
-                    [](const GameRow& a, const GameRow& b) { return a.rank() < b.rank(); });
+                    [](const GameRow* a, const GameRow* b) { return a->rank() < b->rank(); });
           const auto image = std::mem_fn(&GameRow::image);
           const auto key = std::mem_fn(&GameRow::rank_key);
           return all ? page_of(std::move(found), forward, limit, image, key)
@@ -249,11 +194,11 @@ class GameReads {
                    std::to_string(level) + "'}}" + limit_member(limit) + "}"),
             [=](const GameRows& rows) {
               GameRows found;
-              for (const GameRow& row : rows) {
-                if (row.levelled && row.level == level) found.push_back(row);
+              for (const GameRow* row : rows) {
+                if (row->levelled && row->level == level) found.push_back(row);
               }
               std::sort(found.begin(), found.end(),
-                        [](const GameRow& a, const GameRow& b) { return a.tag() < b.tag(); });
+                        [](const GameRow* a, const GameRow* b) { return a->tag() < b->tag(); });
               const auto key = std::mem_fn(&GameRow::level_key);
               return page_of(std::move(found), true, limit, key, key);
             }};
@@ -268,9 +213,9 @@ class GameReads {
                    "}"),
             [=](const GameRows& rows) {
               GameRows found;
-              for (const GameRow& row : rows) {
+              for (const GameRow* row : rows) {
                 // After the generation comes the hash of the partition.
-                if (segment == 2 || (static_cast<uint8_t>(row.key[8]) >> 7) == segment)
+                if (segment == 2 || (static_cast<uint8_t>(row->key[8]) >> 7) == segment)
                   found.push_back(row);
               }
               return page_of(std::move(found), true, limit, std::mem_fn(&GameRow::image),
@@ -286,8 +231,8 @@ class GameReads {
                "'" + (all ? ",'Select':'ALL_ATTRIBUTES'" : "") + "}"),
         [=](const GameRows& rows) {
           GameRows found;
-          for (const GameRow& row : rows) {
-            if (row.levelled) found.push_back(row);
+          for (const GameRow* row : rows) {
+            if (row->levelled) found.push_back(row);
           }
           const auto image = std::mem_fn(&GameRow::image);
           const auto key = std::mem_fn(rank ? &GameRow::rank_key : &GameRow::level_key);

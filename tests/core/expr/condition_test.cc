@@ -1,3 +1,5 @@
+#include <set>
+
 #include "tests/core/expr/requests.h"
 
 namespace millrace {
@@ -469,6 +471,58 @@ TEST(Bindings, WhatIsNotUsedIsRefused) {
             "Value provided in ExpressionAttributeValues unused in expressions: keys: {:y}");
   ASSERT_TRUE(Update::parse("SET d = :y", bindings).has_value());
   EXPECT_TRUE(bindings.check_all_used().has_value());
+}
+
+std::string key_of(std::string_view text) {
+  Result<Condition> condition = parse(text);
+  EXPECT_TRUE(condition.has_value()) << text << ": " << condition.error().message;
+  std::string key;
+  if (condition) condition->append_key(key);
+  return key;
+}
+
+TEST(Condition, KeysAreEqualForOneMeaning) {
+  EXPECT_EQ(key_of("n = :n"), key_of(" ( #n=:n ) "));
+  EXPECT_EQ(key_of("m.k = :s AND n < :n"), key_of("(#m.k = :s) and (#n < :n)"));
+}
+
+TEST(Condition, KeysDifferForDifferentMeanings) {
+  std::set<std::string> keys;
+  for (const char* text : {
+           "n = :n",
+           "n = :s",
+           "s = :n",
+           "n <> :n",
+           ":n = n",
+           "n < :n",
+           "n <= :n",
+           "NOT n = :n",
+           "n = :n AND s = :s",
+           "n = :n OR s = :s",
+           "n = :n AND s = :s AND t = :t",
+           "n = :n AND s = :s OR t = :t",
+           "n = :n AND (s = :s OR t = :t)",
+           "n BETWEEN :n9 AND :n11",
+           "n BETWEEN :n9 AND :n",
+           "n IN (:n9)",
+           "n IN (:n9, :n11)",
+           "n IN (:n11, :n9)",
+           "attribute_exists(n)",
+           "attribute_not_exists(n)",
+           "attribute_exists(m.n)",
+           "attribute_exists(l[1])",
+           "attribute_exists(l[2])",
+           "attribute_exists(l[1].n)",
+           "attribute_exists(#dot)",
+           "attribute_type(n, :N)",
+           "attribute_type(n, :S)",
+           "begins_with(s, :he)",
+           "contains(s, :he)",
+           "size(s) = :n",
+           "size(s) = size(n)",
+       }) {
+    EXPECT_TRUE(keys.insert(key_of(text)).second) << text;
+  }
 }
 
 }  // namespace
