@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <thread>
 
+#include "core/base/check.h"
+
 namespace millrace::cache {
 namespace {
 
@@ -61,6 +63,7 @@ ReadMostlyLock::Reading::Reading(ReadMostlyLock& lock)
     : lock_(lock), place_(place_of_thread.number) {
   if (place_ != kReadersMax) {
     std::atomic<const ReadMostlyLock*>& reads_under = places[place_].reads_under;
+    CHECK(reads_under.load(std::memory_order_relaxed) == nullptr);  // one lock at a time
     reads_under.store(&lock);
     if (!lock.closed_.load()) return;
     reads_under.store(nullptr, std::memory_order_release);

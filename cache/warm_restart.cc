@@ -35,7 +35,9 @@ Result<bool> WarmRestart::step() {
     const int64_t now_ns = clock_.monotonic_ns();
     if (now_ns - collected_ns_ < options_.save_interval_ms * 1'000'000) return false;
     collected_ns_ = now_ns;
-    if (std::exchange(activity_before_, activity()) == activity_before_) return false;
+    const uint64_t activity_now = activity();
+    if (activity_now == activity_before_ || !may_write()) return false;
+    activity_before_ = activity_now;
   }
   if (collect()) return true;
   RETURN_IF_ERROR(write());
@@ -43,7 +45,7 @@ Result<bool> WarmRestart::step() {
 }
 
 Status WarmRestart::save() {
-  if (!done_.load(std::memory_order_relaxed)) return {};
+  if (!done_.load(std::memory_order_relaxed) || !may_write()) return {};
   collected_.reset();
   while (collect()) continue;
   return write();
@@ -98,6 +100,11 @@ Status WarmRestart::write() {
   const std::string file = collected_->finish();
   collected_.reset();
   return save_hot_set(disk_, options_.path, file);
+}
+
+// What room is left is for what is needed.
+bool WarmRestart::may_write() const {
+  return engine_.statistics().disk_level == DiskBudget::Level::kRoomy;
 }
 
 uint64_t WarmRestart::activity() const {

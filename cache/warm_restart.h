@@ -60,6 +60,7 @@ class WarmRestart {
   /// True if there is more.
   bool collect();
   Status write();
+  bool may_write() const;
   uint64_t activity() const;
 
   ItemCache& cache_;
