@@ -8,6 +8,8 @@ namespace millrace::streams {
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
+// Log that one poll passes over all shards, about: others of the node's members wait for it.
+constexpr size_t kLogBytesPerPoll = 4u << 20;
 
 size_t bytes_of(const ChangeView& change) {
   return change.key.size() + (change.new_image ? change.new_image->size() : 0) +
@@ -244,15 +246,16 @@ Result<ConsumerGroup::Delivery> ConsumerGroup::poll(std::string_view session, ui
     }
   }
   Delivery delivery;
-  size_t records = 0, bytes = 0;
+  size_t records = 0, bytes = 0, log_bytes = 0;
   for (size_t n = 0; n < shards_.size(); ++n) {
     const size_t i = (member->next_shard + n) % shards_.size();
     Shard& shard = shards_[i];
     if (shard.owner != member || shard.moving) continue;
-    if (records >= records_max || bytes >= bytes_max ||
+    if (records >= records_max || bytes >= bytes_max || log_bytes >= kLogBytesPerPoll ||
         member->records >= limits_.records_unacknowledged_max ||
         member->bytes >= limits_.bytes_unacknowledged_max) {
       member->next_shard = i;  // so that none waits for ever behind the others
+      delivery.more |= log_bytes >= kLogBytesPerPoll;
       break;
     }
     auto batch = shard.reader->poll(
@@ -263,6 +266,7 @@ Result<ConsumerGroup::Delivery> ConsumerGroup::poll(std::string_view session, ui
       break;  // what was read is handed out; the error comes again
     }
     delivery.more |= batch->more;
+    log_bytes += batch->log_bytes;
     records += batch->changes.size();
     bytes += batch->bytes;
     hand_out(*member, shard, *batch);

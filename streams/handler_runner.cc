@@ -9,6 +9,11 @@ namespace millrace::streams {
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
+// A change keeps its whole frame in memory. With more of them nothing is read until some are done.
+constexpr size_t kHeldBytesMax = 16u << 20;
+// No longer is a change handed over without asking whether its shard is still held. Less than a
+// shard waits for its handover, and than any session lasts.
+constexpr int64_t kRenewalMs = 900;
 
 std::optional<ItemView> image_of(const std::optional<std::string_view>& image) {
   if (!image) return std::nullopt;
@@ -38,6 +43,7 @@ Status HandlerRunner::join() {
 
 Result<bool> HandlerRunner::step() {
   if (session_.empty()) RETURN_IF_ERROR(join());
+  const bool had_room = has_room();
   auto more = read();
   if (!more && more.error().code == ErrorCode::kResourceNotFound) {
     // It was silent for too long, most probably within a handler.
@@ -50,17 +56,34 @@ Result<bool> HandlerRunner::step() {
   for (auto& [number, shard] : shards_) {
     if (now_ns < shard.resumes_ns) continue;
     Status handed = hand_over(shard);
-    if (!handed && handed.error().code != ErrorCode::kResourceNotFound) return handed.error();
+    if (handed) continue;
+    if (handed.error().code != ErrorCode::kResourceNotFound) return handed.error();
+    // The session has ended, and with it every lease.
+    session_.clear();
+    shards_.clear();
+    return true;
   }
   std::erase_if(shards_, [](const auto& each) { return each.second.batches.empty(); });
-  return more;
+  return *more || (!had_room && has_room());
 }
 
-/// True if the tip was not reached.
+bool HandlerRunner::has_room() const {
+  size_t bytes = 0;
+  for (const auto& [number, shard] : shards_) {
+    for (const ChangeBatch& batch : shard.batches) {
+      for (const FramePtr& frame : batch.frames) bytes += frame->size();
+    }
+  }
+  return bytes < kHeldBytesMax;
+}
+
+/// True if the tip was not reached. Without room it says no more than that the member lives.
 Result<bool> HandlerRunner::read() {
   ASSIGN_OR_RETURN(ConsumerGroup::Delivery delivery,
-                   group_->poll(session_, received_, options_.batch_records, options_.batch_bytes));
+                   group_->poll(session_, received_, has_room() ? options_.batch_records : 0,
+                                options_.batch_bytes));
   received_ = delivery.number;
+  renewed_ns_ = clock_.monotonic_ns();
   const bool more = !delivery.batches.empty() || delivery.more;
   for (LeasedBatch& leased : delivery.batches) {
     if (leased.batch.changes.empty()) continue;  // behind a gap, which the group counts
@@ -84,6 +107,10 @@ Status HandlerRunner::hand_over(Shard& shard) {
   Lsn done = 0;
   bool retry = false;
   while (!retry && !shard.batches.empty()) {
+    if (clock_.monotonic_ns() - renewed_ns_ >= kRenewalMs * kNsPerMs) {
+      RETURN_IF_ERROR(acknowledge(shard, std::exchange(done, 0)));
+      continue;
+    }
     const ChangeBatch& batch = shard.batches.front();
     const Change& change = batch.changes[shard.next];
     switch (handle(change)) {
@@ -108,8 +135,13 @@ Status HandlerRunner::hand_over(Shard& shard) {
     shard.pause_ms = std::clamp(shard.pause_ms * 2, options_.pause_ms_min, options_.pause_ms_max);
     shard.resumes_ns = clock_.monotonic_ns() + shard.pause_ms * kNsPerMs;
   }
-  if (done == 0) return {};
+  return done == 0 ? Status() : acknowledge(shard, done);
+}
+
+/// Of nothing (0): asks whether the shard is still held. What is not is dropped.
+Status HandlerRunner::acknowledge(Shard& shard, Lsn done) {
   ASSIGN_OR_RETURN(const auto outcome, group_->acknowledge(session_, shard.lease, done));
+  renewed_ns_ = clock_.monotonic_ns();
   if (outcome != ConsumerGroup::Acknowledged::kTaken) shard.batches.clear();
   return {};
 }

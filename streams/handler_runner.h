@@ -23,8 +23,9 @@ struct HandlerRunnerOptions {
 };
 
 /// A member of a subscription that gives its changes to a handler, shard by shard in their order,
-/// and acknowledges what is done with. Stepped: it owns no thread, and time is the clock that was
-/// passed in. Not thread-safe.
+/// and acknowledges what is done with: at the end of each shard's batch, and every second in
+/// between, so that a handler may take long. Stepped: it owns no thread, and time is the clock that
+/// was passed in. Not thread-safe.
 class HandlerRunner {
  public:
   /// All outlive it but the group, which it shares.
@@ -58,9 +59,11 @@ class HandlerRunner {
     int64_t resumes_ns = 0;
   };
   Status join();
+  bool has_room() const;
   Result<bool> read();
   void drop_lost();
   Status hand_over(Shard& shard);
+  Status acknowledge(Shard& shard, Lsn done);
   ChangeHandler::Outcome handle(const Change& change);
 
   const std::shared_ptr<ConsumerGroup> group_;
@@ -69,6 +72,7 @@ class HandlerRunner {
   const HandlerRunnerOptions options_;
   std::string session_;  // empty: none
   uint64_t received_ = 0;
+  int64_t renewed_ns_ = 0;            // when the group last said what is held
   std::map<uint32_t, Shard> shards_;  // that have something
   Statistics statistics_;
 };

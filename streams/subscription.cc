@@ -203,10 +203,9 @@ void Subscription::acknowledge(Lsn lsn) {
 void Subscription::rewind() {
   std::lock_guard reading(reading_);
   std::lock_guard lock(mutex_);
-  if (handed_out_.empty()) return;
+  if (!handed_out_.empty()) read_through_ = acknowledged_;
   handed_out_.clear();
-  read_through_ = acknowledged_;
-  reader_.seek(acknowledged_ + 1);
+  reader_.seek(read_through_ + 1);
 }
 
 Lsn Subscription::position_locked() const {

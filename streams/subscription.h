@@ -53,6 +53,7 @@ class Subscription {
   void acknowledge(Lsn lsn);
 
   /// Goes back to the first change that has not been acknowledged, so that poll() gives it again.
+  /// Until then it holds neither memory of the log nor a file.
   void rewind();
 
   /// Persists the position now if it has moved; persisted() tells when that is done.

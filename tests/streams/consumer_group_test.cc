@@ -1,6 +1,7 @@
 #include "streams/consumer_group.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "stream_node.h"
@@ -82,6 +83,16 @@ class ConsumerGroupTest : public testing::Test {
   void write(int count, int first = 0) {
     for (int i = first; i < first + count; ++i)
       node_.put("t", "key" + std::to_string(i), std::to_string(node_.log().durable_lsn()));
+  }
+  // Segments of the log that this process has open.
+  static size_t open_segments() {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code closed_meanwhile;
+      const auto path = std::filesystem::read_symlink(entry, closed_meanwhile);
+      count += path.extension() == ".log";
+    }
+    return count;
   }
   static std::multiset<std::string> keys(const std::vector<Got>& all) {
     std::multiset<std::string> keys;
@@ -316,6 +327,51 @@ TEST_F(ConsumerGroupTest, PastRetentionTheMemberIsToldAndGoesOnAtTheOldest) {
   auto next = group->poll(*session, 1, 10, 1 << 20);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->batches[0].batch.trimmed_below, 0u);
+}
+
+TEST_F(ConsumerGroupTest, AShardThatNobodyHasKeepsNoFileOpen) {
+  create(4);
+  const std::string large(1000, 'x');
+  for (int i = 0; i < 300; ++i) node_.put("t", "key" + std::to_string(i), large);
+  node_.maintain();
+  ASSERT_TRUE(node_.engine().checkpoint());  // which syncs the log, and lets go of its files
+  const size_t before = open_segments();
+  const std::string session = join();
+  auto delivery = group()->poll(session, 0, 3, 1 << 20);
+  ASSERT_TRUE(delivery);
+  ASSERT_GT(open_segments(), before) << "it stands within a sealed segment";
+  for (const LeasedBatch& leased : delivery->batches) {
+    EXPECT_TRUE(
+        group()->acknowledge(session, leased.lease, leased.batch.changes.back().change.lsn));
+  }
+  group()->leave(session);
+  EXPECT_EQ(open_segments(), before);
+  EXPECT_EQ(poll(join()).size(), 297u);
+}
+
+TEST_F(ConsumerGroupTest, OnePollLooksAtABoundedPartOfTheLog) {
+  create(4);
+  node_.create_table("beside", std::nullopt);
+  constexpr size_t kBytes = 20 << 20;
+  const std::string large(400 << 10, 'x');
+  for (size_t written = 0; written < kBytes; written += large.size())
+    node_.put("beside", "k", large);
+  write(8);
+  const std::string session = join();
+  std::set<std::string> seen;
+  size_t polls = 0;
+  for (bool more = true; more; ++polls) {
+    auto delivery = group()->poll(session, received_[session], 1000, 1 << 20);
+    ASSERT_TRUE(delivery);
+    received_[session] = delivery->number;
+    more = delivery->more;
+    for (const LeasedBatch& leased : delivery->batches) {
+      for (const Change& change : leased.batch.changes)
+        seen.emplace(split_store_key(change.change.key)->partition_scalar);
+    }
+  }
+  EXPECT_EQ(seen.size(), 8u);
+  EXPECT_GE(polls, 4 * kBytes / (8 << 20)) << "each of the four shards reads all of it";
 }
 
 TEST_F(ConsumerGroupTest, MembersAreBounded) {

@@ -55,6 +55,12 @@ class HandlerRunnerTest : public testing::Test {
     FAIL() << "it never ends";
   }
   uint64_t acknowledged() { return group()->status().acknowledged; }
+  /// What has been read and is not acknowledged.
+  size_t held() {
+    size_t records = 0;
+    for (const auto& shard : group()->status().shards) records += shard.records_unacknowledged;
+    return records;
+  }
   /// A key of the other shard than `key`'s.
   std::string neighbour(const std::string& key) {
     const auto shard = [&](const std::string& of) {
@@ -158,6 +164,58 @@ TEST_F(HandlerRunnerTest, OneThatWasSilentForTooLongJoinsAgain) {
   EXPECT_EQ(group()->member_count(), 1u);
   runner.reset();
   EXPECT_EQ(group()->member_count(), 0u);
+}
+
+TEST_F(HandlerRunnerTest, AHandlerThatTakesLongKeepsItsShards) {
+  for (int i = 0; i < 10; ++i) node_.put("t", "k", std::to_string(i));
+  recorder_.answer = [&](const std::string&) {
+    node_.clock.advance(4000);
+    group()->tick();
+    return Outcome::kDone;
+  };
+  auto runner = this->runner();
+  drain(*runner);
+  EXPECT_EQ(recorder_.seen.size(), 10u) << "each once";
+  EXPECT_EQ(acknowledged(), 10u);
+}
+
+TEST_F(HandlerRunnerTest, WhatHasBecomeAnotherMembersIsNotHandedOver) {
+  const std::string other = neighbour("k");
+  for (const char* value : {"1", "2"}) {
+    node_.put("t", "k", value);
+    node_.put("t", other, value);
+  }
+  std::string session;
+  recorder_.answer = [&](const std::string&) {
+    if (!session.empty()) return Outcome::kDone;
+    node_.clock.advance(10'000);
+    session = group()->join("another", 10'000).value();
+    EXPECT_EQ(group()->leases(session).size(), 2u);
+    return Outcome::kDone;
+  };
+  auto runner = this->runner();
+  ASSERT_TRUE(runner->step());
+  EXPECT_EQ(recorder_.seen.size(), 1u) << "the one that took too long";
+  EXPECT_EQ(acknowledged(), 0u);
+  EXPECT_EQ(group()->poll(session, 0, 100, 1 << 20)->batches.size(), 2u);
+}
+
+TEST_F(HandlerRunnerTest, ReadsNoFurtherThanItsMemoryGoes) {
+  node_.create_table("beside", std::nullopt);
+  constexpr size_t kFrames = 400, kBytes = 100 << 10, kMost = 24 << 20;
+  const std::string large(kBytes, 'x');
+  for (size_t i = 0; i < kFrames; ++i)
+    node_.write({{"t", "k", std::to_string(i)}, {"beside", "k", large}});
+  recorder_.answer = [](const std::string&) { return Outcome::kRetry; };
+  auto runner = this->runner();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(runner->step());
+  EXPECT_LT(held() * kBytes, kMost);
+  EXPECT_GT(held(), 0u);
+  recorder_.seen.clear();
+  recorder_.answer = nullptr;
+  node_.clock.advance(60'000);
+  drain(*runner);
+  EXPECT_EQ(recorder_.seen.size(), kFrames);
 }
 
 }  // namespace
