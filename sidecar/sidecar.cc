@@ -185,11 +185,9 @@ Status Sidecar::open_readers() {
   long_work_ = std::make_unique<LongWork>(*node_, [this] { long_working_.wake(); });
   engine_->add_observer(long_work_.get());
   LogKeeper::Readers readers{catalog_, *streams_, *shard_index_, [this] {
-                               std::vector<streams::ReaderNeeds> needs;
+                               std::vector<streams::ReaderNeeds> needs = subscriptions_->needs();
                                for (const auto& connector : connectors_)
                                  needs.push_back(connector->needs());
-                               for (const auto& group : subscriptions_->all())
-                                 needs.push_back(group->needs());
                                return needs;
                              }};
   if (cache_ != nullptr && config_.cache.warm_restart && !config_.in_memory) {

@@ -24,6 +24,7 @@ Error no_subscription(std::string_view name) {
 
 struct Subscriptions::Change {
   SubscriptionDefinition definition;
+  ReaderNeeds needs;      // before the change and after it
   bool is_there = false;  // before the change
   bool removes = false;
   Done done;
@@ -121,6 +122,14 @@ std::vector<std::shared_ptr<ConsumerGroup>> Subscriptions::all() const {
   return groups;
 }
 
+std::vector<ReaderNeeds> Subscriptions::needs() const {
+  std::lock_guard lock(mutex_);
+  std::vector<ReaderNeeds> needs;
+  for (const auto& [name, group] : groups_) needs.push_back(group->needs());
+  for (const Change& change : changes_) needs.push_back(change.needs);
+  return needs;
+}
+
 /// The first LSN that a reader gets, never before what the log holds: a gap that is there from the
 /// beginning is none.
 Result<Lsn> Subscriptions::first_lsn(const StartAt& start,
@@ -184,7 +193,8 @@ void Subscriptions::create(SubscriptionDefinition definition, const StartAt& sta
     std::string name = shard_checkpoint_name(definition.name, i);
     items.push_back({checkpoint_key(name), checkpoint_item(name, *from - 1)});
   }
-  Change change{std::move(definition), false, false, std::move(done), nullptr};
+  const TableFilter tables{{definition.tables.begin(), definition.tables.end()}};
+  Change change{std::move(definition), {*from, tables}, false, false, std::move(done), nullptr};
   change.command = std::make_unique<WriteItems>(std::move(items), change.outcome);
   begin(std::move(change));
 }
@@ -200,7 +210,7 @@ void Subscriptions::remove(std::string_view name, Done done) {
   std::vector<WriteItems::Item> items = {{subscription_key(name), std::nullopt}};
   for (uint32_t i = 0; i < group->definition().shards; ++i)
     items.push_back({checkpoint_key(shard_checkpoint_name(name, i)), std::nullopt});
-  Change change{group->definition(), true, true, std::move(done), nullptr};
+  Change change{group->definition(), group->needs(), true, true, std::move(done), nullptr};
   change.command = std::make_unique<WriteItems>(std::move(items), change.outcome);
   begin(std::move(change));
 }
@@ -220,7 +230,9 @@ void Subscriptions::reset(std::string_view name, const StartAt& start, Done done
     std::string checkpoint = shard_checkpoint_name(name, i);
     items.push_back({checkpoint_key(checkpoint), checkpoint_item(checkpoint, *from - 1)});
   }
-  Change change{group->definition(), true, false, std::move(done), nullptr};
+  ReaderNeeds needs = group->needs();
+  needs.from = std::min(needs.from, *from);
+  Change change{group->definition(), std::move(needs), true, false, std::move(done), nullptr};
   change.command = std::make_unique<WriteItems>(std::move(items), change.outcome);
   begin(std::move(change));
 }
@@ -228,12 +240,12 @@ void Subscriptions::reset(std::string_view name, const StartAt& start, Done done
 /// The group is closed meanwhile, so that no checkpoint of it is written behind the change. Those
 /// on their way are written before it.
 void Subscriptions::begin(Change change) {
+  std::unique_ptr<Command> command = std::move(change.command);
   {
     std::lock_guard lock(mutex_);
     groups_.erase(change.definition.name);
+    changes_.push_back(std::move(change));
   }
-  std::unique_ptr<Command> command = std::move(change.command);
-  changes_.push_back(std::move(change));
   node_.submit(std::move(command));
 }
 
@@ -249,17 +261,21 @@ void Subscriptions::step() {
       status = *change->outcome->status;
     }
     // What could not be changed goes on as it was.
+    std::shared_ptr<ConsumerGroup> group;
     if (status ? !change->removes : change->is_there) {
-      auto group = open_group(change->definition);
-      if (group) {
-        std::lock_guard lock(mutex_);
-        groups_[change->definition.name] = std::move(group).value();
+      auto opened = open_group(change->definition);
+      if (opened) {
+        group = std::move(opened).value();
       } else if (status) {
-        status = group.error();
+        status = opened.error();
       }
     }
     Done done = std::move(change->done);
-    change = changes_.erase(change);
+    {
+      std::lock_guard lock(mutex_);
+      if (group) groups_[change->definition.name] = std::move(group);
+      change = changes_.erase(change);
+    }
     done(status);
   }
   for (const auto& group : all()) group->tick();

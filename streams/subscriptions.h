@@ -48,6 +48,9 @@ class Subscriptions {
   std::shared_ptr<ConsumerGroup> find(std::string_view name) const;
   std::vector<std::shared_ptr<ConsumerGroup>> all() const;  // by name
 
+  /// What they need of the log, also one of which a change is under way.
+  std::vector<ReaderNeeds> needs() const;
+
   /// Completes changes of definitions, ends silent sessions, hands shards over. After every commit
   /// and several times a second.
   void step();
@@ -63,8 +66,8 @@ class Subscriptions {
   Node& node_;
   Random random_;
   const GroupLimits limits_;
-  std::list<Change> changes_;  // under way
-  mutable std::mutex mutex_;   // guards groups_
+  mutable std::mutex mutex_;   // guards what follows, but for reading of changes_ by its thread
+  std::list<Change> changes_;  // under way; their groups are closed meanwhile
   std::map<std::string, std::shared_ptr<ConsumerGroup>, std::less<>> groups_;
 };
 

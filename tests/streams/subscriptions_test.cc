@@ -181,6 +181,38 @@ TEST_F(SubscriptionsTest, OneChangeOfAnyIsUnderWay) {
   EXPECT_TRUE(*second);
 }
 
+TEST_F(SubscriptionsTest, WhatTheyNeedOfTheLogIsKeptWhileTheyChange) {
+  const auto needed = [this] {
+    const std::vector<ReaderNeeds> needs = subscriptions_->needs();
+    return needs.size() == 1 ? needs[0].from : 0;
+  };
+  node_.put("t", "a", "1");
+  const Lsn tip = node_.log().durable_lsn() + 1;
+  node_.hold_commits = true;
+  const auto finish = [this] {
+    node_.commit();
+    subscriptions_->step();
+  };
+  const auto done = [](const Status& status) { EXPECT_TRUE(status); };
+  subscriptions_->create(defined("s"), {}, done);
+  const Lsn first = needed();
+  EXPECT_GT(first, 0u);
+  EXPECT_LT(first, tip);
+  finish();
+  EXPECT_EQ(needed(), first);
+  subscriptions_->reset("s", StartAt{StartAt::Kind::kLatest}, done);
+  EXPECT_EQ(needed(), first) << "it may yet fail";
+  finish();
+  EXPECT_GE(needed(), tip);
+  subscriptions_->reset("s", {}, done);
+  EXPECT_EQ(needed(), first);
+  finish();
+  subscriptions_->remove("s", done);
+  EXPECT_EQ(needed(), first);
+  finish();
+  EXPECT_TRUE(subscriptions_->needs().empty());
+}
+
 TEST_F(SubscriptionsTest, AChangeThatFailsLeavesThingsAsTheyWere) {
   ASSERT_TRUE(create(defined("s")));
   node_.put("t", "a", "1");
