@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/bytes.h"
+#include "core/model/schema.h"
 
 namespace millrace::streams {
 namespace {
@@ -144,12 +145,23 @@ TablePtr ChangeReader::wanted_table(Generation generation) {
 }
 
 void ChangeReader::note_definition(const ChangeView& change) {
-  if (!change.new_image) return;  // changes of a deleted table may still lie ahead
+  last_generation_ = 0;
+  last_table_ = nullptr;
+  if (!change.new_image) {
+    // Changes of a deleted table may still lie ahead, until it is forgotten.
+    auto removed = split_store_key(change.key);
+    if (!removed) return;
+    std::erase_if(tables_, [&](const auto& each) {
+      return Catalog::deleted_name(each.first) == removed->partition_scalar;
+    });
+    return;
+  }
   auto table = Catalog::decode(ItemView(*change.new_image));
   if (!table) return;
-  Generation generation = table->generation;
-  tables_[generation] = std::make_shared<const Table>(std::move(*table));
-  if (generation == last_generation_) last_generation_ = 0;
+  // The catalogue's own, where it has one: there are many readers.
+  const Generation generation = table->generation;
+  TablePtr shared = catalog_.find(generation);
+  tables_[generation] = shared ? shared : std::make_shared<const Table>(std::move(*table));
 }
 
 }  // namespace millrace::streams

@@ -123,6 +123,38 @@ TEST(DeletedTables, AreForgottenOnceNobodyCanAskForThem) {
   EXPECT_EQ(node.catalog().all().size(), 1u);
 }
 
+TEST(Subscription, HoldsNoDefinitionsOfItsOwn) {
+  StreamNode node(32 << 10);
+  auto subscription = open(node, named("s"));
+  node.create_table("t", std::nullopt);
+  node.enable("t", StreamViewType::kKeysOnly);
+  node.put("t", "k", "1");
+  auto batch = subscription->poll(10, 1 << 20);
+  ASSERT_TRUE(batch);
+  ASSERT_EQ(batch->changes.size(), 1u);
+  EXPECT_EQ(batch->changes[0].table, node.catalog().find("t"));
+
+  const std::weak_ptr<const Table> gone = [&] {
+    node.create_table("gone", std::nullopt);
+    node.put("gone", "k", "1");
+    EXPECT_EQ(poll_all(*subscription, true), Texts{"gone k=1"});
+    node.delete_table("gone");
+    return std::weak_ptr(node.catalog().all().back());
+  }();
+  DeletedTables deleted(node.node(), node.streams());
+  for (int round = 0; round < 2; ++round) {
+    deleted.forget_due();
+    for (int i = 0; i < 300; ++i) {
+      node.put("t", "k", std::string(300, 'x') + std::to_string(node.log().durable_lsn()));
+    }
+    node.maintain();
+    ASSERT_TRUE(node.engine().checkpoint());
+    poll_all(*subscription, true);
+    ASSERT_TRUE(node.log().trim(node.log().segments().back().first_lsn));
+  }
+  EXPECT_TRUE(gone.expired()) << "once nobody can ask for it";
+}
+
 TEST(Subscription, StartsWhereItIsTold) {
   StreamNode node;
   node.create_table("t", std::nullopt);
