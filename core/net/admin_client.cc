@@ -6,6 +6,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "core/net/percent_coding.h"
@@ -20,22 +21,32 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr size_t kWholeBodyBytesMax = 64u << 20;
+// A subscription hands out a transaction whole: 44 MB of images at most, of which text may make six
+// times as much.
+constexpr size_t kWholeBodyBytesMax = 512u << 20;
 constexpr size_t kPieceBytes = 64 * 1024;
 
-/// One request on one connection. Operations are asynchronous since only those obey a timeout; each
-/// is run to its end before the next.
-class Call {
+}  // namespace
+
+/// One request after the other on one connection. Operations are asynchronous since only those obey
+/// a timeout; each is run to its end before the next.
+class AdminClient::Connection {
  public:
-  explicit Call(const AdminClientOptions& options) : options_(options), stream_(context_) {}
+  explicit Connection(const AdminClientOptions& options) : options_(options), stream_(context_) {}
 
   Status connect();
-  Status ask(http::verb method, const std::string& target, const std::string& body);
-  Status read_head();
+  /// Whether it is open and the server has said nothing since its last answer.
+  bool idle();
+  /// Sends a request and reads the head of its answer.
+  Status ask(http::verb method, const std::string& target, const std::string& body, bool keep);
+  /// ask() failed since the server had closed the connection.
+  bool closed_unanswered() const { return closed_unanswered_; }
   Result<std::string> read_all();
   Status read_lines(const std::function<bool(std::string_view)>& line);
-  int status() const { return static_cast<int>(parser_.get().result_int()); }
-  Status refused(const std::string& body) const;
+  /// Of an answer that was read whole: whether another request may follow.
+  bool may_be_kept() const { return parser_->is_done() && parser_->keep_alive(); }
+  int status() const { return static_cast<int>(parser_->get().result_int()); }
+  Error refused(const std::string& body) const;
 
  private:
   /// Starts an operation with a completion handler, waits for it, gives its error.
@@ -57,12 +68,13 @@ class Call {
   asio::io_context context_;
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
-  http::response_parser<http::buffer_body> parser_;
+  std::optional<http::response_parser<http::buffer_body>> parser_;  // of the last request
+  bool closed_unanswered_ = false;
   std::string piece_ = std::string(kPieceBytes, '\0');
 };
 
 template <typename Start>
-error_code Call::run(int timeout_ms, Start start) {
+error_code AdminClient::Connection::run(int timeout_ms, Start start) {
   if (timeout_ms > 0) {
     stream_.expires_after(std::chrono::milliseconds(timeout_ms));
   } else {
@@ -75,7 +87,7 @@ error_code Call::run(int timeout_ms, Start start) {
   return result;
 }
 
-Status Call::connect() {
+Status AdminClient::Connection::connect() {
   error_code error;
   tcp::resolver resolver(context_);
   const auto found = resolver.resolve(options_.host, std::to_string(options_.port), error);
@@ -86,50 +98,56 @@ Status Call::connect() {
   return {};
 }
 
-Status Call::ask(http::verb method, const std::string& target, const std::string& body) {
+bool AdminClient::Connection::idle() {
+  error_code error;
+  char byte;
+  stream_.socket().non_blocking(true, error);
+  if (!error) stream_.socket().receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
+  return error == asio::error::would_block;
+}
+
+Status AdminClient::Connection::ask(http::verb method, const std::string& target,
+                                    const std::string& body, bool keep) {
   http::request<http::string_body> request(method, target, 11);
   request.set(http::field::host, where());
   request.set(http::field::user_agent, "millrace");
-  request.set(http::field::connection, "close");
+  request.keep_alive(keep);
   if (method == http::verb::post) {
     request.set(http::field::content_type, "application/json");
     request.body() = body;
     request.prepare_payload();
   }
-  if (auto error = run(options_.answer_timeout_ms,
-                       [&](auto done) { http::async_write(stream_, request, std::move(done)); })) {
-    return broken(error);
+  parser_.emplace();
+  parser_->body_limit(boost::none);
+  error_code error = run(options_.answer_timeout_ms,
+                         [&](auto done) { http::async_write(stream_, request, std::move(done)); });
+  if (!error) {
+    error = run(options_.answer_timeout_ms, [&](auto done) {
+      http::async_read_header(stream_, buffer_, *parser_, std::move(done));
+    });
   }
-  return {};
+  if (!error) return {};
+  closed_unanswered_ = error != beast::error::timeout && !parser_->got_some();
+  return broken(error);
 }
 
-Status Call::read_head() {
-  parser_.body_limit(boost::none);
-  if (auto error = run(options_.answer_timeout_ms, [&](auto done) {
-        http::async_read_header(stream_, buffer_, parser_, std::move(done));
-      })) {
-    return broken(error);
-  }
-  return {};
-}
-
-Result<bool> Call::read_piece(int timeout_ms, size_t& size) {
+Result<bool> AdminClient::Connection::read_piece(int timeout_ms, size_t& size) {
   size = 0;
-  if (parser_.is_done()) return false;
-  auto& body = parser_.get().body();
+  if (parser_->is_done()) return false;
+  auto& body = parser_->get().body();
   body.data = piece_.data();
   body.size = piece_.size();
   body.more = true;
   error_code error = run(timeout_ms, [&](auto done) {
-    http::async_read_some(stream_, buffer_, parser_, std::move(done));
+    http::async_read_some(stream_, buffer_, *parser_, std::move(done));
   });
   if (error == http::error::need_buffer) error = {};
   if (error) return broken(error);
-  size = piece_.size() - parser_.get().body().size;
+  size = piece_.size() - parser_->get().body().size;
   return true;
 }
 
-Result<std::string> Call::read_all() {
+Result<std::string> AdminClient::Connection::read_all() {
   std::string all;
   for (;;) {
     size_t size = 0;
@@ -142,7 +160,7 @@ Result<std::string> Call::read_all() {
   }
 }
 
-Status Call::read_lines(const std::function<bool(std::string_view)>& line) {
+Status AdminClient::Connection::read_lines(const std::function<bool(std::string_view)>& line) {
   std::string rest;
   for (;;) {
     size_t size = 0;
@@ -163,7 +181,7 @@ Status Call::read_lines(const std::function<bool(std::string_view)>& line) {
   }
 }
 
-Status Call::refused(const std::string& body) const {
+Error AdminClient::Connection::refused(const std::string& body) const {
   std::string message = body.substr(0, 1000);
   while (!message.empty() && (message.back() == '\n' || message.back() == '\r')) message.pop_back();
   const ErrorCode code = status() == 404   ? ErrorCode::kResourceNotFound
@@ -173,35 +191,56 @@ Status Call::refused(const std::string& body) const {
       code, "the sidecar at " + where() + " answered " + std::to_string(status()) + ": " + message);
 }
 
-Status begin(Call& call, http::verb method, const std::string& target,
-             const std::string& payload = {}) {
-  RETURN_IF_ERROR(call.connect());
-  RETURN_IF_ERROR(call.ask(method, target, payload));
-  RETURN_IF_ERROR(call.read_head());
-  if (call.status() == 200) return {};
-  ASSIGN_OR_RETURN(const std::string body, call.read_all());
-  return call.refused(body);
+AdminClient::AdminClient(AdminClientOptions options) : options_(std::move(options)) {}
+AdminClient::~AdminClient() = default;
+
+Result<std::string> AdminClient::answer(std::string_view method, const std::string& target,
+                                        const std::string& body) const {
+  const http::verb verb = http::string_to_verb(beast::string_view(method.data(), method.size()));
+  std::unique_ptr<Connection> connection;
+  {
+    std::lock_guard lock(mutex_);
+    connection = std::move(kept_);
+  }
+  if (connection != nullptr && connection->idle()) {
+    Status asked = connection->ask(verb, target, body, true);
+    if (asked) return take_answer(std::move(connection));
+    if (!connection->closed_unanswered()) return asked.error();
+  }
+  connection = std::make_unique<Connection>(options_);
+  RETURN_IF_ERROR(connection->connect());
+  RETURN_IF_ERROR(connection->ask(verb, target, body, true));
+  return take_answer(std::move(connection));
 }
 
-}  // namespace
+Result<std::string> AdminClient::take_answer(std::unique_ptr<Connection> connection) const {
+  ASSIGN_OR_RETURN(std::string body, connection->read_all());
+  std::optional<Error> refusal;
+  if (connection->status() != 200) refusal = connection->refused(body);
+  if (connection->may_be_kept()) {
+    std::lock_guard lock(mutex_);
+    kept_ = std::move(connection);
+  }
+  if (refusal) return *std::move(refusal);
+  return body;
+}
 
 Result<std::string> AdminClient::get(const std::string& target) const {
-  Call call(options_);
-  RETURN_IF_ERROR(begin(call, http::verb::get, target));
-  return call.read_all();
+  return answer("GET", target, {});
 }
 
 Result<std::string> AdminClient::post(const std::string& target, const std::string& body) const {
-  Call call(options_);
-  RETURN_IF_ERROR(begin(call, http::verb::post, target, body));
-  return call.read_all();
+  return answer("POST", target, body);
 }
 
 Status AdminClient::stream(const std::string& target,
                            const std::function<bool(std::string_view)>& line) const {
-  Call call(options_);
-  RETURN_IF_ERROR(begin(call, http::verb::get, target));
-  return call.read_lines(line);
+  Connection connection(options_);
+  RETURN_IF_ERROR(connection.connect());
+  RETURN_IF_ERROR(connection.ask(http::verb::get, target, {}, false));
+  if (connection.status() == 200) return connection.read_lines(line);
+  ASSIGN_OR_RETURN(const std::string body, connection.read_all());
+  return connection.refused(body);
 }
 
 std::string AdminClient::percent_encode(std::string_view text) {

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -19,10 +21,13 @@ struct AdminClientOptions {
 
 /// A blocking client of the administrative port, for the command line. Errors are sentences for a
 /// person: kUnavailable when the sidecar cannot be reached or leaves, kResourceNotFound for 404,
-/// kValidation for another refusal (with what the sidecar says).
+/// kValidation for another refusal (with what the sidecar says). Thread-safe. One connection is
+/// kept open between requests; where the sidecar has closed it meanwhile the request goes over a
+/// new one, so it must do no harm twice.
 class AdminClient {
  public:
-  explicit AdminClient(AdminClientOptions options) : options_(std::move(options)) {}
+  explicit AdminClient(AdminClientOptions options);
+  ~AdminClient();
 
   /// The body of a whole answer.
   Result<std::string> get(const std::string& target) const;
@@ -36,7 +41,14 @@ class AdminClient {
   static std::string percent_encode(std::string_view text);
 
  private:
+  class Connection;
+  Result<std::string> answer(std::string_view method, const std::string& target,
+                             const std::string& body) const;
+  Result<std::string> take_answer(std::unique_ptr<Connection> connection) const;
+
   const AdminClientOptions options_;
+  mutable std::mutex mutex_;  // guards kept_
+  mutable std::unique_ptr<Connection> kept_;
 };
 
 }  // namespace millrace

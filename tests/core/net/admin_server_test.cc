@@ -1,6 +1,9 @@
 #include "core/net/admin_server.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -184,6 +187,82 @@ TEST_F(AdminServerTest, ErrorsSayWhatToDo) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
   EXPECT_NE(refused.error().message.find("Is it running"), std::string::npos);
+}
+
+/// A server that answers so many requests on a connection, one connection after the other.
+class CountingServer {
+ public:
+  explicit CountingServer(std::vector<int> requests) : requests_(std::move(requests)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(listener_, any, size), 0);
+    EXPECT_EQ(::listen(listener_, 8), 0);
+    EXPECT_EQ(::getsockname(listener_, any, &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~CountingServer() {
+    thread_.join();
+    ::close(listener_);
+  }
+  uint16_t port() const { return port_; }
+
+ private:
+  void serve() {
+    for (size_t connection = 0; connection < requests_.size(); ++connection) {
+      const int socket = ::accept(listener_, nullptr, nullptr);
+      for (int i = 0; i < requests_[connection]; ++i) {
+        std::string request;
+        char byte;
+        while (!request.ends_with("\r\n\r\n") && ::read(socket, &byte, 1) == 1) request += byte;
+        const std::string body = std::to_string(connection) + "." + std::to_string(i);
+        const std::string answer =
+            "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+        EXPECT_EQ(::write(socket, answer.data(), answer.size()), ssize_t(answer.size()));
+      }
+      // As from a server that ends an idle connection just as the next request is on its way.
+      if (requests_[connection] > 1) {
+        char byte;
+        EXPECT_EQ(::read(socket, &byte, 1), 1);
+      }
+      ::close(socket);
+    }
+  }
+
+  const std::vector<int> requests_;
+  int listener_ = -1;
+  uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST(AdminClient, KeepsItsConnectionAndOpensAnotherWhereItWasClosed) {
+  CountingServer server({2, 1, 1});
+  AdminClientOptions options;
+  options.port = server.port();
+  AdminClient client(options);
+  EXPECT_EQ(client.get("/").value(), "0.0");
+  EXPECT_EQ(client.get("/").value(), "0.1");
+  EXPECT_EQ(client.get("/").value(), "1.0") << "closed with the request unread";
+  EXPECT_EQ(client.get("/").value(), "2.0") << "closed while idle, or just then";
+}
+
+TEST_F(AdminServerTest, AClientKeepsOneConnectionHoweverManyThreadsUseIt) {
+  options_.connections_max = 1000;  // those that were closed may be counted for a while
+  start();
+  AdminClient client(client_options_);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) EXPECT_EQ(client.get("/livez").value(), "alive\n");
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(client.get("/nothing")) << "a refusal";
+  EXPECT_EQ(client.get("/livez").value(), "alive\n");
 }
 
 TEST(PercentCoding, RoundTripsAllBytes) {
