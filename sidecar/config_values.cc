@@ -199,6 +199,11 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   std::string best;
   size_t best_distance = std::min<size_t>(3, word.size() / 2 + 1);
   for (const std::string& candidate : known) {
+    // Their distance is no less than what one is longer by, and a word from outside may be long.
+    if (std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size()) >=
+        best_distance) {
+      continue;
+    }
     size_t distance = edit_distance(word, candidate);
     if (distance >= best_distance) continue;
     best_distance = distance;
