@@ -219,6 +219,7 @@ part_bench() {
     count bench 1 0
   else
     count bench 0 1
+    return 1
   fi
 }
 

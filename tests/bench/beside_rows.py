@@ -8,6 +8,8 @@ import measuring
 from rows import few_rounds, row
 from servers import Millrace, call, create_table
 
+from peers.process import wait_until
+
 CONNECTIONS = 16
 BESIDE_SECONDS_MAX = 30  # of one measurement; what goes on longer is measured so long
 OTHER = "other"          # the table of what goes on beside
@@ -54,6 +56,13 @@ class Puts:
                               CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--seed", seed,
                               first=True)
 
+    def wait_until_under_way(self):
+        def put():
+            return self.server.metric("millrace_requests_total", operation="PutItem", status="200")
+
+        before = put()
+        wait_until(lambda: put() > before, 30, "the load is under way")
+
     def p99_us(self, seed):
         return self.begin(self.options.seconds, seed).result()["p99_us"]
 
@@ -92,6 +101,7 @@ def put_beside_work(name, options, folder, begin, ended, load_flags=()):
             measuring.fill_small(server, items_beside(options), "--table", OTHER, *load_flags)
             alone.append(puts.p99_us(1))
             load = puts.begin(600, 2)
+            puts.wait_until_under_way()
             begin(server)
             start = time.monotonic()
             while not ended(server) and time.monotonic() - start < BESIDE_SECONDS_MAX:
