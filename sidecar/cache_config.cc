@@ -2,6 +2,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <charconv>
+
 #include "sidecar/config.h"
 #include "sidecar/config_reader.h"
 
@@ -25,6 +27,19 @@ Result<bool> parse_consumed_capacity(std::string_view text) {
                     "'" + std::string(text) +
                         "' is no way to report capacity; write dynamodb (hits show what they would "
                         "have consumed) or dax (hits leave it out)");
+}
+
+/// A fraction.
+Result<double> parse_fraction(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  // Below a billionth there is nothing left to see.
+  if (error == std::errc() && end == text.data() + text.size() &&
+      (value == 0 || (value >= 1e-9 && value <= 1)))
+    return value;
+  return make_error(ErrorCode::kConfig, "'" + std::string(text) +
+                                            "' is not a fraction; write a number from 0 to 1, such "
+                                            "as 0.001");
 }
 
 /// A time to live in whole seconds.
@@ -78,6 +93,8 @@ Status read_cache(const ConfigReader& reader, const YAML::Node& node, const std:
       reader.parsed<bool>(config.capacity_of_hits, parse_consumed_capacity, "dynamodb or dax"));
   fields.emplace_back("warm_restart",
                       reader.parsed<bool>(config.warm_restart, parse_bool, "true or false"));
+  fields.emplace_back("verify",
+                      reader.parsed<double>(config.verify, parse_fraction, "a number from 0 to 1"));
   fields.emplace_back("tables", ConfigReader::known);  // below, since they inherit the rest
   RETURN_IF_ERROR(reader.mapping(node, path, fields));
   const YAML::Node tables = node["tables"];

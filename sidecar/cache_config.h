@@ -23,6 +23,8 @@ struct CacheConfig {
   /// DAX does.
   bool capacity_of_hits = true;
   bool warm_restart = true;  // what the item cache held is read again after a restart
+  /// Of the reads, at random: their hits are held against the store. 0: none.
+  double verify = 1e-4;
   cache::TablePolicy policy;
   std::map<std::string, cache::TablePolicy> tables;  // those with a policy of their own
 };

@@ -257,6 +257,7 @@ std::string metrics_page(const MetricsSources& sources) {
   if (sources.query_cache != nullptr)
     collect_query_cache(*sources.query_cache, sources.catalog, families);
   if (sources.cache_warmer) collect_cache_warmer(*sources.cache_warmer, families);
+  if (sources.hit_verifier != nullptr) sources.hit_verifier->collect(families);
   collect_connectors(sources, families);
   collect_subscriptions(sources, families);
   return prometheus::TextSerializer().Serialize(families);

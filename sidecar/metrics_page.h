@@ -10,6 +10,7 @@
 #include "core/store/engine.h"
 #include "sidecar/cache_warmer.h"
 #include "sidecar/connector_runner.h"
+#include "sidecar/hit_verifier.h"
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
 #include "streams/subscriptions.h"
@@ -23,6 +24,7 @@ struct MetricsSources {
   const Catalog& catalog;
   const cache::ItemCache* cache;                   // none: off
   const cache::QueryCache* query_cache;            // none: off
+  const HitVerifier* hit_verifier;                 // none: off
   const std::optional<CacheWarmer>& cache_warmer;  // none: off
   const NewestEntry& newest;
   const std::vector<std::unique_ptr<ConnectorRunner>>& connectors;

@@ -171,6 +171,10 @@ Status Sidecar::open_readers() {
   add_dynamodb_operations(operations_);
   streams::add_streams_operations(operations_, *streams_);
   request_metrics_ = std::make_unique<RequestMetrics>(operations_, io_threads_.count());
+  if (config_.cache.verify > 0 && (cache_ != nullptr || query_cache_ != nullptr)) {
+    hit_verifier_ = std::make_unique<HitVerifier>(config_.cache.verify, io_threads_.count(),
+                                                  Random(random_seed()));
+  }
   node_ = std::unique_ptr<Node>(new Node{
       .engine = *engine_,
       .catalog = catalog_,
@@ -180,6 +184,7 @@ Status Sidecar::open_readers() {
       .cache = cache_.get(),
       .pages = query_cache_.get(),
       .capacity_of_hits = config_.cache.capacity_of_hits,
+      .hit_checks = hit_verifier_.get(),
       .observer = request_metrics_.get(),
   });
   long_work_ = std::make_unique<LongWork>(*node_, [this] { long_working_.wake(); });
@@ -271,7 +276,7 @@ Status Sidecar::open_admin() {
     page.content_type = "text/plain; version=0.0.4; charset=utf-8";
     page.body =
         metrics_page({*request_metrics_, *engine_, catalog_, cache_.get(), query_cache_.get(),
-                      cache_warmer_, newest_, connectors_, *subscriptions_});
+                      hit_verifier_.get(), cache_warmer_, newest_, connectors_, *subscriptions_});
     return page;
   });
   if (config_.allow_reset) {

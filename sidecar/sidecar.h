@@ -27,6 +27,7 @@
 #include "sidecar/config.h"
 #include "sidecar/connector_runner.h"
 #include "sidecar/flush_thread.h"
+#include "sidecar/hit_verifier.h"
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
 #include "sidecar/step_thread.h"
@@ -106,6 +107,7 @@ class Sidecar {
   std::unique_ptr<streams::Streams> streams_;
   OperationTable operations_;
   std::unique_ptr<RequestMetrics> request_metrics_;
+  std::unique_ptr<HitVerifier> hit_verifier_;  // none: hits are not checked
   IoThreads io_threads_;
   std::unique_ptr<CommitScheduler> scheduler_;
   std::unique_ptr<FlushThread> flush_thread_;  // none: nothing waits for the disk

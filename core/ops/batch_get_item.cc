@@ -1,9 +1,11 @@
 #include <map>
 #include <set>
+#include <utility>
 
 #include "core/model/item_json.h"
 #include "core/ops/cache_header.h"
 #include "core/ops/capacity.h"
+#include "core/ops/hit_checks.h"
 #include "core/ops/legacy_request.h"
 #include "core/ops/operations.h"
 #include "core/ops/read_request.h"
@@ -198,6 +200,7 @@ class BatchRead {
   Status read_table(const TableReads& table, std::string& body);
   Status read_item(const TableReads& table, const std::string& key);
   Status read_store(const TableReads& table, const std::string& key, bool fill);
+  void check_hit(const TableReads& table, const std::string& key);
 
   Node& node_;
   const BatchGet& batch_;
@@ -209,7 +212,7 @@ class BatchRead {
   std::map<std::string_view, ConsumedUnits> units_;
   size_t answer_bytes_ = 0;
   size_t keys_ = 0, hits_ = 0, misses_ = 0;
-  bool consistent_ = false, off_ = false;
+  bool consistent_ = false, off_ = false, mismatch_ = false;
 
   // The item that was read last.
   std::string json_;  // empty: there is none
@@ -255,18 +258,37 @@ Status BatchRead::read_item(const TableReads& table, const std::string& key) {
   if (outcome == ReadCache::Outcome::kHit) {
     ++hits_;
     hit_ = true;
-    if (absent) return {};
-    if (table.projection) {
+    if (!absent && table.projection) {
       render_projected(ItemView(image_), table.projection, json_);
-    } else {
+    } else if (!absent) {
       json_ = json_of_wire_item(image_);
     }
+    if (node_.hit_checks != nullptr && node_.hit_checks->chooses()) check_hit(table, key);
     return {};
   }
   const bool fill = outcome == ReadCache::Outcome::kMiss;
   misses_ += fill;
   off_ |= outcome == ReadCache::Outcome::kOff;
   return read_store(table, key, fill);
+}
+
+// Holds the hit that was read last against the view. If it is wrong, the store's takes its place.
+void BatchRead::check_hit(const TableReads& table, const std::string& key) {
+  std::string cached = std::move(json_);
+  const size_t cached_bytes = std::exchange(item_bytes_, 0);
+  json_.clear();
+  const Status read = read_store(table, key, false);
+  const bool same = json_ == cached && item_bytes_ == cached_bytes;
+  node_.hit_checks->checked(read ? Result<bool>(same) : Result<bool>(read.error()),
+                            {"BatchGetItem", *table.table, {}, key, view_->lsn()});
+  if (read && !same) {
+    --hits_;
+    hit_ = false;
+    mismatch_ = true;
+    return;
+  }
+  json_ = std::move(cached);
+  item_bytes_ = cached_bytes;
 }
 
 Status BatchRead::read_table(const TableReads& table, std::string& body) {
@@ -316,6 +338,7 @@ std::string BatchRead::header() const {
     if (off_ || node_.cache == nullptr) why = "off";
     if (consistent_) why = "consistent";
     if (no_cache_ && node_.cache != nullptr) why = "no-cache";
+    if (mismatch_) why = "mismatch";
   }
   const std::string_view outcome = hits_ == keys_ ? "hit" : misses_ > 0 ? "miss" : "bypass";
   std::string line(CacheHeader(outcome, view_->lsn(), why).line());

@@ -1,6 +1,7 @@
 #include "core/model/item_json.h"
 #include "core/ops/cache_header.h"
 #include "core/ops/capacity.h"
+#include "core/ops/hit_checks.h"
 #include "core/ops/legacy_request.h"
 #include "core/ops/operations.h"
 #include "core/ops/read_request.h"
@@ -23,8 +24,14 @@ struct ItemRead {
   Reply reply{Reply::Receiver{}};
 
   static void run(std::unique_ptr<ItemRead> read);
-  void hit(std::string_view answer, const CachedAnswer& found, Lsn lsn);
+  void hit(std::string_view answer, const CachedAnswer& found, Lsn lsn, const View* checked);
+  void send_hit(std::string_view body, std::optional<uint32_t> crc32, Lsn lsn, const View* checked);
+  bool is_right(std::string_view body, const View& view) const;
   void read_store(bool fill, std::string_view why);
+  bool hit_shows_capacity() const {
+    return capacity != CapacityDetail::kNone && node->capacity_of_hits;
+  }
+  std::string body_of(std::optional<ItemView> item, bool shows_capacity) const;
   void add_capacity(size_t item_bytes, std::string& body) const;
 };
 
@@ -38,7 +45,8 @@ std::unique_ptr<ItemRead> take_spare() {
 void ItemRead::run(std::unique_ptr<ItemRead> read) {
   thread_local std::string answer;  // copied out, so that nothing is sent under the cache's lock
   CachedAnswer found;
-  const Lsn published = read->node->engine.published_lsn();
+  const ViewPtr checked = view_to_check(*read->node);
+  const Lsn published = checked ? checked->lsn() : read->node->engine.published_lsn();
   ItemRead* waiting = read.get();
   const ReadCache::Outcome outcome = read->node->cache->find(
       read->key, published, read->projection ? ItemForm::kEncoded : ItemForm::kWire,
@@ -53,7 +61,7 @@ void ItemRead::run(std::unique_ptr<ItemRead> read) {
       static_cast<void>(read.release());
       return;
     case ReadCache::Outcome::kHit:
-      read->hit(answer, found, published);
+      read->hit(answer, found, published, checked.get());
       break;
     case ReadCache::Outcome::kMiss:
       read->read_store(true, {});
@@ -69,10 +77,9 @@ void ItemRead::run(std::unique_ptr<ItemRead> read) {
   spare = std::move(read);
 }
 
-void ItemRead::hit(std::string_view answer, const CachedAnswer& found, Lsn lsn) {
-  const CacheHeader header("hit", lsn);
-  const bool shows_capacity = capacity != CapacityDetail::kNone && node->capacity_of_hits;
-  if (!projection && !shows_capacity) return reply.ok(answer, header.line(), found.crc32);
+void ItemRead::hit(std::string_view answer, const CachedAnswer& found, Lsn lsn,
+                   const View* checked) {
+  if (!projection && !hit_shows_capacity()) return send_hit(answer, found.crc32, lsn, checked);
   std::string body = "{";
   if (!projection) {
     body = answer.substr(0, answer.size() - 1);
@@ -80,9 +87,28 @@ void ItemRead::hit(std::string_view answer, const CachedAnswer& found, Lsn lsn) 
     body += "\"Item\":";
     render_projected(ItemView(answer), projection, body);
   }
-  if (shows_capacity) add_capacity(found.item_bytes, body);
+  if (hit_shows_capacity()) add_capacity(found.item_bytes, body);
   body += '}';
-  reply.ok(body, header.line());
+  send_hit(body, std::nullopt, lsn, checked);
+}
+
+void ItemRead::send_hit(std::string_view body, std::optional<uint32_t> crc32, Lsn lsn,
+                        const View* checked) {
+  if (checked != nullptr && !is_right(body, *checked)) return read_store(false, "mismatch");
+  reply.ok(body, CacheHeader("hit", lsn).line(), crc32);
+}
+
+// Holds a hit against the view. One that the store cannot be read for stays right.
+bool ItemRead::is_right(std::string_view body, const View& view) const {
+  std::string image;
+  Result<bool> equal = view.get(key, image);
+  if (equal) {
+    std::optional<ItemView> item;
+    if (*equal) item = ItemView(image);
+    equal = body_of(item, hit_shows_capacity()) == body;
+  }
+  node->hit_checks->checked(equal, {"GetItem", *table, {}, key, view.lsn()});
+  return !equal || *equal;
 }
 
 void ItemRead::read_store(bool fill, std::string_view why) {
@@ -95,17 +121,21 @@ void ItemRead::read_store(bool fill, std::string_view why) {
   }
   std::optional<ItemView> item;
   if (*found) item = ItemView(image);
+  const std::string body = body_of(item, capacity != CapacityDetail::kNone);
+  const Lsn lsn = view->lsn();
+  const CacheHeader header(fill ? "miss" : "bypass", lsn, why);
+  if (fill) node->cache->fill(key, item, lsn);
+  reply.ok(body, header.line());
+}
+
+std::string ItemRead::body_of(std::optional<ItemView> item, bool shows_capacity) const {
   std::string body = "{";
   if (item) {
     body += "\"Item\":";
     render_projected(*item, projection, body);
   }
-  if (capacity != CapacityDetail::kNone) add_capacity(item ? charged_size(*item) : 0, body);
-  body += '}';
-  const Lsn lsn = view->lsn();
-  const CacheHeader header(fill ? "miss" : "bypass", lsn, why);
-  if (fill) node->cache->fill(key, item, lsn);
-  reply.ok(body, header.line());
+  if (shows_capacity) add_capacity(item ? charged_size(*item) : 0, body);
+  return body + "}";
 }
 
 void ItemRead::add_capacity(size_t item_bytes, std::string& body) const {

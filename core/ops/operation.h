@@ -19,6 +19,7 @@
 namespace millrace {
 
 struct Operation;
+class HitChecks;
 
 /// Told of every answered operation, on the thread that answers: for metrics. Thread-safe and
 /// cheap.
@@ -42,6 +43,7 @@ struct Node {
   PageCache* pages = nullptr;  // none: off
   /// Whether reads that the cache answered show the capacity that they would have consumed.
   bool capacity_of_hits = true;
+  HitChecks* hit_checks = nullptr;  // none: hits are not checked
   RequestObserver* observer = nullptr;
 };
 

@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "core/ops/cache_header.h"
+#include "core/ops/hit_checks.h"
 #include "core/ops/page.h"
 #include "core/ops/page_key.h"
 #include "core/ops/page_reader.h"
@@ -26,12 +27,14 @@ struct PageRead {
   bool waited = false;
 
   static void run(std::unique_ptr<PageRead> read);
-  void hit(const CachedPage& found, Lsn lsn);
+  void hit(const CachedPage& found, Lsn lsn, const View* checked);
+  bool is_right(const CachedPage& found, const View& view) const;
   void read_store(bool fill, std::string_view why);
 };
 
 void PageRead::run(std::unique_ptr<PageRead> read) {
-  const Lsn published = read->node.engine.published_lsn();
+  const ViewPtr checked = view_to_check(read->node);
+  const Lsn published = checked ? checked->lsn() : read->node.engine.published_lsn();
   PageRead* self = read.get();
   std::function<void()> resume;
   // Somebody who writes all the time would make it wait for one read after the other.
@@ -43,7 +46,7 @@ void PageRead::run(std::unique_ptr<PageRead> read) {
   }
   const PageCache::Outcome outcome = self->node.pages->find(
       self->question, published,
-      [self, published](const CachedPage& found) { self->hit(found, published); },
+      [&](const CachedPage& found) { self->hit(found, published, checked.get()); },
       std::move(resume));
   switch (outcome) {
     case PageCache::Outcome::kWaiting:
@@ -61,7 +64,23 @@ void PageRead::run(std::unique_ptr<PageRead> read) {
   }
 }
 
-void PageRead::hit(const CachedPage& found, Lsn lsn) {
+// Holds a hit against the view. One that the store cannot be read for stays right.
+bool PageRead::is_right(const CachedPage& found, const View& view) const {
+  const Result<Page> stored = read_page(view, page);
+  Result<bool> equal = stored
+                           ? Result<bool>(stored->body == found.body && stored->size == found.size)
+                           : Result<bool>(stored.error());
+  const bool query = page.kind == PageQuestion::Kind::kQuery;
+  node.hit_checks->checked(equal, {query ? "Query" : "Scan",
+                                   *page.table,
+                                   page.index != nullptr ? page.index->name : std::string_view(),
+                                   {},
+                                   view.lsn()});
+  return !equal || *equal;
+}
+
+void PageRead::hit(const CachedPage& found, Lsn lsn, const View* checked) {
+  if (checked != nullptr && !is_right(found, *checked)) return read_store(false, "mismatch");
   const CacheHeader header("hit", lsn);
   if (page.capacity == CapacityDetail::kNone || !node.capacity_of_hits)
     return reply.ok(found.body, header.line(), found.crc32);

@@ -34,6 +34,7 @@ struct PageQuestion {
 struct PageSize {
   uint32_t read_bytes = 0;     // of the table's items or the index's entries
   uint32_t fetched_units = 0;  // of items that entries were looked up for: 4 KB begun of each
+  bool operator==(const PageSize&) const = default;
 };
 
 /// A page's wire-ready body, without the capacity that it consumed, which follows from its size.

@@ -35,6 +35,7 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
       "  query_bytes: 1MB\n"
       "  warm_restart: false\n"
       "  consumed_capacity: dax\n"
+      "  verify: 0.25\n"
       "  item_ttl: 0s\n"
       "  query_ttl: 1m\n"
       "  negative_ttl: 30s\n",
@@ -44,6 +45,7 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
   EXPECT_EQ(config->cache.query_bytes, 1u << 20);
   EXPECT_FALSE(config->cache.warm_restart);
   EXPECT_FALSE(config->cache.capacity_of_hits);
+  EXPECT_EQ(config->cache.verify, 0.25);
   EXPECT_EQ(config->cache.policy.item_ttl_s, 0u);
   EXPECT_EQ(config->cache.policy.negative_ttl_s, 30u);
   ASSERT_EQ(config->cache.tables.size(), 2u);
@@ -71,6 +73,11 @@ TEST(Config, PoliciesOfTheCacheAreReadStrictly) {
   EXPECT_EQ(message_of("cache: {consumed_capacity: none}\n"),
             "m.yaml:1:28: 'cache.consumed_capacity': 'none' is no way to report capacity; write "
             "dynamodb (hits show what they would have consumed) or dax (hits leave it out)");
+  for (const char* fraction : {"-0.1", "1.5", "nan", "1e-30", "1%", "often"}) {
+    EXPECT_EQ(message_of("cache: {verify: " + std::string(fraction) + "}\n"),
+              "m.yaml:1:17: 'cache.verify': '" + std::string(fraction) +
+                  "' is not a fraction; write a number from 0 to 1, such as 0.001");
+  }
   EXPECT_EQ(message_of("cache: {admission: none}\n"),
             "m.yaml:1:20: 'cache.admission': 'none' is not an admission; write all (what is "
             "written is cached) or on_read (only what was read is)");

@@ -112,7 +112,7 @@ TEST_F(SidecarTest, KeepsWhatItAnsweredWithoutAnOrderlyStop) {
 }
 
 TEST_F(SidecarTest, WithoutACacheReadsSaySo) {
-  config_.cache.bytes = 0;
+  config_.cache.bytes = config_.cache.query_bytes = 0;
   std::unique_ptr<Sidecar> sidecar = start();
   create_table(*sidecar);
   put(*sidecar, "Rush");

@@ -1,8 +1,11 @@
 """The item cache, as the header x-millrace-cache tells it."""
 
+import collections
+import itertools
 import json
 import re
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -309,7 +312,7 @@ def test_an_operator_flushes_the_caches(tmp_path):
 
 @pytest.mark.parametrize("like", ["dynamodb", "dax"])
 def test_hits_report_capacity_as_the_configuration_says(tmp_path, like):
-    settings = {"bytes": "64MB", "consumed_capacity": like, "tables": {"films": {"admission": "on_read"}}}
+    settings = {"consumed_capacity": like, "admission": "on_read"}
     sidecar = Sidecar(tmp_path, {"cache": settings}).start()
     ddb = client(sidecar.endpoint)
     ddb.create_table(**definition("films"))
@@ -338,7 +341,9 @@ def test_hits_report_capacity_as_the_configuration_says(tmp_path, like):
             del answer["ResponseMetadata"]
         assert miss == hit
     # What goes past the cache is consumed.
-    strong = ddb.get_item(TableName="films", Key=key, ConsistentRead=True, ReturnConsumedCapacity="TOTAL")
+    strong = ddb.get_item(
+        TableName="films", Key=key, ConsistentRead=True, ReturnConsumedCapacity="TOTAL"
+    )
     assert strong["ConsumedCapacity"] == {"TableName": "films", "CapacityUnits": 1.0}
     sidecar.stop()
 
@@ -376,7 +381,8 @@ def test_metrics_have_what_dax_counts(tmp_path):
     with Connection(sidecar.endpoint) as connection:
         connection.call("CreateTable", definition("films"))
         for n in range(40):
-            connection.call("PutItem", {"TableName": "films", "Item": item(pk=str(n), x="x" * 100_000)})
+            large = item(pk=str(n), x="x" * 100_000)
+            connection.call("PutItem", {"TableName": "films", "Item": large})
         get(connection, "films", "nobody")
         get(connection, "films", "nobody")
         keys = [item(pk="nobody"), item(pk="nobody else")]
@@ -393,7 +399,50 @@ def test_metrics_have_what_dax_counts(tmp_path):
     for cache, limit in (("millrace_cache", 1 << 20), ("millrace_query_cache", 4 << 20)):
         assert float(values[f"{cache}_bytes_max"]) == limit
         assert 0 < float(values[f"{cache}_bytes"]) <= limit
-        assert 0 < float(values[f'{cache}_table_bytes{{table="films"}}']) <= float(values[f"{cache}_bytes"])
+        of_table = float(values[f'{cache}_table_bytes{{table="films"}}'])
+        assert 0 < of_table <= float(values[f"{cache}_bytes"])
         assert float(values[f"{cache}_evictions_total"]) > 0
         assert float(values[f"{cache}_evicted_bytes_total"]) > 100_000
+    sidecar.stop()
+
+
+def test_hits_are_held_against_the_store(tmp_path):
+    settings = {"cache": {"bytes": "64MB", "verify": 1}}
+    sidecar = Sidecar(tmp_path, settings).start()
+    checked = re.compile(
+        r'^millrace_cache_checked_hits_total\{cache="(\w+)",outcome="(\w+)"\} (\d+)$', re.MULTILINE
+    )
+    done = threading.Event()
+
+    def write():
+        with Connection(sidecar.endpoint) as connection:
+            for n in itertools.count():
+                if done.is_set():
+                    return
+                connection.call(
+                    "PutItem", {"TableName": "films", "Item": item(pk=str(n % 5), n=n, x="x" * 200)}
+                )
+
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films"))
+        writer = threading.Thread(target=write)
+        writer.start()
+        outcomes = collections.Counter()
+        for n in range(1500):
+            key = str(n // 3 % 7)
+            outcomes[get(connection, "films", key)[1].split(";")[0]] += 1
+            get(connection, "films", key, ProjectionExpression="n", ReturnConsumedCapacity="TOTAL")
+            keys = [item(pk=key), item(pk="nobody")]
+            connection.call("BatchGetItem", {"RequestItems": {"films": {"Keys": keys}}})
+            scan(connection, "films")
+        done.set()
+        writer.join()
+        for _ in range(5):
+            scan(connection, "films")
+    counts = {match[:2]: int(match[2]) for match in checked.findall(metrics(sidecar))}
+    assert outcomes["hit"] > 0
+    assert counts["item", "equal"] >= outcomes["hit"]
+    assert counts["query", "equal"] >= 4
+    for cache in ("item", "query"):
+        assert counts[cache, "mismatch"] == counts[cache, "unreadable"] == 0
     sidecar.stop()
