@@ -81,6 +81,7 @@ class SidecarTest : public testing::Test {
 };
 
 TEST_F(SidecarTest, ServesKeepsAndServesAgain) {
+  config_.cache.warm_restart = false;
   std::unique_ptr<Sidecar> sidecar = start();
   ASSERT_NE(sidecar, nullptr);
   EXPECT_TRUE(create_table(*sidecar).starts_with("HTTP/1.1 200 "));
