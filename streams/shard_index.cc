@@ -301,7 +301,8 @@ Result<Lsn> ShardIndex::find(Generation generation, const PostingQuery& query, L
   };
   size_t looked = 0;
   for (;;) {
-    if (rest.from > through) return rest.from;
+    // A segment that was sealed meanwhile goes on behind `through`, where nothing was looked for.
+    if (rest.from > through) return through + 1;
     Lsn open_segment;
     {
       std::lock_guard lock(mutex_);

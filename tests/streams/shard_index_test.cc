@@ -72,6 +72,29 @@ TEST(ShardIndex, HoldsEveryRecordOverManySegmentsAndRestarts) {
   }
 }
 
+// A reader takes the log's end first, and others may have had more of it indexed by the time it
+// looks something up.
+TEST(ShardIndex, ALookUpPassesNothingBehindItsEnd) {
+  StreamNode node(32 << 10);
+  make_tables(node);
+  const Generation generation = node.stream_of("streamed").table->generation;
+  std::vector<Lsn> ends;
+  while (node.log().segments().size() < 4) {
+    ends.push_back(node.put("plain", "k", std::string(300, 'x') + std::to_string(ends.size())));
+    node.put("streamed", "k", std::to_string(ends.size()));
+  }
+  ASSERT_TRUE(node.index().catch_up(node.log().durable_lsn()));
+  for (Lsn end : ends) {
+    std::vector<LocatedPosting> found;
+    PostingQuery query;
+    query.from = end;
+    auto next = node.index().find(generation, query, end, found);
+    ASSERT_TRUE(next);
+    EXPECT_TRUE(found.empty());
+    EXPECT_EQ(*next, end + 1);
+  }
+}
+
 TEST(ShardIndex, WritesAFileForEachSealedSegmentAndReadsNoneTwiceAtTheStart) {
   Random random(1);
   StreamNode node(32 << 10);
