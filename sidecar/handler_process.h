@@ -29,7 +29,7 @@ Verdict parse_verdict(std::string_view line);
 
 /// A handler of `millrace subscribe`: a program that reads events from its standard input, one a
 /// line, and writes one line for each, its verdict, to its standard output. Its standard error and
-/// environment are this process's. Not thread-safe.
+/// environment are this process's, which ignores SIGPIPE. Not thread-safe.
 class HandlerProcess {
  public:
   /// `command` is a program, found along PATH, and its arguments.

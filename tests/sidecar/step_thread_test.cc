@@ -1,6 +1,8 @@
 #include "sidecar/step_thread.h"
 
+#include <chrono>
 #include <future>
+#include <vector>
 
 #include "sidecar/event_log.h"
 
@@ -35,6 +37,45 @@ TEST(StepThread, NoWakeUpIsLost) {
     thread.wake();
     for (int current = seen; current < i; current = seen) seen.wait(current);
   }
+  thread.stop();
+}
+
+TEST(StepThread, FrequentWakeUpsMakeStepsThatAreApart) {
+  using std::chrono::steady_clock;
+  constexpr int kApartUs = 2000, kSteps = 10;
+  std::vector<steady_clock::time_point> began, ended;
+  std::promise<void> done;
+  StepThread thread({.name = "test", .idle_ms = 600000, .apart_us = kApartUs}, [&] {
+    if (began.size() == kSteps) return false;
+    began.push_back(steady_clock::now());
+    if (began.size() == kSteps) done.set_value();
+    ended.push_back(steady_clock::now());
+    return false;
+  });
+  thread.start();
+  std::atomic<bool> waking{true};
+  std::thread waker([&] {
+    while (waking) thread.wake();
+  });
+  done.get_future().wait();
+  waking = false;
+  waker.join();
+  thread.stop();
+  for (size_t i = 1; i < began.size(); ++i)
+    EXPECT_GE(began[i] - ended[i - 1], std::chrono::microseconds(kApartUs)) << i;
+}
+
+TEST(StepThread, WhatWaitsIsSteppedWithoutAPause) {
+  int left = 1000;
+  std::promise<void> done;
+  // Were the steps apart, the test would never end.
+  StepThread thread({.name = "test", .idle_ms = 600000, .apart_us = 2'000'000'000}, [&] {
+    if (--left == 0) done.set_value();
+    return left > 0;
+  });
+  thread.start();
+  thread.wake();
+  done.get_future().wait();
   thread.stop();
 }
 
