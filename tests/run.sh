@@ -22,7 +22,8 @@ usage: tests/run.sh [--long] [PART...]
 
 Runs all parts, or those named. --long runs them in full instead of a sample.
 
-  unit      GoogleTest binaries of every folder, by ctest
+  unit      GoogleTest binaries of every folder, by ctest; --long also reads streams by lineage from
+            200 seeds
   sim       the whole node on one thread, from seeds (100; --long 10000)
             one seed again: build/release/tests/millrace_sim --seed S
   coherence every answer of item and query cache against the log, interleaved by a seed on one thread and
@@ -132,7 +133,15 @@ run_pytest() {
 }
 
 part_unit() {
-  build $release millrace_tests && run_ctest unit $release
+  local status=0
+  build $release millrace_tests || return 1
+  run_ctest unit $release || status=1
+  # From seeds that the run above has not used.
+  if [[ -n $long ]]; then
+    MILLRACE_SEEDS=200 MILLRACE_FIRST_SEED=1000 GTEST_OUTPUT="xml:$results/unit-lineage/" \
+      $release/tests/streams_tests --gtest_filter='LineageConsumer.*' || status=1
+  fi
+  return $status
 }
 
 part_sim() {

@@ -16,6 +16,7 @@ import time
 import beside_rows
 import measuring
 import page_rows
+import retention_rows
 import sidecar_rows
 import size_rows
 import stream_rows
@@ -31,7 +32,7 @@ BENCHES = {
     "updateitem_hot": ("update", "512MB", ["redis_aof_always", *DYNAMODB_PEERS]),
 }
 ROWS = {**sidecar_rows.ROWS, **beside_rows.ROWS, **size_rows.ROWS, **stream_rows.ROWS,
-        **page_rows.ROWS}
+        **page_rows.ROWS, **retention_rows.ROWS}
 SMALL_PEERS = ["redis", "redis_aof_always", "nginx_static"]
 
 
