@@ -122,8 +122,6 @@ void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Famili
       statistics.evictions);
   add(families, "millrace_cache_evicted_bytes_total", "Their memory.", kCounter,
       statistics.evicted_bytes);
-  add(families, "millrace_cache_evicted_bytes_total", "Their memory.", kCounter,
-      statistics.evicted_bytes);
   add(families, "millrace_cache_expirations_total", "Entries that left for their age.", kCounter,
       statistics.expirations);
   add(families, "millrace_cache_entries", "Entries in the item cache.", kGauge, statistics.entries);

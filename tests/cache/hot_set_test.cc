@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "core/base/memory_disk.h"
+#include "tests/golden/hex.h"
 
 namespace millrace::cache {
 namespace {
@@ -36,16 +37,6 @@ std::string file_of(const std::vector<std::string>& keys) {
 std::string checked(std::string bytes) {
   put_fixed64(bytes, xxh3_64(bytes));
   return bytes;
-}
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<uint8_t>(c));
-    out += digits;
-  }
-  return out;
 }
 
 TEST(HotSet, HasTheseBytes) {

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <future>
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include "core/base/random.h"
@@ -140,6 +142,14 @@ TEST_F(SidecarTest, TheAdministrativePortTellsHealthAndMetrics) {
            "# TYPE millrace_request_duration_seconds histogram\n",
        })
     EXPECT_NE(metrics.find(line), std::string::npos) << line << "in\n" << metrics;
+  // Prometheus takes no page that names a family twice.
+  std::set<std::string> families;
+  std::istringstream lines(metrics);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# TYPE ")) {
+      EXPECT_TRUE(families.insert(line).second) << line;
+    }
+  }
   EXPECT_TRUE(sidecar->stop());
 }
 

@@ -4,18 +4,10 @@
 
 #include "core/base/random.h"
 #include "streams/shard_file.h"
+#include "tests/golden/hex.h"
 
 namespace millrace::streams {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    out += "0123456789abcdef"[static_cast<uint8_t>(c) >> 4];
-    out += "0123456789abcdef"[static_cast<uint8_t>(c) & 15];
-  }
-  return out;
-}
 
 SegmentPostings two_lists() {
   SegmentPostings lists;

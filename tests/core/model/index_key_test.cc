@@ -6,19 +6,10 @@
 
 #include "core/base/random.h"
 #include "random_value.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<uint8_t>(c));
-    out += digits;
-  }
-  return out;
-}
 
 Value number(std::string_view text) { return Value::number(Number::parse(text).value()); }
 

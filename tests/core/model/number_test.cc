@@ -4,6 +4,7 @@
 
 #include "core/base/random.h"
 #include "tests/core/model/fixed_point.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
@@ -19,16 +20,6 @@ Number number(std::string_view text) {
 std::string ordered(const Number& n) {
   std::string out;
   n.append_ordered(out);
-  return out;
-}
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<uint8_t>(c));
-    out += digits;
-  }
   return out;
 }
 

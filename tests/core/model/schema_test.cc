@@ -2,19 +2,10 @@
 
 #include "core/base/hash.h"
 #include "core/base/random.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<uint8_t>(c));
-    out += digits;
-  }
-  return out;
-}
 
 Value number(std::string_view text) { return Value::number(Number::parse(text).value()); }
 

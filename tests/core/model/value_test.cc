@@ -3,22 +3,13 @@
 #include <iostream>
 
 #include "tests/core/model/random_value.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
 
 using testing::random_item;
 using testing::random_value;
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", static_cast<uint8_t>(c));
-    out += digits;
-  }
-  return out;
-}
 
 Value number(std::string_view text) { return Value::number(Number::parse(text).value()); }
 

@@ -4,19 +4,10 @@
 
 #include "core/ops/table_description.h"
 #include "core/ops/tokens.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (char c : bytes) {
-    text += kDigits[static_cast<uint8_t>(c) >> 4];
-    text += kDigits[static_cast<uint8_t>(c) & 15];
-  }
-  return text;
-}
 
 Table example() {
   Table table;

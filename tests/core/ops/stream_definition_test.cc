@@ -3,19 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "core/ops/stream_codec.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (char c : bytes) {
-    text += kDigits[static_cast<uint8_t>(c) >> 4];
-    text += kDigits[static_cast<uint8_t>(c) & 15];
-  }
-  return text;
-}
 
 TEST(StreamDefinition, RangesCoverTheHashSpaceOnce) {
   for (uint32_t count : {1u, 2u, 3u, 4u, 5u, 7u, 64u, 100u}) {

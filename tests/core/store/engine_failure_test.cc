@@ -11,6 +11,7 @@
 #include "core/model/schema.h"
 #include "core/store/engine.h"
 #include "engine_fixture.h"
+#include "forwarding_disk.h"
 
 namespace millrace {
 namespace {
@@ -24,60 +25,46 @@ std::string key_of(uint64_t n) {
 }
 
 // The operating system's disk, which fails when told.
-class FailingDisk final : public Disk {
+class FailingDisk final : public ForwardingDisk {
  public:
+  FailingDisk() : ForwardingDisk(posix_) {}
+
   std::atomic<bool> fail_writes{false}, fail_removals{false}, fail_renames{false};
   /// The next write leaves out this many bytes at its end and says that the disk is full.
   std::atomic<size_t> full_before_last{0};
 
   Result<std::unique_ptr<File>> open(const std::string& path, bool create) override {
-    ASSIGN_OR_RETURN(auto file, disk_.open(path, create));
+    ASSIGN_OR_RETURN(auto file, ForwardingDisk::open(path, create));
     return std::unique_ptr<File>(std::make_unique<FailingFile>(*this, std::move(file)));
-  }
-  Result<std::vector<std::string>> list(const std::string& folder) override {
-    return disk_.list(folder);
   }
   Status rename(const std::string& from, const std::string& to) override {
     if (fail_renames) return make_error(ErrorCode::kIo, "told to fail");
-    return disk_.rename(from, to);
+    return ForwardingDisk::rename(from, to);
   }
   Status remove(const std::string& path) override {
     if (fail_removals) return make_error(ErrorCode::kIo, "told to fail");
-    return disk_.remove(path);
+    return ForwardingDisk::remove(path);
   }
-  Status create_folder(const std::string& path) override { return disk_.create_folder(path); }
-  bool exists(const std::string& path) override { return disk_.exists(path); }
-  Status sync_folder(const std::string& folder) override { return disk_.sync_folder(folder); }
-  Result<uint64_t> free_bytes(const std::string& folder) override {
-    return disk_.free_bytes(folder);
-  }
-  Result<uint64_t> used_bytes(const std::string& path) override { return disk_.used_bytes(path); }
 
  private:
-  class FailingFile final : public File {
+  class FailingFile final : public ForwardingFile {
    public:
     FailingFile(FailingDisk& disk, std::unique_ptr<File> file)
-        : disk_(disk), file_(std::move(file)) {}
-    Status read(uint64_t offset, size_t size, std::string& out) const override {
-      return file_->read(offset, size, out);
-    }
+        : ForwardingFile(std::move(file)), disk_(disk) {}
     Status write(uint64_t offset, std::string_view bytes) override {
       if (disk_.fail_writes) return make_error(ErrorCode::kIo, "told to fail");
       if (const size_t left_out = disk_.full_before_last.exchange(0); left_out > 0) {
-        RETURN_IF_ERROR(file_->write(offset, bytes.substr(0, bytes.size() - left_out)));
+        RETURN_IF_ERROR(ForwardingFile::write(offset, bytes.substr(0, bytes.size() - left_out)));
         return make_error(ErrorCode::kDiskFull, "told to be full");
       }
-      return file_->write(offset, bytes);
+      return ForwardingFile::write(offset, bytes);
     }
-    Status sync() override { return file_->sync(); }
-    Result<uint64_t> size() const override { return file_->size(); }
 
    private:
     FailingDisk& disk_;
-    const std::unique_ptr<File> file_;
   };
 
-  PosixDisk disk_;
+  PosixDisk posix_;
 };
 
 // LevelDB's disk, which refuses new files and further bytes when told.

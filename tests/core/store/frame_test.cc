@@ -7,21 +7,12 @@
 
 #include "core/base/hash.h"
 #include "core/base/random.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
 
 constexpr LogPosition kPosition{100, 64};
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    char two[3];
-    std::snprintf(two, sizeof two, "%02x", static_cast<unsigned>(static_cast<uint8_t>(c)));
-    out += two;
-  }
-  return out;
-}
 
 FramePtr sample() {
   FrameBuilder builder(258);

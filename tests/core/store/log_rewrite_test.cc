@@ -5,19 +5,10 @@
 
 #include "core/base/random.h"
 #include "log_rewrite_fixture.h"
+#include "tests/golden/hex.h"
 
 namespace millrace {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (char c : bytes) {
-    char two[3];
-    std::snprintf(two, sizeof two, "%02x", static_cast<unsigned>(static_cast<uint8_t>(c)));
-    out += two;
-  }
-  return out;
-}
 
 TEST(RewrittenSegmentHeader, HasTheBytesThatTheFormatSays) {
   SegmentHeader header;

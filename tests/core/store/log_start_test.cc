@@ -1,61 +1,41 @@
 #include <atomic>
 
+#include "forwarding_disk.h"
 #include "log_rewrite_fixture.h"
 
 namespace millrace {
 namespace {
 
 /// Counts what is read of the files of a disk, and how many of them are open.
-class CountingDisk final : public Disk {
+class CountingDisk final : public ForwardingDisk {
  public:
-  explicit CountingDisk(Disk& disk) : disk_(disk) {}
+  using ForwardingDisk::ForwardingDisk;
 
   Result<std::unique_ptr<File>> open(const std::string& path, bool create) override {
-    ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk_.open(path, create));
+    ASSIGN_OR_RETURN(std::unique_ptr<File> file, ForwardingDisk::open(path, create));
     return std::unique_ptr<File>(new Counted(*this, std::move(file)));
   }
-  Result<std::vector<std::string>> list(const std::string& folder) override {
-    return disk_.list(folder);
-  }
-  Status rename(const std::string& from, const std::string& to) override {
-    return disk_.rename(from, to);
-  }
-  Status remove(const std::string& path) override { return disk_.remove(path); }
-  Status create_folder(const std::string& path) override { return disk_.create_folder(path); }
-  bool exists(const std::string& path) override { return disk_.exists(path); }
-  Status sync_folder(const std::string& folder) override { return disk_.sync_folder(folder); }
-  Result<uint64_t> free_bytes(const std::string& folder) override {
-    return disk_.free_bytes(folder);
-  }
-  Result<uint64_t> used_bytes(const std::string& path) override { return disk_.used_bytes(path); }
 
   std::atomic<uint64_t> bytes_read{0};
   std::atomic<int> open_files{0};
 
  private:
-  class Counted final : public File {
+  class Counted final : public ForwardingFile {
    public:
-    Counted(CountingDisk& disk, std::unique_ptr<File> file) : disk_(disk), file_(std::move(file)) {
+    Counted(CountingDisk& disk, std::unique_ptr<File> file)
+        : ForwardingFile(std::move(file)), disk_(disk) {
       ++disk_.open_files;
     }
     ~Counted() override { --disk_.open_files; }
     Status read(uint64_t offset, size_t size, std::string& out) const override {
-      Status status = file_->read(offset, size, out);
+      Status status = ForwardingFile::read(offset, size, out);
       disk_.bytes_read += out.size();
       return status;
     }
-    Status write(uint64_t offset, std::string_view bytes) override {
-      return file_->write(offset, bytes);
-    }
-    Status sync() override { return file_->sync(); }
-    Result<uint64_t> size() const override { return file_->size(); }
 
    private:
     CountingDisk& disk_;
-    const std::unique_ptr<File> file_;
   };
-
-  Disk& disk_;
 };
 
 TEST_F(LogRewriteTest, AStartReadsOnlyTheHeadsOfRetainedSegmentsAndKeepsNoneOpen) {
