@@ -30,7 +30,9 @@ Runs all parts, or those named. --long runs them in full instead of a sample.
             with threads, also with TSan (10 seeds of 10,000 operations; --long 100 of 100,000)
   fuzz      mutated inputs of every parser and of the whole node (5 s each; --long 10 min each, with
             ASan+UBSan); an input that fails is left in a file that is told
-  wire      the release binary over the wire: boto3, raw HTTP, the aws command
+  wire      the release binary over the wire: boto3, raw HTTP, the aws command; a sample of all these
+            requests (--long: each) again through boto3, the aws command and the SDK for JavaScript,
+            with the cache and without
   clients   the AWS SDKs for JavaScript and for Java, over a path that fails them once in a while
   linearizability
             histories of concurrent clients over kill -9, also over the layer that loses what was not
@@ -75,10 +77,10 @@ export TSAN_OPTIONS="halt_on_error=1 suppressions=$root/tests/tsan_suppressions.
 
 release=build/release
 seeds=100 sanitized_seeds=10 rounds=10 kill_flags=() histories_rounds=18 fuzz_seconds=5
-coherence_seeds=10 coherence_steps=10000
+coherence_seeds=10 coherence_steps=10000 wire_flags=()
 if [[ -n $long ]]; then
   seeds=10000 sanitized_seeds=100 rounds=1000 kill_flags=(--disk-bytes 256MB) histories_rounds=600 fuzz_seconds=600
-  coherence_seeds=100 coherence_steps=100000
+  coherence_seeds=100 coherence_steps=100000 wire_flags=(--long)
 fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -183,7 +185,7 @@ part_fuzz() {
 }
 
 part_wire() {
-  build $release millrace && run_pytest wire tests/wire --ignore tests/wire/test_kafka.py
+  build $release millrace && run_pytest wire tests/wire --ignore tests/wire/test_kafka.py "${wire_flags[@]}"
 }
 
 part_clients() {

@@ -9,9 +9,9 @@ import os
 import pathlib
 import subprocess
 
-import npm
+
 import pytest
-from peers import maven
+from peers import maven, npm
 from rough_path import RoughPath
 
 HERE = pathlib.Path(__file__).resolve().parent

@@ -1,5 +1,7 @@
 """What the wire tests share: an endpoint, clients, and tables that go away after the test.
 
+What they send is recorded (recording.py), for test_same_answers.
+
 The endpoint is MILLRACE_ENDPOINT, else the release binary started here. With --oracle it is DynamoDB
 Local, which checks the tests themselves: those marked `service` expect what only the service does.
 """
@@ -18,12 +20,14 @@ from peers import sidecar as peer  # noqa: E402
 from peers.dynamodb_local import DynamoDbLocal  # noqa: E402
 from peers.process import wait_until  # noqa: E402
 from raw import Connection  # noqa: E402
+from recording import Recording  # noqa: E402
 
 numbers = itertools.count()
 
 
 def pytest_addoption(parser):
     parser.addoption("--oracle", action="store_true", help="run against DynamoDB Local")
+    parser.addoption("--long", action="store_true", help="test_same_answers sends all again")
 
 
 def pytest_configure(config):
@@ -31,7 +35,19 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "ours: about what only Millrace has")
 
 
+def pytest_sessionstart(session):
+    Connection.recording = session.recording = Recording()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    request.session.recording.shared = fixturedef.scope != "function"
+    yield
+    request.session.recording.shared = False
+
+
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.path.name == "test_same_answers.py")
     if not config.getoption("--oracle"):
         return
     for item in items:
@@ -70,6 +86,7 @@ def compare_with_store(client, endpoint):
     """From now on each read that the client makes is made twice more, and the answer that may come from
     the cache must be the one that comes from the store."""
     connection = Connection(endpoint)
+    connection.recording = None
 
     def remember(params, context, **_):
         context["millrace_body"] = params["body"]

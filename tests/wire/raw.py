@@ -28,6 +28,8 @@ class Answer:
 class Connection:
     """One kept connection to the endpoint."""
 
+    recording = None  # a Recording, of what send() sends
+
     def __init__(self, endpoint, timeout=20):
         self.address = urllib.parse.urlsplit(endpoint).netloc
         self._http = http.client.HTTPConnection(self.address, timeout=timeout)
@@ -58,8 +60,14 @@ class Connection:
         if target:
             all_headers["X-Amz-Target"] = target if "." in target else f"DynamoDB_20120810.{target}"
         all_headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        recorded = self.recording and self.recording.begin(
+            self.address, all_headers.get("X-Amz-Target"), body
+        )
         self._http.request(method, path, body, all_headers)
-        return Answer(self._http.getresponse())
+        answer = Answer(self._http.getresponse())
+        if recorded:
+            recorded.answered(answer.body)
+        return answer
 
     def call(self, operation, request):
         """An operation that must succeed; its answer as an object."""

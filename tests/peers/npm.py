@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import subprocess
 
-from peers.maven import cache_folder
+from .maven import cache_folder
 
 
 def modules(folder):
