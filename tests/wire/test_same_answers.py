@@ -97,9 +97,9 @@ def test_different_answers_are_found(replay):
     assert send("CreateTable", **definition("films")) == 0
     assert send("PutItem", TableName="films", Item=item(pk="a", n=1)) == 0
     assert send("GetItem", TableName="films", Key=key) == 0
-    uncached = replay.sides[1].connection
-    uncached.call("PutItem", {"TableName": "films", "Item": item(pk="a", n=2)})
+    uncached = replay.sides[1]
+    uncached.send({"TableName": "films", "Item": item(pk="a", n=2)}, "PutItem")
     assert send("GetItem", TableName="films", Key=key) == 1
     assert send("Scan", TableName="films") == 2
-    uncached.call("DeleteTable", {"TableName": "films"})
+    uncached.send({"TableName": "films"}, "DeleteTable")
     assert send("GetItem", TableName="films", Key=key) == 3
