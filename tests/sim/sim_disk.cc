@@ -50,6 +50,8 @@ class SimFile final : public File {
 };
 
 Status SimDisk::begin_operation(const char* what, const std::string& path) {
+  history_.add(what);
+  history_.add(path);
   if (power_lost_) return io_error(what, path, "the power has failed");
   if (operations_left_ && (*operations_left_)-- == 0) {
     operations_left_.reset();
@@ -60,6 +62,8 @@ Status SimDisk::begin_operation(const char* what, const std::string& path) {
 
 Status SimDisk::read(const Inode& inode, const std::string& path, uint64_t epoch, uint64_t offset,
                      size_t size, std::string& out) {
+  history_.add(path);
+  history_.add(offset);
   if (epoch != epoch_ || power_lost_) return io_error("read", path, "the power has failed");
   if (std::exchange(fail_read_, false)) return io_error("read", path, "input/output error");
   out.clear();
@@ -71,6 +75,8 @@ Status SimDisk::write(Inode& inode, const std::string& path, uint64_t epoch, uin
                       std::string_view bytes) {
   if (epoch != epoch_) return io_error("write", path, "the power has failed");
   RETURN_IF_ERROR(begin_operation("write", path));
+  history_.add(offset);
+  history_.add(bytes);
   if (std::exchange(fail_write_, false)) return io_error("write", path, "input/output error");
   uint64_t end = offset + bytes.size();
   bool full = false;
@@ -193,6 +199,7 @@ Status SimDisk::rename(const std::string& from, const std::string& to) {
   if (found == names_.end()) return io_error("rename", from, "no such file");
   CHECK(found->second != nullptr);
   RETURN_IF_ERROR(begin_operation("rename", from));
+  history_.add(to);
   if (auto target = names_.find(to); target != names_.end() && target->second) {
     bytes_ -= target->second->current.size();
   }
@@ -316,6 +323,11 @@ void SimDisk::set_content(const std::string& path, std::string content) {
 uint64_t SimDisk::syncs() const {
   std::lock_guard lock(mutex_);
   return syncs_;
+}
+
+uint64_t SimDisk::history() const {
+  std::lock_guard lock(mutex_);
+  return history_.value();
 }
 
 }  // namespace millrace::sim

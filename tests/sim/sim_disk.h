@@ -12,6 +12,7 @@
 
 #include "core/base/disk.h"
 #include "core/base/random.h"
+#include "tests/sim/history.h"
 
 namespace millrace::sim {
 
@@ -79,6 +80,8 @@ class SimDisk final : public Disk {
   std::string content(const std::string& path) const;
   void set_content(const std::string& path, std::string content);
   uint64_t syncs() const;
+  /// Of every read, write, sync and change of a folder so far.
+  uint64_t history() const;
 
  private:
   friend class SimFile;
@@ -121,6 +124,7 @@ class SimDisk final : public Disk {
   uint64_t epoch_ = 0;           // counts crashes
   uint64_t bytes_ = 0;
   uint64_t syncs_ = 0;
+  History history_;
   bool fail_sync_ = false;
   bool fail_write_ = false;
   bool fail_read_ = false;

@@ -1,44 +1,45 @@
 #include "tests/sim/sim_env.h"
 
+#include <pthread.h>
+
+#include <utility>
+
+#include "core/base/check.h"
+
 namespace millrace::sim {
+namespace {
 
-SimEnv::SimEnv(Disk& disk, const Clock& clock)
-    : DiskEnv(disk), clock_(clock), thread_([this] { run(); }) {}
+// That of the simulated node which runs on this thread.
+thread_local SimEnv* current = nullptr;
 
-SimEnv::~SimEnv() {
-  {
-    std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
+}  // namespace
+
+SimEnv::SimEnv(Disk& disk, const Clock& clock) : DiskEnv(disk), clock_(clock) {
+  CHECK(current == nullptr);
+  current = this;
 }
 
-void SimEnv::run() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return stop_ || !work_.empty(); });
-    if (work_.empty()) return;
-    auto work = std::move(work_.front());
-    work_.pop_front();
-    busy_ = true;
-    lock.unlock();
-    work();
-    lock.lock();
-    busy_ = false;
-    changed_.notify_all();
-  }
+// LevelDB's destructor has waited for its work.
+SimEnv::~SimEnv() {
+  CHECK(work_.empty());
+  current = nullptr;
 }
 
 void SimEnv::drain() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return work_.empty() && !busy_; });
+  while (work()) {
+  }
+}
+
+bool SimEnv::work() {
+  if (work_.empty()) return false;
+  const auto oldest = std::move(work_.front());
+  work_.pop_front();
+  oldest();
+  return true;
 }
 
 void SimEnv::Schedule(void (*work)(void*), void* argument) {
-  std::lock_guard lock(mutex_);
   work_.push_back([work, argument] { work(argument); });
-  changed_.notify_all();
 }
 
 uint64_t SimEnv::NowMicros() { return static_cast<uint64_t>(clock_.monotonic_ns()) / 1000; }
@@ -47,3 +48,15 @@ uint64_t SimEnv::NowMicros() { return static_cast<uint64_t>(clock_.monotonic_ns(
 void SimEnv::SleepForMicroseconds(int) {}
 
 }  // namespace millrace::sim
+
+// Takes the C library's place, also for LevelDB. It schedules under its mutex, where nothing can be
+// run, and its calls wait on a condition for what they have scheduled. On the one thread of a
+// simulation nobody else could do that work, so who waits does: without the mutex, as if it slept.
+// Waiters look at their condition again, so waking too early does no harm.
+extern "C" int pthread_cond_wait(pthread_cond_t*, pthread_mutex_t* mutex) {
+  pthread_mutex_unlock(mutex);
+  CHECK(millrace::sim::current != nullptr);
+  const bool worked = millrace::sim::current->work();
+  CHECK(worked);  // else it would wait for ever
+  return pthread_mutex_lock(mutex);
+}

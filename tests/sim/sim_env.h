@@ -1,10 +1,7 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
-#include <thread>
 
 #include "core/base/clock.h"
 #include "core/base/disk.h"
@@ -12,30 +9,27 @@
 
 namespace millrace::sim {
 
-/// LevelDB's disk over the simulated one. Background work, which LevelDB schedules under its own
-/// mutex, runs on one helper thread; drain() waits for it, and after every call that may have
-/// scheduled some the simulator drains, so that a run depends on its seed alone.
+/// LevelDB's disk over the simulated one, and its background work without a thread of its own: what
+/// LevelDB schedules is done on the thread that made the environment, by drain() and wherever a
+/// call of LevelDB waits for it (see pthread_cond_wait in sim_env.cc). So a run depends on its seed
+/// alone. One at a time on a thread.
 class SimEnv final : public DiskEnv {
  public:
   SimEnv(Disk& disk, const Clock& clock);
   ~SimEnv() override;
 
+  /// Does all background work, also what it schedules itself. Not to be called from within LevelDB.
   void drain();
+  /// Does the oldest piece of it; false if there is none.
+  bool work();
 
   void Schedule(void (*work)(void*), void* argument) override;
   uint64_t NowMicros() override;
   void SleepForMicroseconds(int micros) override;
 
  private:
-  void run();
-
   const Clock& clock_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
   std::deque<std::function<void()>> work_;
-  bool busy_ = false;
-  bool stop_ = false;
-  std::thread thread_;
 };
 
 }  // namespace millrace::sim

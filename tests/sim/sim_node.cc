@@ -5,8 +5,9 @@
 namespace millrace::sim {
 
 Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDisk& disk,
-                                               ManualClock& clock, Random& random) {
-  std::unique_ptr<SimNode> node(new SimNode(disk, clock));
+                                               ManualClock& clock, Random& random,
+                                               History& answers) {
+  std::unique_ptr<SimNode> node(new SimNode(disk, clock, answers));
   ASSIGN_OR_RETURN(node->engine_, Engine::open(options.engine, disk, &node->env_, clock));
   node->drain();
   RETURN_IF_ERROR(node->catalog_.load(*node->engine_->view()));
@@ -55,8 +56,11 @@ void SimNode::request(const std::string& operation, const std::string& body,
   if (row == nullptr) row = operations_.find("DynamoDBStreams_20120810." + operation);
   CHECK(row != nullptr);
   std::string padded = body + std::string(HttpRequest::kBodyPadding, ' ');
-  Reply reply([answered = std::move(answered)](int status, std::string_view headers,
-                                               std::string_view answer) {
+  Reply reply([&answers = answers_, answered = std::move(answered)](
+                  int status, std::string_view headers, std::string_view answer) {
+    answers.add(static_cast<uint64_t>(status));
+    answers.add(headers);
+    answers.add(answer);
     answered({status, std::string(headers), std::string(answer)});
   });
   row->run(*node_, Request{std::string_view(padded).substr(0, body.size())}, std::move(reply));

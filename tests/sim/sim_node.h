@@ -20,6 +20,7 @@
 #include "streams/log_needs.h"
 #include "streams/shard_index.h"
 #include "streams/streams.h"
+#include "tests/sim/history.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_env.h"
 #include "tests/sim/slow_fills.h"
@@ -47,8 +48,10 @@ struct NodeOptions {
 /// crash does to memory.
 class SimNode {
  public:
+  /// Every answer is added to `answers`.
   static Result<std::unique_ptr<SimNode>> boot(const NodeOptions& options, SimDisk& disk,
-                                               ManualClock& clock, Random& random);
+                                               ManualClock& clock, Random& random,
+                                               History& answers);
 
   struct Answer {
     int status = 0;
@@ -80,11 +83,15 @@ class SimNode {
   void drain() { env_.drain(); }
 
  private:
-  SimNode(SimDisk& disk, ManualClock& clock)
-      : env_(disk, clock), clock_(clock), catalog_("us-east-1", "000000000000") {}
+  SimNode(SimDisk& disk, ManualClock& clock, History& answers)
+      : env_(disk, clock),
+        clock_(clock),
+        answers_(answers),
+        catalog_("us-east-1", "000000000000") {}
 
   SimEnv env_;
   ManualClock& clock_;
+  History& answers_;
   Catalog catalog_;
   std::unique_ptr<cache::ItemCache> item_cache_;
   std::unique_ptr<cache::QueryCache> query_cache_;

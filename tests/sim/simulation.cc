@@ -42,7 +42,7 @@ Simulation::Simulation(uint64_t seed, Planted planted)
 }
 
 void Simulation::boot() {
-  auto node = SimNode::boot(options_, disk_, clock_, random_);
+  auto node = SimNode::boot(options_, disk_, clock_, random_, answers_);
   require(node.has_value(), node ? "" : "the node does not start: " + node.error().message);
   node_ = *std::move(node);
 }
@@ -93,11 +93,17 @@ void Simulation::run(int steps) {
   try {
     for (int i = 0; i < steps; ++i) one_step();
     settle();
+    note();
   } catch (const Failure& failure) {
     Status health = node_ != nullptr ? node_->engine().health() : Status{};
     if (health) throw;
     throw Failure(std::string(failure.what()) + " (" + health.error().message + ")");
   }
+}
+
+void Simulation::note() {
+  answers_.add(disk_.history());
+  history_.push_back(answers_.value());
 }
 
 Status Simulation::trim() {
@@ -125,6 +131,8 @@ Status Simulation::rewrite() {
 }
 
 void Simulation::one_step() {
+  note();
+  if (planted_ == Planted::kUnseeded) clock_.advance_ms(static_cast<int64_t>(random_seed() % 2));
   clock_.advance_ms(static_cast<int64_t>(random_.below(20)));
   if (random_.one_in(10)) put_beside();
   uint64_t dice = random_.below(108);
@@ -246,6 +254,7 @@ void Simulation::crash() {
   subscription_.reset();
   node_.reset();
   pending_.clear();
+  refused_without_power_ = false;
   disk_.crash(random_);
   checker_.lose_cursor();
   boot();

@@ -10,6 +10,7 @@
 #include "connectors/pump.h"
 #include "core/base/random.h"
 #include "streams/subscription.h"
+#include "tests/sim/history.h"
 #include "tests/sim/log_checker.h"
 #include "tests/sim/model.h"
 #include "tests/sim/sim_connector.h"
@@ -26,6 +27,7 @@ enum class Planted {
   kStaleItems,   // the item cache is not told of commits
   kStalePages,   // the query cache is not told of commits
   kEarlyAcks,    // the checkpoint runs ahead of delivery
+  kUnseeded,     // what happens does not depend on the seed alone
 };
 
 /// A node's life from one seed: random operations, commits, maintenance, slow followers, crashes
@@ -44,16 +46,21 @@ class Simulation {
     uint64_t rewritten = 0;  // segments of the log
   };
   Counts counts() const;
+  /// Hashes of all that the disk was asked for and the node answered, before each step and at the
+  /// end: the same in every run of a seed.
+  const std::vector<uint64_t>& history() const { return history_; }
 
  private:
   // A write on its way.
   struct Pending {
     std::string expected_error;  // "" for success
     std::string expected_body;   // "" for any
+    uint64_t operation = 0;      // of its changes in the model; 0: it makes none
     size_t changes_through = 0;  // model changes that its answer depends on
     bool answered = false;
     bool refused = false;  // while the disk fails
     bool writes = false;   // the model has changes of it
+    bool puts = false;     // and an item with a new value is among them
   };
 
   void boot();
@@ -64,6 +71,7 @@ class Simulation {
   void crash();
   void one_step();
   void settle();
+  void note();
   Status trim();
   Status rewrite();
 
@@ -130,6 +138,8 @@ class Simulation {
   LogChecker checker_;
   StreamFollower follower_;
   SimPeer peer_;
+  History answers_;
+  std::vector<uint64_t> history_;
 
   std::unique_ptr<SimNode> node_;
   std::unique_ptr<streams::Subscription> subscription_;
@@ -138,7 +148,8 @@ class Simulation {
 
   std::vector<std::shared_ptr<Pending>> pending_;
   bool under_fault_ = false;
-  Lsn newest_read_ = 0;  // that an answer told
+  bool refused_without_power_ = false;  // a write, since the power was lost
+  Lsn newest_read_ = 0;                 // that an answer told
   uint64_t next_value_ = 1;
   uint64_t next_operation_ = 1;
   Counts counts_;

@@ -19,7 +19,11 @@ void Simulation::write_request(const std::string& operation, const std::string& 
                                Pending pending) {
   ++counts_.writes;
   pending.changes_through = model_.changes().size();
-  pending.writes = pending.changes_through > model_.durable_count();
+  const auto& changes = model_.changes();
+  for (size_t i = changes.size(); i > 0 && changes[i - 1].operation == pending.operation; --i) {
+    pending.writes = true;
+    pending.puts = pending.puts || changes[i - 1].after.has_value();
+  }
   auto shared = std::make_shared<Pending>(std::move(pending));
   pending_.push_back(shared);
   node_->request(operation, body,
@@ -31,7 +35,16 @@ void Simulation::write_request(const std::string& operation, const std::string& 
 void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
   require(!pending.answered, "a write is answered twice");
   pending.answered = true;
-  if (answer.status == 500 && disk_.power_lost()) return;
+  if (disk_.power_lost()) {
+    // A write whose read fails is refused before it stages anything. Those behind it find the state
+    // without it, which is not the model's, and may have nothing to change there; but nothing that
+    // they change becomes durable any more.
+    refused_without_power_ = refused_without_power_ || answer.status == 500;
+    if (refused_without_power_) {
+      require(answer.status != 200 || !pending.puts, "a write is answered without power");
+      return;
+    }
+  }
   if (under_fault_) {
     pending.refused = answer.status == 500 ||
                       answer.body.find("#RequestLimitExceeded") != std::string::npos ||
@@ -70,7 +83,8 @@ void Simulation::put() {
     body += ",\"ReturnValues\":\"ALL_OLD\"";
     pending.expected_body = old_attributes(key, submitted(key));
   }
-  model_.write(key, item, next_operation_++, false);
+  pending.operation = next_operation_++;
+  model_.write(key, item, pending.operation, false);
   write_request("PutItem", body + "}", std::move(pending));
 }
 
@@ -81,7 +95,8 @@ void Simulation::put_if_absent() {
   if (submitted(key)) {
     pending.expected_error = kFailed;
   } else {
-    model_.write(key, item, next_operation_++, false);
+    pending.operation = next_operation_++;
+    model_.write(key, item, pending.operation, false);
   }
   write_request("PutItem",
                 "{" + std::string(kTableMember) + ",\"Item\":" + json(key, item) +
@@ -121,7 +136,8 @@ void Simulation::update() {
   if (conditional && (!before || before->value != guess)) {
     pending.expected_error = kFailed;
   } else {
-    model_.write(key, after, next_operation_++, false);
+    pending.operation = next_operation_++;
+    model_.write(key, after, pending.operation, false);
     pending.expected_body = "{\"Attributes\":" + json(key, after) + "}";
   }
   write_request("UpdateItem", body + "}", std::move(pending));
@@ -131,7 +147,8 @@ void Simulation::remove() {
   Key key = random_key();
   Pending pending;
   pending.expected_body = old_attributes(key, submitted(key));
-  model_.write(key, std::nullopt, next_operation_++, false);
+  pending.operation = next_operation_++;
+  model_.write(key, std::nullopt, pending.operation, false);
   write_request(
       "DeleteItem",
       "{" + std::string(kTableMember) + ",\"Key\":" + key.json() + ",\"ReturnValues\":\"ALL_OLD\"}",
@@ -174,6 +191,7 @@ void Simulation::transact() {
   if (fails) {
     pending.expected_error = "TransactionCanceledException";
   } else {
+    pending.operation = operation;
     for (auto& [key, after] : writes) model_.write(key, after, operation, true);
   }
   std::string body = "{\"TransactItems\":[" + items + "]";
@@ -200,6 +218,7 @@ void Simulation::batch() {
     }
   }
   Pending pending;
+  pending.operation = operation;
   pending.expected_body = "{\"UnprocessedItems\":{}}";
   write_request("BatchWriteItem", "{\"RequestItems\":{\"items\":[" + requests + "]}}",
                 std::move(pending));

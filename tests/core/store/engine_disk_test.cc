@@ -282,6 +282,40 @@ TEST_F(EngineDiskTest, ABitThatFlippedInATableIsAnErrorNeverAnAbsence) {
   EXPECT_EQ(still_damaged, damaged);
 }
 
+TEST_F(EngineDiskTest, AReadThatFailsConcernsNoOtherCommandOfItsBatch) {
+  ASSERT_TRUE(put(1, "one"));
+  ASSERT_TRUE(engine_->checkpoint());
+  open();
+  auto increment = [](uint64_t n, Status& read, std::optional<Status>& answer) {
+    return std::make_unique<Lambda>(
+        [n, &read](Commit& commit) {
+          std::string image;
+          Result<bool> found = commit.get(key_of(n), image);
+          read = found ? Status{} : found.error();
+          if (found) commit.put(key_of(n), image + "+", *found, std::nullopt);
+        },
+        [&answer](const Status& status) { answer = status; });
+  };
+  Status fails, reads;
+  std::optional<Status> first, second;
+  ASSERT_TRUE(engine_->submit(increment(1, fails, first)));
+  ASSERT_TRUE(engine_->submit(increment(2, reads, second)));
+  disk_.fail_next_read();
+  engine_->step();
+  EXPECT_FALSE(fails) << "its item is in a file";
+  EXPECT_TRUE(reads);
+  ASSERT_TRUE(first && second);
+  EXPECT_TRUE(*first && *second) << "what the batch stages is durable";
+  EXPECT_EQ(get(1), "one");
+  EXPECT_EQ(get(2), "+");
+  EXPECT_TRUE(engine_->health());
+
+  ASSERT_TRUE(engine_->submit(increment(1, fails, first)));
+  engine_->step();
+  EXPECT_TRUE(fails);
+  EXPECT_EQ(get(1), "one+");
+}
+
 // LevelDB may hold more than the checkpoint says: here a drop, whose table's items the replay puts
 // into memory tables once more.
 TEST_F(EngineDiskTest, ADroppedTablesSpaceComesBackAlsoAfterACrash) {
