@@ -243,9 +243,7 @@ Status Tables::take_checkpoint(Log& log) {
   // record becomes durable with all that was written before it, or not at all.
   leveldb::Slice nowhere("");
   db_->CompactRange(&nowhere, &nowhere);
-  // CompactRange keeps its failure to itself; any write after it tells.
-  leveldb::WriteBatch nothing;
-  RETURN_IF_ERROR(checked(db_->Write(leveldb::WriteOptions(), &nothing)));
+  RETURN_IF_ERROR(background_failure());
   recovered_ = record;
   last_applied_.reset();
   applied_bytes_ = 0;
@@ -273,6 +271,7 @@ Result<bool> Tables::maintain(Log& log, const std::function<bool(Generation)>& d
 
 // One unit; true if there may be more.
 Result<bool> Tables::do_some(Log& log) {
+  RETURN_IF_ERROR(background_failure());
   bool waiting;
   {
     std::lock_guard lock(mutex_);

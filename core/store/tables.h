@@ -92,7 +92,8 @@ class Tables {
   /// the caller then removes its item from the drop table, or returns false to be asked again. True
   /// if there is more to do.
   ///
-  /// LevelDB refuses every write once one of its background writes has failed, as on a full disk.
+  /// LevelDB refuses every write once one of its background writes has failed, as on a full disk,
+  /// which is told here even if there is nothing to write.
   /// Then it is opened anew, after a growing number of further calls, and given again from the log
   /// what it had not made durable; views go on reading the failed one meanwhile. Only what it calls
   /// corruption stays.
@@ -132,6 +133,7 @@ class Tables {
   bool in_memory_table(std::string_view key) const;
   Status reclaim_some(Drop& drop);
   void report_drops(const std::function<bool(Generation)>& dropped);
+  Status background_failure() const;
   void look_at_failure();
   Status reopen(Log& log);
   Status open_beside(Log& log);

@@ -13,11 +13,17 @@ constexpr int kReopenAfterCallsMax = 32;
 
 }  // namespace
 
-// Whether it was LevelDB that failed for good: then it refuses every write, also an empty one.
-void Tables::look_at_failure() {
+// What LevelDB does in the background, CompactRange too, keeps its failure to itself; then every
+// write is refused, also one of nothing.
+Status Tables::background_failure() const {
   leveldb::WriteBatch nothing;
-  leveldb::Status status = db_->Write(leveldb::WriteOptions(), &nothing);
-  broken_ = !status.ok() && !status.IsCorruption();
+  return checked(db_->Write(leveldb::WriteOptions(), &nothing));
+}
+
+// Whether it was LevelDB that failed for good.
+void Tables::look_at_failure() {
+  const Status failure = background_failure();
+  broken_ = !failure && failure.error().code != ErrorCode::kCorruption;
   calls_until_reopen_ = reopen_after_calls_;
 }
 
