@@ -1,22 +1,13 @@
 #include "sidecar/step_thread.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <utility>
 
+#include "core/base/turns.h"
+
 namespace millrace::sidecar {
-namespace {
-
-// A seventieth of a network thread's share, the least that can be asked for: on a core that is busy
-// with answers each turn of this work is a stall of a few milliseconds, and a tenth of the share
-// would show them in one read of a hundred. Work behind the answers is bounded in memory, so it
-// gets its turn at the latest when writers have to wait for it.
-constexpr int kBackgroundNice = 19;
-
-}  // namespace
 
 StepThread::StepThread(Options options, std::function<bool()> step)
     : options_(options), step_(std::move(step)) {}
@@ -26,12 +17,7 @@ StepThread::~StepThread() { stop(); }
 void StepThread::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), options_.name);
-    // Behind whoever answers clients when they share a core: without this a compaction keeps a
-    // network thread waiting for a whole time slice. On Linux the nice value is a thread's own;
-    // LevelDB's thread inherits it.
-    if (options_.behind_answers) {
-      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNice);
-    }
+    if (options_.behind_answers) work_in_turns();
     run();
   });
 }
@@ -69,7 +55,7 @@ void StepThread::run() {
     if (options_.apart_us > 0) changed_.wait_until(lock, next, [&] { return stopping_.load(); });
     woken_ = false;
     lock.unlock();
-    while (!stopping_ && step_()) std::this_thread::yield();
+    while (!stopping_ && step_()) end_turn();
     next = steady_clock::now() + std::chrono::microseconds(options_.apart_us);
     lock.lock();
   }

@@ -18,7 +18,8 @@ class StepThread {
     int idle_ms;       // steps at least this often
     int apart_us = 0;  // a step begins this long after the last one, so that frequent wake-ups make
                        // one step; after a pause it begins at once
-    bool behind_answers = true;  // false: for short steps that hold locks which answers wait for
+    bool behind_answers = true;  // it works in turns (core/base/turns.h); false: for short steps
+                                 // that hold locks which answers wait for
   };
 
   /// `step` returns true if it should be called again at once. It is called by this thread alone.

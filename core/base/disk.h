@@ -47,6 +47,10 @@ class Disk {
   virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
+  /// The same for a large file that nobody reads any more. File systems that discard what a file
+  /// held do so at once, and whatever is written meanwhile waits: so it goes in parts, from the end
+  /// on. If the system goes down meanwhile some of them are left.
+  virtual Status remove_in_parts(const std::string& path) { return remove(path); }
   virtual Status create_folder(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;
   /// Makes creations, renames and removals in `folder` durable.
@@ -73,6 +77,7 @@ class PosixDisk final : public Disk {
   Result<std::vector<std::string>> list(const std::string& folder) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Status remove_in_parts(const std::string& path) override;
   Status create_folder(const std::string& path) override;
   bool exists(const std::string& path) override;
   Status sync_folder(const std::string& folder) override;

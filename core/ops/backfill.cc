@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/turns.h"
 #include "core/ops/drops.h"
 #include "core/ops/index_changes.h"
 #include "core/ops/ttl.h"
@@ -216,6 +217,7 @@ Result<std::vector<std::unique_ptr<Command>>> backfill_commands(
     for (; range->valid() && keys.size() < bounds.items && bytes < bounds.bytes; range->next()) {
       keys.emplace_back(range->key());
       bytes += range->image().size();
+      end_turn();
     }
     RETURN_IF_ERROR(range->status());
     std::string next = range->valid() ? std::string(range->key()) : std::string();

@@ -1,9 +1,11 @@
 #include "core/ops/expiry.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/base/turns.h"
 #include "core/ops/index_changes.h"
 #include "core/ops/ttl.h"
 
@@ -11,7 +13,7 @@ namespace millrace {
 
 namespace {
 
-// Of deleted items in one command: beyond it the rest is left to the next one.
+// Of deleted items in one command: beyond it the rest is left to the next walk.
 constexpr size_t kDeletedBytesMax = 1 << 20;
 
 class DeleteExpired final : public Command {
@@ -73,22 +75,22 @@ class DeleteExpired final : public Command {
 
 }  // namespace
 
-Result<ExpiryStep> expiry_step(const Table& table, int64_t now_second, const View& view,
-                               const Catalog& catalog, WorkBounds bounds,
+Result<ExpiryStep> expiry_step(const Table& table, const std::string& begin, int64_t now_second,
+                               const View& view, const Catalog& catalog, WorkBounds bounds,
                                const std::shared_ptr<WorkTicket>& ticket) {
   const Generation index = table.ttl->generation;
-  auto range = view.range(ttl_range_begin(index, now_second - kTtlOldestSeconds),
-                          ttl_range_begin(index, now_second), false);
+  const std::string oldest = ttl_range_begin(index, now_second - kTtlOldestSeconds);
+  auto range = view.range(std::max(begin, oldest), ttl_range_begin(index, now_second), false);
   std::vector<std::string> keys;
   for (; range->valid() && keys.size() < bounds.items; range->next()) {
     ASSIGN_OR_RETURN(TtlEntry entry, split_ttl_entry(range->key(), table.generation));
     keys.push_back(std::move(entry.item_key));
+    end_turn();
   }
   RETURN_IF_ERROR(range->status());
   ExpiryStep step;
-  step.more = range->valid();
+  if (range->valid()) step.next = range->key();
   if (!keys.empty()) {
-    step.first_key = keys.front();
     step.command =
         std::make_unique<DeleteExpired>(table, catalog, ticket, std::move(keys), now_second);
   }

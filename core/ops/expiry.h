@@ -15,14 +15,14 @@ inline constexpr std::string_view kExpiryIdentity = "dynamodb.amazonaws.com";
 
 struct ExpiryStep {
   std::unique_ptr<Command> command;  // null: nothing has expired
-  bool more = false;                 // more has expired than one command may look at
-  std::string first_key;             // of the items that the command is to delete
+  std::string next;                  // where the next step begins; empty: no more has expired
 };
 
 /// The command that deletes some of a table's items that have expired by `now_second`, each if it
-/// still has when the command runs. `catalog` outlives it.
-Result<ExpiryStep> expiry_step(const Table& table, int64_t now_second, const View& view,
-                               const Catalog& catalog, WorkBounds bounds,
+/// still has when the command runs. They are walked in order of expiry, from `begin` on (empty:
+/// from the first). `catalog` outlives it.
+Result<ExpiryStep> expiry_step(const Table& table, const std::string& begin, int64_t now_second,
+                               const View& view, const Catalog& catalog, WorkBounds bounds,
                                const std::shared_ptr<WorkTicket>& ticket);
 
 }  // namespace millrace

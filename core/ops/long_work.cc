@@ -12,6 +12,8 @@ namespace {
 
 // "Within seconds" of its time an item goes.
 constexpr int64_t kExpiryIntervalNs = 1'000'000'000;
+// What one step of a walk takes, times this, passes before the next walk.
+constexpr int64_t kExpiryRestFactor = 20;
 
 // While no client writes nobody waits behind a command, so it may do more for its flush.
 constexpr WorkBounds kIdleBounds{512, 1 << 20};
@@ -72,12 +74,12 @@ void LongWork::on_commit(const FramePtr& frame) {
 // before a definition is published before it is evaluated, and so is in the view.
 void LongWork::refresh() {
   backfills_ = backfill_targets(node_.catalog);
+  // All walk anew: which of them are new does not matter.
   expiring_.clear();
   for (const TablePtr& table : node_.catalog.tables()) {
-    if (table->ttl) expiring_.push_back(table);
+    if (table->ttl) expiring_.push_back({table, {}, true});
   }
-  next_expiring_ = 0;
-  last_expired_key_.clear();
+  expiry_due_ns_ = 0;
 }
 
 Status LongWork::step() {
@@ -119,12 +121,6 @@ WorkBounds LongWork::bounds() {
 }
 
 Result<LongWork::Commands> LongWork::next_commands(const std::shared_ptr<WorkTicket>& ticket) {
-  const int64_t now_ns = node_.clock.monotonic_ns();
-  if (now_ns >= expiry_due_ns_) {
-    expiry_due_ns_ = now_ns + kExpiryIntervalNs;
-    next_expiring_ = 0;
-    last_expired_key_.clear();
-  }
   const WorkBounds bounds = this->bounds();
   backfill_first_ = !backfill_first_;
   Commands commands;
@@ -145,22 +141,41 @@ Result<LongWork::Commands> LongWork::next_of_backfill(const std::shared_ptr<Work
   return backfill_commands(target, *node_.engine.view(), node_.catalog, bounds, ticket);
 }
 
+// Walks begin anew when all have ended and a second has passed. A walk begins with what earlier
+// ones have deleted, of which LevelDB may know for a while: where that takes long they begin less
+// often.
+void LongWork::begin_expiry() {
+  const int64_t now_ns = node_.clock.monotonic_ns();
+  if (now_ns < expiry_due_ns_) return;
+  for (const Expiring& each : expiring_) {
+    if (!each.walked) return;
+  }
+  for (Expiring& each : expiring_) each = {std::move(each.table), {}, false};
+  expiry_second_ = node_.clock.wall_ms() / 1000;
+  expiry_due_ns_ = now_ns + kExpiryIntervalNs;
+}
+
 Result<LongWork::Commands> LongWork::next_of_expiry(const std::shared_ptr<WorkTicket>& ticket,
                                                     WorkBounds bounds) {
   Commands commands;
   if (clock_.is_off()) return commands;
-  const int64_t now_second = node_.clock.wall_ms() / 1000;
-  while (commands.empty() && next_expiring_ < expiring_.size()) {
-    const Table& table = *expiring_[next_expiring_];
-    // Moved on first, so that a table that cannot be read does not keep the others from it.
-    const size_t current = next_expiring_++;
-    ASSIGN_OR_RETURN(ExpiryStep step, expiry_step(table, now_second, *node_.engine.view(),
-                                                  node_.catalog, bounds, ticket));
-    if (!step.command) continue;
-    // The same items again are ones that the last command left: they wait for the next second.
-    const bool repeated = std::exchange(last_expired_key_, step.first_key) == step.first_key;
-    if (step.more && !repeated) next_expiring_ = current;
-    commands.push_back(std::move(step.command));
+  begin_expiry();
+  for (size_t looked_at = 0; commands.empty() && looked_at < expiring_.size(); ++looked_at) {
+    Expiring& current = expiring_[next_expiring_++ % expiring_.size()];
+    if (current.walked) continue;
+    const std::string begin = std::exchange(current.next, {});
+    // Until it is known where it goes on, so that a table that cannot be read does not keep the
+    // others from it.
+    current.walked = true;
+    const int64_t began_ns = node_.clock.monotonic_ns();
+    ASSIGN_OR_RETURN(ExpiryStep step,
+                     expiry_step(*current.table, begin, expiry_second_, *node_.engine.view(),
+                                 node_.catalog, bounds, ticket));
+    const int64_t ended_ns = node_.clock.monotonic_ns();
+    expiry_due_ns_ = std::max(expiry_due_ns_, ended_ns + kExpiryRestFactor * (ended_ns - began_ns));
+    current.walked = step.next.empty();
+    current.next = std::move(step.next);
+    if (step.command) commands.push_back(std::move(step.command));
   }
   return commands;
 }

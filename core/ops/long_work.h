@@ -64,6 +64,7 @@ class LongWork final : public CommitObserver {
   Result<Commands> next_commands(const std::shared_ptr<WorkTicket>& ticket);
   Result<Commands> next_of_backfill(const std::shared_ptr<WorkTicket>& ticket, WorkBounds bounds);
   Result<Commands> next_of_expiry(const std::shared_ptr<WorkTicket>& ticket, WorkBounds bounds);
+  void begin_expiry();
 
   Node& node_;
   const ClockWatch clock_;
@@ -74,10 +75,15 @@ class LongWork final : public CommitObserver {
   // The stepping thread's.
   std::vector<BackfillTarget> backfills_;
   size_t next_backfill_ = 0;
-  std::vector<TablePtr> expiring_;  // tables with TTL
-  size_t next_expiring_ = 0;        // past the last: all were looked at for now
-  std::string last_expired_key_;
-  int64_t expiry_due_ns_ = 0;
+  struct Expiring {
+    TablePtr table;
+    std::string next;    // where its walk goes on
+    bool walked = true;  // to the end, till all begin anew
+  };
+  std::vector<Expiring> expiring_;  // tables with TTL; they take turns
+  size_t next_expiring_ = 0;
+  int64_t expiry_second_ = 0;    // of the walks
+  int64_t expiry_due_ns_ = 0;    // when they may begin anew
   bool backfill_first_ = false;  // they take turns
   uint64_t commands_seen_ = 0;   // of the engine's, own ones included
 };

@@ -4,18 +4,13 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
+#include "core/base/turns.h"
 #include "core/store/manifest_end.h"
 
 namespace millrace {
 namespace {
-
-// A compaction lets others have its core this often. Where it shares one with a network thread, the
-// scheduler would else let it finish its time slice, some milliseconds, before a thread that has
-// just been woken.
-constexpr size_t kYieldBytes = 32 * 1024;
 
 // A file goes to the disk in parts of this size while it is written: a flush of the log waits
 // behind whatever the disk has been given, and the sync of a whole table file would hold it up for
@@ -28,11 +23,7 @@ class NamedFile final : public leveldb::WritableFile {
       : target_(target), disk_(disk), path_(std::move(path)) {}
 
   leveldb::Status Append(const leveldb::Slice& data) override {
-    bytes_since_yield_ += data.size();
-    if (bytes_since_yield_ >= kYieldBytes) {
-      bytes_since_yield_ = 0;
-      std::this_thread::yield();
-    }
+    end_turn();
     leveldb::Status status = target_->Append(data);
     bytes_ += data.size();
     if (status.ok() && bytes_ - written_back_ >= kWriteBackBytes) status = write_back();
@@ -71,10 +62,29 @@ class NamedFile final : public leveldb::WritableFile {
   Disk& disk_;
   const std::string path_;
   bool name_is_durable_ = false;
-  size_t bytes_since_yield_ = 0;
   std::unique_ptr<File> file_;  // for writing back; none before the first time
   uint64_t bytes_ = 0;          // appended
   uint64_t written_back_ = 0;   // of them
+};
+
+// A compaction reads a block for every few keys, and may write none of them.
+class BlockFile final : public leveldb::RandomAccessFile {
+ public:
+  explicit BlockFile(leveldb::RandomAccessFile* target) : target_(target) {}
+
+  leveldb::Status Read(uint64_t offset, size_t size, leveldb::Slice* result,
+                       char* scratch) const override {
+    end_turn();
+    return target_->Read(offset, size, result, scratch);
+  }
+
+ private:
+  const std::unique_ptr<leveldb::RandomAccessFile> target_;
+};
+
+struct BackgroundWork {
+  void (*function)(void*);
+  void* argument;
 };
 
 class NoLock final : public leveldb::FileLock {};
@@ -121,6 +131,14 @@ leveldb::Status TableEnv::NewSequentialFile(const std::string& path,
   return status;
 }
 
+leveldb::Status TableEnv::NewRandomAccessFile(const std::string& path,
+                                              leveldb::RandomAccessFile** file) {
+  leveldb::RandomAccessFile* opened = nullptr;
+  leveldb::Status status = target()->NewRandomAccessFile(path, &opened);
+  if (status.ok()) *file = new BlockFile(opened);
+  return status;
+}
+
 leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   if (path.ends_with(".log")) {
     *file = new NoFile;
@@ -135,7 +153,19 @@ leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::Writ
 
 leveldb::Status TableEnv::RemoveFile(const std::string& path) {
   if (removals_held_) return leveldb::Status::OK();
-  return target()->RemoveFile(path);
+  if (Status removed = disk_.remove_in_parts(path); !removed)
+    return leveldb::Status::IOError(removed.error().message);
+  return leveldb::Status::OK();
+}
+
+// Whichever thread of ours has work for it first starts LevelDB's.
+void TableEnv::Schedule(void (*function)(void*), void* argument) {
+  auto run = [](void* given) {
+    const std::unique_ptr<BackgroundWork> work(static_cast<BackgroundWork*>(given));
+    work_in_turns();
+    work->function(work->argument);
+  };
+  target()->Schedule(run, new BackgroundWork{function, argument});
 }
 
 leveldb::Status TableEnv::LockFile(const std::string&, leveldb::FileLock** lock) {

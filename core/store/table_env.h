@@ -19,12 +19,15 @@ namespace millrace {
 ///   opened again.
 /// - A table file goes to the disk bit by bit while it is written, and not all at once when it is
 ///   synced: flushes of the log wait behind it.
+/// - What it does behind the answers to clients it does in turns (core/base/turns.h).
 /// - A MANIFEST is read up to its end as manifest_end() tells it.
 class TableEnv final : public leveldb::EnvWrapper {
  public:
   /// Both outlive it.
   TableEnv(leveldb::Env* target, Disk& disk) : EnvWrapper(target), disk_(disk) {}
 
+  leveldb::Status NewRandomAccessFile(const std::string& path,
+                                      leveldb::RandomAccessFile** file) override;
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** file) override;
@@ -32,6 +35,7 @@ class TableEnv final : public leveldb::EnvWrapper {
   /// after each compaction.
   leveldb::Status RemoveFile(const std::string& path) override;
   void hold_removals(bool hold) { removals_held_ = hold; }
+  void Schedule(void (*function)(void*), void* argument) override;
   leveldb::Status LockFile(const std::string& path, leveldb::FileLock** lock) override;
   leveldb::Status UnlockFile(leveldb::FileLock* lock) override;
 

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "core/base/bytes.h"
+#include "core/base/turns.h"
 #include "core/store/leveldb_status.h"
 
 namespace millrace {
@@ -199,6 +200,7 @@ Status Tables::write_some(bool all) {
         batch.Delete(slice(walk.key()));
       }
       bytes += walk.key().size();
+      end_turn();
     }
     RETURN_IF_ERROR(checked(db_->Write(leveldb::WriteOptions(), &batch)));
   } while (all && walk.valid());

@@ -114,6 +114,7 @@ class Tables {
   };
   struct Drop {
     Generation generation;
+    std::string next;      // of its keys; empty: the first
     bool emptied = false;  // all its keys are removed
     bool durable = false;  // a checkpoint has made that durable
   };

@@ -48,7 +48,10 @@ Status Tables::open_beside(Log& log) {
   // Of what was written since the checkpoint any part may be lost.
   if (last_applied_) RETURN_IF_ERROR(write_again(log, *db, last_applied_->last_lsn()));
   resume_key_.clear();
-  for (Drop& drop : drops_) drop.emptied = drop.emptied && drop.durable;
+  for (Drop& drop : drops_) {
+    drop.next.clear();
+    drop.emptied = drop.emptied && drop.durable;
+  }
   broken_ = false;
   checkpoint_wanted_ = true;
   previous_ = db_;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "core/base/bytes.h"
+#include "core/base/turns.h"
 #include "core/store/leveldb_status.h"
 #include "core/store/tables.h"
 
@@ -63,7 +64,7 @@ Status Tables::find_drops() {
     if (in_memory_table(string_view_of(it->key()))) continue;
     bool known = reclaimed_.contains(generation);
     for (const Drop& drop : drops_) known = known || drop.generation == generation;
-    if (!known && generation >= kFirstUserGeneration) drops_.push_back({generation});
+    if (!known && generation >= kFirstUserGeneration) drops_.push_back({generation, {}});
   }
   return checked(it->status());
 }
@@ -87,13 +88,18 @@ Status Tables::reclaim_some(Drop& drop) {
   std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
   leveldb::WriteBatch batch;
   int count = 0;
-  for (it->Seek(slice(prefix));
+  for (it->Seek(slice(drop.next.empty() ? prefix : drop.next));
        count < kReclaimKeys && it->Valid() && it->key().starts_with(slice(prefix)); it->Next()) {
     batch.Delete(it->key());
     ++count;
+    end_turn();
   }
   RETURN_IF_ERROR(checked(it->status()));
-  if (count > 0) return checked(db_->Write(leveldb::WriteOptions(), &batch));
+  if (count > 0) {
+    RETURN_IF_ERROR(checked(db_->Write(leveldb::WriteOptions(), &batch)));
+    drop.next = it->Valid() ? it->key().ToString() : prefix_successor(prefix);
+    return {};
+  }
   drop.emptied = true;
   checkpoint_wanted_ = true;
   compactions_.push_back({prefix, prefix_successor(prefix)});

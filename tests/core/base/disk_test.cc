@@ -39,6 +39,15 @@ TEST_F(PosixDiskTest, FilesAreReadAndWrittenAtOffsets) {
   EXPECT_EQ(out, "Jello");
 }
 
+TEST_F(PosixDiskTest, ALargeFileIsRemovedInParts) {
+  std::unique_ptr<File> file = disk_.open(path("f"), true).value();
+  ASSERT_TRUE(file->write(20 << 20, "end").has_value());
+  EXPECT_TRUE(disk_.remove_in_parts(path("f")).has_value());
+  EXPECT_FALSE(disk_.exists(path("f")));
+  EXPECT_LE(file->size().value(), 4u << 20);  // what was left of it when it lost its name
+  EXPECT_FALSE(disk_.remove_in_parts(path("f")).has_value());
+}
+
 TEST_F(PosixDiskTest, OpensOnlyWhatExistsUnlessItMayCreate) {
   Result<std::unique_ptr<File>> missing = disk_.open(path("none"), false);
   ASSERT_FALSE(missing.has_value());

@@ -272,6 +272,61 @@ TEST(Ttl, a_wave_of_expiries_is_worked_off_in_bounded_steps) {
   EXPECT_THAT(indexed_seconds(node, ttl_index(node)), IsEmpty());
 }
 
+// Their walk goes on where it was; what is behind it waits for the next one, a second later.
+TEST(Ttl, what_expires_behind_a_walk_goes_with_the_next_one) {
+  OpsNode node;
+  node.create_table("films", "N");
+  node.ok("UpdateTimeToLive", specification("true"));
+  auto put = [&](int sort, int64_t seconds, size_t bytes) {
+    node.ok("PutItem", "{'TableName':'films','Item':{'pk':{'S':'p'},'sk':{'N':'" +
+                           std::to_string(sort) + "'},'until':" + in(seconds) + ",'x':{'S':'" +
+                           std::string(bytes, 'x') + "'}}}");
+  };
+  for (int i = 0; i < 1000; ++i) put(i, 5, 1);
+  node.work();
+  node.clock.advance(10'000);
+  ASSERT_TRUE(node.long_work().step());
+  node.commit();
+  put(1000, 1, 1);  // earlier than where the walk is
+  node.work();
+  EXPECT_THAT(indexed_seconds(node, ttl_index(node)), ElementsAre(kNowSecond + 1));
+  node.clock.advance(1'000);
+  node.work();
+  EXPECT_THAT(indexed_seconds(node, ttl_index(node)), IsEmpty());
+
+  // Of large ones a command leaves some.
+  for (int i = 0; i < 5; ++i) put(i, 0, 390'000);
+  node.clock.advance(1'000);
+  node.work();
+  EXPECT_THAT(indexed_seconds(node, ttl_index(node)), testing::SizeIs(2));
+  node.clock.advance(1'000);
+  node.work();
+  EXPECT_THAT(indexed_seconds(node, ttl_index(node)), IsEmpty());
+}
+
+TEST(Ttl, tables_take_turns_with_their_expiries) {
+  OpsNode node;
+  for (const std::string table : {"many", "one"}) {
+    node.create_table(table);
+    node.ok("UpdateTimeToLive",
+            "{'TableName':'" + table +
+                "','TimeToLiveSpecification':{'Enabled':true,'AttributeName':'until'}}");
+    for (int i = 0; i < (table == "many" ? 3000 : 1); ++i) {
+      node.ok("PutItem", "{'TableName':'" + table + "','Item':{'pk':{'S':'" + std::to_string(i) +
+                             "'},'until':" + in(5) + "}}");
+    }
+  }
+  node.work();
+  node.clock.advance(10'000);
+  for (int step = 0; step < 2; ++step) {
+    ASSERT_TRUE(node.long_work().step());
+    node.commit();
+  }
+  EXPECT_EQ(node.ok("GetItem", "{'TableName':'one','Key':{'pk':{'S':'0'}}}"), "{}");
+  EXPECT_THAT(indexed_seconds(node, node.catalog().find("many")->ttl->generation),
+              testing::SizeIs(testing::Gt(1000)));
+}
+
 TEST(Ttl, switched_off_it_leaves_no_index) {
   OpsNode node;
   node.create_table("films");
