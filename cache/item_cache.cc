@@ -68,6 +68,7 @@ struct ItemCache::Question {
   ItemForm form;
   const Use& use;
   uint32_t now_s;
+  bool after_error = false;
 };
 
 struct alignas(64) ItemCache::Hits {
@@ -123,7 +124,8 @@ ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published, ItemForm
   if (!is_user_key(key)) return Outcome::kOff;
   const Question question{key, Entry::hash_of(key), published, form, use, now_s()};
   Shard& shard = shard_of(question.hash);
-  const Outcome outcome = look_up(shard, question, resume);
+  Outcome outcome = serve(shard, question);
+  if (outcome == Outcome::kMiss) outcome = begin_read(shard, question, resume);
   // Who waits comes again.
   if (outcome != Outcome::kWaiting && sampler.chooses()) {
     shard.count(key, question.hash, RequestKind::kRead, question.now_s);
@@ -131,24 +133,35 @@ ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published, ItemForm
   return outcome;
 }
 
-ReadCache::Outcome ItemCache::look_up(Shard& shard, const Question& question,
-                                      std::function<void()>& resume) {
+bool ItemCache::find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) {
+  if (!is_user_key(key)) return false;
+  const Question question{key, Entry::hash_of(key), published, form, use, now_s(), true};
+  if (serve(shard_of(question.hash), question) != Outcome::kHit) return false;
+  stale_answers_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+// kMiss: there is no entry that may serve.
+ReadCache::Outcome ItemCache::serve(Shard& shard, const Question& question) {
   bool used = false;
   const Entry* entry;
   Entry::Content seen;
   {
     ReadMostlyLock::Reading reading(shard.lock);
-    if (!shard.policy_of(question.key, options_.policy).enabled) return Outcome::kOff;
-    Entry* found = shard.items->find(question.key, question.hash, question.now_s);
+    const TablePolicy& policy = shard.policy_of(question.key, options_.policy);
+    if (!policy.enabled) return Outcome::kOff;
+    const uint32_t expired_s =
+        question.after_error ? last_useless_s(policy, question.now_s) : question.now_s;
+    Entry* found = shard.items->find(question.key, question.hash, expired_s);
     entry = found && found->lsn() <= question.published ? found : nullptr;
     if (entry) {
-      count_hit(reading.place());
+      if (!question.after_error) count_hit(reading.place());
       ItemShard::use(*found);
       used = use_in_place(*entry, question);
       if (!used) seen = copied(*entry, question.key);
     }
   }
-  if (!entry) return begin_read(shard, question, resume);
+  if (!entry) return Outcome::kMiss;
   if (!used) use_copy(shard, question, entry, seen);
   return Outcome::kHit;
 }
@@ -158,7 +171,8 @@ ReadCache::Outcome ItemCache::begin_read(Shard& shard, const Question& question,
   EntryChain left;
   std::lock_guard lock(shard.lock);
   ItemShard& items = *shard.items;
-  items.expire(question.key, question.hash, question.now_s, left);
+  const TablePolicy& policy = shard.policy_of(question.key, options_.policy);
+  items.expire(question.key, question.hash, last_useless_s(policy, question.now_s), left);
   // One that has come only now, or is above what was published.
   const bool there = items.find(question.key, question.hash, question.now_s) != nullptr;
   switch (there ? ReadsInFlight::Role::kIndependent : items.reads().begin(question.hash, resume)) {
@@ -269,7 +283,7 @@ void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn vie
     const TablePolicy& policy = shard.policy_of(key, options_.policy);
     if (fresh) fresh->expire_at(expiry_s(ttl_s(policy, !item), hash, now));
     const bool filled =
-        policy.enabled && shard.items->fill(key, hash, view_lsn, std::move(fresh), left);
+        policy.enabled && shard.items->fill(key, hash, view_lsn, std::move(fresh), now, left);
     waiters = shard.items->reads().finish(hash, filled);
   }
   for (const auto& resume : waiters) resume();
@@ -449,6 +463,7 @@ ItemCacheStatistics ItemCache::statistics() const {
   for (size_t i = 0; i <= ReadMostlyLock::kReadersMax; ++i) {
     sum.hits += hits_[i].count.load(std::memory_order_relaxed);
   }
+  sum.stale_answers = stale_answers_.load(std::memory_order_relaxed);
   for (size_t i = 0; i <= shard_mask_; ++i) {
     ReadMostlyLock::Reading reading(shards_[i].lock);
     const ItemCacheStatistics one = shards_[i].items->statistics();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -51,6 +52,7 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   /// rest.
   Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
                std::function<void()> resume) override;
+  bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) override;
   /// Runs the waiting readers' `resume` before it returns, holding no lock.
   void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
   void abandon(std::string_view key) override;
@@ -100,7 +102,7 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
 
   Shard& shard_of(uint64_t hash) const;
   uint32_t now_s() const;
-  Outcome look_up(Shard& shard, const Question& question, std::function<void()>& resume);
+  Outcome serve(Shard& shard, const Question& question);
   Outcome begin_read(Shard& shard, const Question& question, std::function<void()>& resume);
   bool use_in_place(const Entry& entry, const Question& question) const;
   static Entry::Content copied(const Entry& entry, std::string_view key);
@@ -118,6 +120,7 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   const uint32_t start_s_;
   const uint32_t absent_crc32_;
   const std::unique_ptr<Hits[]> hits_;  // of each place of ReadMostlyLock
+  std::atomic<uint64_t> stale_answers_{0};
   const std::unique_ptr<Shard[]> shards_;
 };
 

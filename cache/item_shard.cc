@@ -54,8 +54,9 @@ void ItemShard::write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr f
   replace(it, std::move(fresh), left);
 }
 
-bool ItemShard::fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh,
+bool ItemShard::fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, uint32_t now_s,
                      EntryChain& left) {
+  expire(key, hash, now_s, left);
   auto it = table_.find(Lookup{key, hash, 0});
   if (it != table_.end()) {
     // No change came between the entry and the view, or it would have replaced the entry: they are

@@ -26,6 +26,7 @@ struct ItemCacheStatistics {
   uint64_t evictions = 0;
   uint64_t evicted_bytes = 0;
   uint64_t expirations = 0;
+  uint64_t stale_answers = 0;  // of expired entries, since the store could not be read
   uint64_t entries = 0;
   uint64_t bytes = 0;
 };
@@ -48,10 +49,11 @@ class ItemShard {
   /// The largest Entry::bytes() that is kept: a shard shall hold a few at least.
   size_t entry_bytes_max() const { return bytes_max_ / 4; }
 
-  /// The key's entry that has not expired; null if there is none. Not counted as a use.
+  /// The key's entry that has not expired by `now_s`; null if there is none. Not counted as a use.
   Entry* find(std::string_view key, uint64_t hash, uint32_t now_s) const;
   static void use(Entry& entry) { S3Fifo<Entry>::use(entry); }
-  /// Drops the key's entry if it has expired.
+  /// Drops the key's entry if it has expired by `now_s`. Until then one that has is told of changes
+  /// as all others are.
   void expire(std::string_view key, uint64_t hash, uint32_t now_s, EntryChain& left);
 
   /// A change of `key` at `lsn`. `fresh`: its entry, null if it is too large to keep. `admit`: it
@@ -59,8 +61,10 @@ class ItemShard {
   void write(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, bool admit,
              EntryChain& left);
 
-  /// What a view at `lsn` had. True if the key has an entry afterwards.
-  bool fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, EntryChain& left);
+  /// What a view at `lsn` had; takes the place of an entry that has expired. True if the key has an
+  /// entry afterwards.
+  bool fill(std::string_view key, uint64_t hash, Lsn lsn, Entry::Ptr fresh, uint32_t now_s,
+            EntryChain& left);
 
   /// Puts the wire-ready form of an entry seen earlier into its place, if it is still there; `wire`
   /// null: too large, the entry leaves. `seen` may be dangling: it is compared, not read.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <limits>
@@ -21,6 +22,8 @@ struct TablePolicy {
   uint32_t item_ttl_s = 300;
   uint32_t negative_ttl_s = 300;  // of the knowledge that there is no item
   uint32_t query_ttl_s = 300;     // of a page of Query or Scan
+  /// For how long an expired item may still serve while the store cannot be read; 0: not at all.
+  uint32_t stale_if_error_s = 0;
   Admission admission = Admission::kAll;
 };
 
@@ -33,6 +36,11 @@ inline const TablePolicy& policy_of(const TablePolicies* own, Generation table,
   if (own == nullptr) return otherwise;
   const auto found = own->find(table);
   return found == own->end() ? otherwise : found->second;
+}
+
+/// Entries that expire at this time or before are of no use any more.
+inline uint32_t last_useless_s(const TablePolicy& policy, uint32_t now_s) {
+  return now_s - std::min(now_s, policy.stale_if_error_s);
 }
 
 /// When an entry that comes now expires. Up to an eighth early, by the hash of its key: what was

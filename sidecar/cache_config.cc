@@ -42,23 +42,29 @@ Result<double> parse_fraction(std::string_view text) {
                                             "as 0.001");
 }
 
-/// A time to live in whole seconds.
-ConfigReader::Field time_to_live(const ConfigReader& reader, uint32_t& seconds) {
-  return [&reader, &seconds](const YAML::Node& node, const std::string& path) -> Status {
+/// A duration in whole seconds; `wanted` says what is to be written.
+ConfigReader::Field whole_seconds(const ConfigReader& reader, uint32_t& seconds,
+                                  const char* wanted) {
+  return [&reader, &seconds, wanted](const YAML::Node& node, const std::string& path) -> Status {
     int64_t ms = 0;
-    RETURN_IF_ERROR(
-        reader.parsed<int64_t>(ms, parse_duration, "a duration, 0s for no end")(node, path));
+    RETURN_IF_ERROR(reader.parsed<int64_t>(ms, parse_duration, wanted)(node, path));
     seconds = static_cast<uint32_t>(ms / 1000);
     return {};
   };
 }
 
+ConfigReader::Field time_to_live(const ConfigReader& reader, uint32_t& seconds) {
+  return whole_seconds(reader, seconds, "a duration, 0s for no end");
+}
+
 ConfigReader::Fields policy_fields(const ConfigReader& reader, cache::TablePolicy& policy) {
-  return {{"item_ttl", time_to_live(reader, policy.item_ttl_s)},
-          {"negative_ttl", time_to_live(reader, policy.negative_ttl_s)},
-          {"query_ttl", time_to_live(reader, policy.query_ttl_s)},
-          {"admission",
-           reader.parsed<cache::Admission>(policy.admission, parse_admission, "all or on_read")}};
+  return {
+      {"item_ttl", time_to_live(reader, policy.item_ttl_s)},
+      {"negative_ttl", time_to_live(reader, policy.negative_ttl_s)},
+      {"query_ttl", time_to_live(reader, policy.query_ttl_s)},
+      {"stale_if_error", whole_seconds(reader, policy.stale_if_error_s, "a duration, 0s for none")},
+      {"admission",
+       reader.parsed<cache::Admission>(policy.admission, parse_admission, "all or on_read")}};
 }
 
 /// What a table's policy does not say is as for all tables.

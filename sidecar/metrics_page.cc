@@ -124,6 +124,9 @@ void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Famili
       statistics.evicted_bytes);
   add(families, "millrace_cache_expirations_total", "Entries that left for their age.", kCounter,
       statistics.expirations);
+  add(families, "millrace_cache_stale_answers_total",
+      "Answers by entries past their time to live, since the store could not be read.", kCounter,
+      statistics.stale_answers);
   add(families, "millrace_cache_entries", "Entries in the item cache.", kGauge, statistics.entries);
   add(families, "millrace_cache_bytes", "Memory of the item cache.", kGauge, statistics.bytes);
   add(families, "millrace_cache_bytes_max", "Its limit.", kGauge, cache.bytes_max());

@@ -181,6 +181,10 @@ class Unprocessed {
   const TableReads* current_ = nullptr;
 };
 
+ItemForm form_of(const TableReads& table) {
+  return table.projection ? ItemForm::kEncoded : ItemForm::kWire;
+}
+
 // Answers a batch as of one LSN, that of its view: the cache is asked for items as of it, and what
 // it does not have is read there. The batch waits for nobody else's reads.
 class BatchRead {
@@ -200,6 +204,9 @@ class BatchRead {
   Status read_table(const TableReads& table, std::string& body);
   Status read_item(const TableReads& table, const std::string& key);
   Status read_store(const TableReads& table, const std::string& key, bool fill);
+  bool read_expired(const TableReads& table, const std::string& key);
+  ReadCache::Use take_cached(bool& absent);
+  void count_hit(const TableReads& table, bool absent);
   void check_hit(const TableReads& table, const std::string& key);
 
   Node& node_;
@@ -212,7 +219,7 @@ class BatchRead {
   std::map<std::string_view, ConsumedUnits> units_;
   size_t answer_bytes_ = 0;
   size_t keys_ = 0, hits_ = 0, misses_ = 0;
-  bool consistent_ = false, off_ = false, mismatch_ = false;
+  bool consistent_ = false, off_ = false, mismatch_ = false, stale_ = false;
 
   // The item that was read last.
   std::string json_;  // empty: there is none
@@ -247,29 +254,48 @@ Status BatchRead::read_item(const TableReads& table, const std::string& key) {
     return read_store(table, key, false);
   }
   bool absent = false;
-  const ReadCache::Outcome outcome = node_.cache->find(
-      key, view_->lsn(), table.projection ? ItemForm::kEncoded : ItemForm::kWire,
-      [&](const CachedAnswer& cached) {
-        image_.assign(cached.bytes);
-        item_bytes_ = cached.item_bytes;
-        absent = cached.absent;
-      },
-      nullptr);
+  const ReadCache::Outcome outcome =
+      node_.cache->find(key, view_->lsn(), form_of(table), take_cached(absent), nullptr);
   if (outcome == ReadCache::Outcome::kHit) {
-    ++hits_;
-    hit_ = true;
-    if (!absent && table.projection) {
-      render_projected(ItemView(image_), table.projection, json_);
-    } else if (!absent) {
-      json_ = json_of_wire_item(image_);
-    }
+    count_hit(table, absent);
     if (node_.hit_checks != nullptr && node_.hit_checks->chooses()) check_hit(table, key);
     return {};
   }
   const bool fill = outcome == ReadCache::Outcome::kMiss;
-  misses_ += fill;
   off_ |= outcome == ReadCache::Outcome::kOff;
-  return read_store(table, key, fill);
+  const Status read = read_store(table, key, fill);
+  if (!read && outcome != ReadCache::Outcome::kOff && read_expired(table, key)) return {};
+  misses_ += fill;
+  return read;
+}
+
+// An item that the cache had until lately, since the store cannot be read.
+bool BatchRead::read_expired(const TableReads& table, const std::string& key) {
+  bool absent = false;
+  if (!node_.cache->find_expired(key, view_->lsn(), form_of(table), take_cached(absent)))
+    return false;
+  count_hit(table, absent);
+  stale_ = true;
+  return true;
+}
+
+ReadCache::Use BatchRead::take_cached(bool& absent) {
+  return [this, &absent](const CachedAnswer& cached) {
+    image_.assign(cached.bytes);
+    item_bytes_ = cached.item_bytes;
+    absent = cached.absent;
+  };
+}
+
+void BatchRead::count_hit(const TableReads& table, bool absent) {
+  ++hits_;
+  hit_ = true;
+  if (absent) return;
+  if (table.projection) {
+    render_projected(ItemView(image_), table.projection, json_);
+  } else {
+    json_ = json_of_wire_item(image_);
+  }
 }
 
 // Holds the hit that was read last against the view. If it is wrong, the store's takes its place.
@@ -340,6 +366,7 @@ std::string BatchRead::header() const {
     if (no_cache_ && node_.cache != nullptr) why = "no-cache";
     if (mismatch_) why = "mismatch";
   }
+  if (stale_) why = kStaleIfError;
   const std::string_view outcome = hits_ == keys_ ? "hit" : misses_ > 0 ? "miss" : "bypass";
   std::string line(CacheHeader(outcome, view_->lsn(), why).line());
   line.insert(line.size() - 2,

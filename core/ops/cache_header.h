@@ -9,6 +9,9 @@
 
 namespace millrace {
 
+/// The word for an answer by an item that has expired.
+inline constexpr std::string_view kStaleIfError = "stale-if-error";
+
 /// The header that says where a read's answer came from, a line of it built without an allocation:
 /// `x-millrace-cache: hit|miss|bypass; lsn=N[; why=WORD]`. The answer is the store's as of that
 /// LSN.

@@ -24,10 +24,15 @@ struct ItemRead {
   Reply reply{Reply::Receiver{}};
 
   static void run(std::unique_ptr<ItemRead> read);
-  void hit(std::string_view answer, const CachedAnswer& found, Lsn lsn, const View* checked);
-  void send_hit(std::string_view body, std::optional<uint32_t> crc32, Lsn lsn, const View* checked);
+  void hit(std::string_view answer, const CachedAnswer& found, const CacheHeader& header,
+           const View* checked);
+  void send_hit(std::string_view body, std::optional<uint32_t> crc32, const CacheHeader& header,
+                const View* checked);
   bool is_right(std::string_view body, const View& view) const;
-  void read_store(bool fill, std::string_view why);
+  Status read_store(bool fill, std::string_view why);
+  void read_store_or_expired(bool fill, std::string_view why);
+  void read_store_alone(std::string_view why);
+  ItemForm form() const { return projection ? ItemForm::kEncoded : ItemForm::kWire; }
   bool hit_shows_capacity() const {
     return capacity != CapacityDetail::kNone && node->capacity_of_hits;
   }
@@ -49,7 +54,7 @@ void ItemRead::run(std::unique_ptr<ItemRead> read) {
   const Lsn published = checked ? checked->lsn() : read->node->engine.published_lsn();
   ItemRead* waiting = read.get();
   const ReadCache::Outcome outcome = read->node->cache->find(
-      read->key, published, read->projection ? ItemForm::kEncoded : ItemForm::kWire,
+      read->key, published, read->form(),
       [&found](const CachedAnswer& cached) {
         found = cached;
         answer.assign(cached.bytes);
@@ -61,25 +66,25 @@ void ItemRead::run(std::unique_ptr<ItemRead> read) {
       static_cast<void>(read.release());
       return;
     case ReadCache::Outcome::kHit:
-      read->hit(answer, found, published, checked.get());
+      read->hit(answer, found, CacheHeader("hit", published), checked.get());
       break;
     case ReadCache::Outcome::kMiss:
-      read->read_store(true, {});
+      read->read_store_or_expired(true, {});
       break;
     case ReadCache::Outcome::kBypass:
-      read->read_store(false, "cache");
+      read->read_store_or_expired(false, "cache");
       break;
     case ReadCache::Outcome::kOff:
-      read->read_store(false, "off");
+      read->read_store_alone("off");
       break;
   }
   read->table.reset();
   spare = std::move(read);
 }
 
-void ItemRead::hit(std::string_view answer, const CachedAnswer& found, Lsn lsn,
+void ItemRead::hit(std::string_view answer, const CachedAnswer& found, const CacheHeader& header,
                    const View* checked) {
-  if (!projection && !hit_shows_capacity()) return send_hit(answer, found.crc32, lsn, checked);
+  if (!projection && !hit_shows_capacity()) return send_hit(answer, found.crc32, header, checked);
   std::string body = "{";
   if (!projection) {
     body = answer.substr(0, answer.size() - 1);
@@ -89,13 +94,13 @@ void ItemRead::hit(std::string_view answer, const CachedAnswer& found, Lsn lsn,
   }
   if (hit_shows_capacity()) add_capacity(found.item_bytes, body);
   body += '}';
-  send_hit(body, std::nullopt, lsn, checked);
+  send_hit(body, std::nullopt, header, checked);
 }
 
-void ItemRead::send_hit(std::string_view body, std::optional<uint32_t> crc32, Lsn lsn,
-                        const View* checked) {
-  if (checked != nullptr && !is_right(body, *checked)) return read_store(false, "mismatch");
-  reply.ok(body, CacheHeader("hit", lsn).line(), crc32);
+void ItemRead::send_hit(std::string_view body, std::optional<uint32_t> crc32,
+                        const CacheHeader& header, const View* checked) {
+  if (checked != nullptr && !is_right(body, *checked)) return read_store_alone("mismatch");
+  reply.ok(body, header.line(), crc32);
 }
 
 // Holds a hit against the view. One that the store cannot be read for stays right.
@@ -111,13 +116,34 @@ bool ItemRead::is_right(std::string_view body, const View& view) const {
   return !equal || *equal;
 }
 
-void ItemRead::read_store(bool fill, std::string_view why) {
+void ItemRead::read_store_alone(std::string_view why) {
+  if (const Status read = read_store(false, why); !read) reply.error(read.error());
+}
+
+// Where the table's policy says so, an answer that has expired is better than an error.
+void ItemRead::read_store_or_expired(bool fill, std::string_view why) {
+  const Status read = read_store(fill, why);
+  if (read) return;
+  std::string answer;
+  CachedAnswer found;
+  const Lsn published = node->engine.published_lsn();
+  const bool kept =
+      node->cache->find_expired(key, published, form(), [&](const CachedAnswer& cached) {
+        found = cached;
+        answer.assign(cached.bytes);
+      });
+  if (!kept) return reply.error(read.error());
+  hit(answer, found, CacheHeader("hit", published, kStaleIfError), nullptr);
+}
+
+// An error is not answered yet.
+Status ItemRead::read_store(bool fill, std::string_view why) {
   ViewPtr view = node->engine.view();
   std::string image;
   Result<bool> found = view->get(key, image);
   if (!found) {
     if (fill) node->cache->abandon(key);
-    return reply.error(found.error());
+    return found.error();
   }
   std::optional<ItemView> item;
   if (*found) item = ItemView(image);
@@ -126,6 +152,7 @@ void ItemRead::read_store(bool fill, std::string_view why) {
   const CacheHeader header(fill ? "miss" : "bypass", lsn, why);
   if (fill) node->cache->fill(key, item, lsn);
   reply.ok(body, header.line());
+  return {};
 }
 
 std::string ItemRead::body_of(std::optional<ItemView> item, bool shows_capacity) const {
@@ -209,7 +236,7 @@ void get_item(Node& node, const Request& request, Reply reply) {
   read->reply = std::move(reply);
   const std::string_view why = why_not_cached(*read, request);
   if (why.empty()) return ItemRead::run(std::move(read));
-  read->read_store(false, why);
+  read->read_store_alone(why);
   spare = std::move(read);
 }
 

@@ -47,6 +47,9 @@ class ReadCache {
   /// cache's lock: copy and get out. `resume` may be empty: this reader does not wait.
   virtual Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
                        std::function<void()> resume) = 0;
+  /// For who read the store and failed: as find(), but also of an entry that has outlived its time
+  /// to live, by no more than its table's stale-if-error bound. False: there is none.
+  virtual bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) = 0;
   /// Ends a miss: `item` (none: absent) as a view at `view_lsn` had it. Loses to anything newer.
   virtual void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) = 0;
   /// Ends a miss whose read failed; waiting readers read for themselves.

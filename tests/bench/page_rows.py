@@ -1,5 +1,6 @@
-"""What the query cache gives to pages, and what it costs writes."""
+"""What the query cache gives to pages, and what it costs writes; what checked hits cost."""
 
+import contextlib
 import shutil
 import statistics
 
@@ -52,4 +53,26 @@ def put_through_caches(options, folder):
     shutil.rmtree(none.folder)
 
 
-ROWS = {"query_hit": query_hit, "put_through_caches": put_through_caches}
+def checked_hits(options, folder):
+    """Rate of getitem_hit where one hit in 10,000, as by default, in 100, and each is held against the
+    store, against none.
+    """
+    parts = [0, 0.0001, 0.01, 1]
+    with contextlib.ExitStack() as running:
+        servers = [
+            running.enter_context(Millrace(
+                f"checked-{part}", folder, settings={"cache": {"verify": part}}).start())
+            for part in parts
+        ]
+        for server in servers:
+            measuring.fill(server, options.keys)
+        for connections in options.connections or (16, 64):
+            none, *rates = median_rates(
+                options, connections, *((server, "get", options.keys) for server in servers))
+            for part, rate in zip(parts[1:], rates):
+                yield row(f"checked_hits_{part}", rate, "none checked", none, connections)
+    for server in servers:
+        shutil.rmtree(server.folder)
+
+
+ROWS = {"query_hit": query_hit, "put_through_caches": put_through_caches, "checked_hits": checked_hits}

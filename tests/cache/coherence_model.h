@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cache/item_cache.h"
@@ -155,18 +156,7 @@ class CoherentClient {
       };
     }
     const Lsn bound = bug_ == PlantedBug::kUnpublishedHit ? ~Lsn{0} : published;
-    switch (cache_.find(
-        model_.key(key_), bound, form_,
-        [&](const CachedAnswer& answer) {
-          body_ = answer.bytes;
-          if (form_ == ItemForm::kEncoded) {
-            body_ = answer.absent ? "{}" : wire_of(body_);
-          } else if (crc32_of(answer.bytes) != answer.crc32) {
-            error_ = "checksum of another body";
-          }
-          if (answer.absent != (body_ == "{}")) error_ = "absence and body differ";
-        },
-        std::move(resume))) {
+    switch (cache_.find(model_.key(key_), bound, form_, take(), std::move(resume))) {
       case ReadCache::Outcome::kHit:
         answer(body_, published, "hit");
         step_ = Step::kIdle;
@@ -185,9 +175,17 @@ class CoherentClient {
         break;
     }
   }
-  /// kRead → reads the store at its view, or the newest one.
-  void read() {
+  /// kRead → reads the store at its view, or the newest one. Once in a while that fails: then an
+  /// entry that has expired may do, else it reads again.
+  void read(Random& random) {
     if (!viewed_) view_lsn_ = model_.published();
+    if (random.one_in(8)) {
+      if (std::exchange(fills_, false)) cache_.abandon(model_.key(key_));
+      if (!cache_.find_expired(model_.key(key_), view_lsn_, form_, take())) return;
+      answer(body_, view_lsn_, "expired hit");
+      step_ = Step::kIdle;
+      return;
+    }
     image_ = model_.at(key_, view_lsn_);
     answer(image_ ? wire_of(*image_) : "{}", view_lsn_, "read");
     step_ = fills_ ? Step::kFill : Step::kIdle;
@@ -204,6 +202,17 @@ class CoherentClient {
   void wait() const { resumed_.wait(false, std::memory_order_acquire); }
 
  private:
+  ReadCache::Use take() {
+    return [this](const CachedAnswer& answer) {
+      body_ = answer.bytes;
+      if (form_ == ItemForm::kEncoded) {
+        body_ = answer.absent ? "{}" : wire_of(body_);
+      } else if (crc32_of(answer.bytes) != answer.crc32) {
+        error_ = "checksum of another body";
+      }
+      if (answer.absent != (body_ == "{}")) error_ = "absence and body differ";
+    };
+  }
   void answer(const std::string& body, Lsn lsn, const char* how) {
     ++answers_;
     if (lsn < newest_answered_) error_ = "the LSN of answers fell";

@@ -27,6 +27,7 @@ ItemCacheOptions options_for(uint64_t seed) {
   return {.bytes_max = kSizes[seed % std::size(kSizes)],
           .policy = {.item_ttl_s = 20,
                      .negative_ttl_s = 10,
+                     .stale_if_error_s = seed % 2 == 0 ? 60u : 0u,
                      .admission = seed % 5 == 0 ? Admission::kOnRead : Admission::kAll},
           .shards = seed % 3 == 0 ? 2u : 1u};
 }
@@ -74,7 +75,7 @@ RunResult run_stepped(uint64_t seed, uint64_t steps, PlantedBug bug) {
         client.look();
         break;
       case CoherentClient::Step::kRead:
-        client.read();
+        client.read(random);
         break;
       case CoherentClient::Step::kFill:
         if (random.one_in(6)) client.fill(random);
@@ -109,7 +110,7 @@ RunResult run_threaded(uint64_t seed, uint64_t reads, PlantedBug bug) {
           if (client->step() == CoherentClient::Step::kViewed) {
             client->look();
           } else if (client->step() == CoherentClient::Step::kRead) {
-            client->read();
+            client->read(random);
           } else if (client->step() == CoherentClient::Step::kFill) {
             client->fill(random);
           } else {
@@ -156,12 +157,14 @@ TEST(Coherence, EveryAnswerIsTheStoresInEveryInterleaving) {
     sum.fills_refused += result.statistics.fills_refused;
     sum.evictions += result.statistics.evictions;
     sum.expirations += result.statistics.expirations;
+    sum.stale_answers += result.statistics.stale_answers;
   }
   // The runs have been where it is dangerous.
   for (uint64_t count : {sum.hits, sum.waits, sum.bypasses, sum.fills, sum.fills_refused,
                          sum.evictions, sum.expirations}) {
     EXPECT_GT(count, 100u);
   }
+  EXPECT_GT(sum.stale_answers, seeds);
 }
 
 TEST(Coherence, EveryAnswerIsTheStoresWithConcurrentReaders) {

@@ -32,6 +32,22 @@ class ItemCacheTest : public ::testing::Test {
     return found;
   }
   Outcome outcome(const std::string& key, Lsn published) { return find(key, published).outcome; }
+  /// What serves once the store could not be read; empty: nothing.
+  std::string after_error(const std::string& key, Lsn published) {
+    std::string body;
+    const bool found =
+        cache_->find_expired(key, published, ItemForm::kWire, [&](const CachedAnswer& answer) {
+          body = answer.bytes;
+          EXPECT_EQ(answer.crc32, crc32_of(answer.bytes));
+        });
+    EXPECT_EQ(found, !body.empty());
+    return body;
+  }
+  /// Of this generation expired entries may serve for half a minute.
+  void allow_expired(Generation generation) {
+    cache_->set_policies(
+        {{generation, {.item_ttl_s = 20, .negative_ttl_s = 20, .stale_if_error_s = 30}}});
+  }
   /// The encoded item of a hit.
   std::string find_encoded(const std::string& key, Lsn published, uint32_t& item_bytes) {
     std::string item;
@@ -234,6 +250,65 @@ TEST_F(ItemCacheTest, EntriesExpireALittleBeforeTheTtlAtTheLatest) {
   clock_.advance_s(21);
   EXPECT_EQ(hits(), 0);
   EXPECT_EQ(cache_->statistics().expirations, 100u);
+}
+
+TEST_F(ItemCacheTest, AfterAnErrorAnExpiredEntryServesWithinItsTablesBound) {
+  constexpr Generation kBounded = 5000;
+  allow_expired(kBounded);
+  const std::string key = key_named("a", kBounded), none = key_named("b", kBounded);
+  put(key, 5, item_of(5));
+  remove(none, 6);
+  put(key_, 7, item_of(7));
+  clock_.advance_s(20);
+  EXPECT_EQ(outcome(key, 7), Outcome::kMiss);
+  cache_->abandon(key);
+  EXPECT_EQ(after_error(key, 7), wire_of(item_of(5)));
+  EXPECT_EQ(after_error(none, 7), "{}");
+  EXPECT_EQ(after_error(key, 4), "") << "it is newer than what is asked for";
+  EXPECT_EQ(outcome(key, 7), Outcome::kMiss) << "the next one tries the store first";
+  cache_->abandon(key);
+  clock_.advance_s(27);
+  EXPECT_EQ(after_error(key, 7), wire_of(item_of(5)));
+  EXPECT_EQ(cache_->statistics().stale_answers, 3u);
+  EXPECT_EQ(cache_->statistics().hits, 0u);
+  clock_.advance_s(3);
+  EXPECT_EQ(after_error(key, 7), "");
+  EXPECT_EQ(after_error(key_, 7), wire_of(item_of(7))) << "it has not expired";
+  clock_.advance_s(250);
+  EXPECT_EQ(after_error(key_, 7), "") << "its table has no bound";
+}
+
+TEST_F(ItemCacheTest, AnEntryThatHasExpiredIsToldOfChanges) {
+  allow_expired(kTestGeneration);
+  put(key_, 5, item_of(5));
+  clock_.advance_s(20);
+  EXPECT_EQ(outcome(key_, 5), Outcome::kMiss);
+  put(key_, 6, item_of(6));
+  EXPECT_EQ(after_error(key_, 5), "");
+  EXPECT_EQ(find(key_, 6).body, wire_of(item_of(6)));
+  clock_.advance_s(20);
+  remove(key_, 7);
+  clock_.advance_s(20);
+  EXPECT_EQ(after_error(key_, 7), "{}");
+  cache_->clear(key_);
+  EXPECT_EQ(after_error(key_, 7), "");
+}
+
+TEST_F(ItemCacheTest, AFillTakesThePlaceOfAnExpiredEntryUnlessItIsOlder) {
+  allow_expired(kTestGeneration);
+  put(key_, 5, item_of(5));
+  clock_.advance_s(20);
+  EXPECT_EQ(outcome(key_, 6), Outcome::kMiss);
+  fill(key_, item_of(5), 6);
+  EXPECT_EQ(find(key_, 6).body, wire_of(item_of(5)));
+  EXPECT_EQ(cache_->statistics().expirations, 1u);
+
+  put(key_, 9, item_of(9));
+  clock_.advance_s(20);
+  EXPECT_EQ(outcome(key_, 9), Outcome::kMiss);
+  fill(key_, item_of(5), 8);
+  EXPECT_EQ(outcome(key_, 9), Outcome::kMiss);
+  EXPECT_EQ(after_error(key_, 9), "");
 }
 
 TEST_F(ItemCacheTest, SystemTablesAreNotCached) {

@@ -50,6 +50,9 @@ class SlowCaches final : public ReadCache, public PageCache, public CommitObserv
     if (outcome == ReadCache::Outcome::kMiss) run(gaps_.in_read);
     return outcome;
   }
+  bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) override {
+    return items_.find_expired(key, published, form, use);
+  }
   void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override {
     std::optional<std::string> image;
     if (item) image = item->encoded();

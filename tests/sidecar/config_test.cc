@@ -30,7 +30,7 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
   Result<Config> config = parse_config(
       "cache:\n"
       "  tables:\n"
-      "    films: {item_ttl: 1h, admission: on_read}\n"
+      "    films: {item_ttl: 1h, admission: on_read, stale_if_error: 30s}\n"
       "    audit: {enabled: false}\n"
       "  query_bytes: 1MB\n"
       "  warm_restart: false\n"
@@ -54,6 +54,8 @@ TEST(Config, PoliciesOfTheCacheInheritWhatTheyDoNotSay) {
   EXPECT_EQ(films.item_ttl_s, 3600u);
   EXPECT_EQ(films.negative_ttl_s, 30u);
   EXPECT_EQ(films.query_ttl_s, 60u);
+  EXPECT_EQ(films.stale_if_error_s, 30u);
+  EXPECT_EQ(config->cache.policy.stale_if_error_s, 0u);
   EXPECT_EQ(films.admission, cache::Admission::kOnRead);
   EXPECT_FALSE(config->cache.tables.at("audit").enabled);
   EXPECT_EQ(config->cache.tables.at("audit").admission, cache::Admission::kAll);
@@ -69,6 +71,9 @@ TEST(Config, PoliciesOfTheCacheAreReadStrictly) {
             "m.yaml:1:39: 'cache.tables.a' is there twice; keep one of the two");
   EXPECT_EQ(message_of("cache: {negative_ttl: long}\n"),
             "m.yaml:1:23: 'cache.negative_ttl': 'long' is not a duration; write for example 30s, "
+            "15m, 4h or 7d");
+  EXPECT_EQ(message_of("cache: {stale_if_error: 30}\n"),
+            "m.yaml:1:25: 'cache.stale_if_error': '30' is not a duration; write for example 30s, "
             "15m, 4h or 7d");
   EXPECT_EQ(message_of("cache: {consumed_capacity: none}\n"),
             "m.yaml:1:28: 'cache.consumed_capacity': 'none' is no way to report capacity; write "

@@ -67,7 +67,7 @@ void print_counts(uint64_t seed, const Outcome& outcome) {
   std::printf(
       "seed %llu: %llu writes, %llu changes, %llu reads, %llu hits of items, %llu of pages, "
       "%llu items warmed, %llu crashes, %llu writes refused, %llu reads damaged, "
-      "%llu segments rewritten; history %016llx\n",
+      "%llu answered by expired items, %llu segments rewritten; history %016llx\n",
       static_cast<unsigned long long>(seed), static_cast<unsigned long long>(counts.writes),
       static_cast<unsigned long long>(counts.changes),
       static_cast<unsigned long long>(counts.reads),
@@ -77,6 +77,7 @@ void print_counts(uint64_t seed, const Outcome& outcome) {
       static_cast<unsigned long long>(counts.crashes),
       static_cast<unsigned long long>(counts.refused),
       static_cast<unsigned long long>(counts.damaged),
+      static_cast<unsigned long long>(counts.expired),
       static_cast<unsigned long long>(counts.rewritten),
       static_cast<unsigned long long>(outcome.history.back()));
 }

@@ -14,7 +14,9 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
   node->engine_->add_observer(&node->catalog_);
   if (options.cache_bytes > 0) {
     node->item_cache_ = std::make_unique<cache::ItemCache>(
-        cache::ItemCacheOptions{.bytes_max = options.cache_bytes}, clock);
+        cache::ItemCacheOptions{.bytes_max = options.cache_bytes,
+                                .policy = {.stale_if_error_s = options.stale_if_error_s}},
+        clock);
     node->query_cache_ = std::make_unique<cache::QueryCache>(
         cache::QueryCacheOptions{.bytes_max = options.cache_bytes}, clock);
     node->slow_fills_ =

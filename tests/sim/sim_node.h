@@ -40,6 +40,7 @@ class ManualClock final : public Clock {
 struct NodeOptions {
   EngineOptions engine;
   size_t cache_bytes = 0;  // of the item cache and the query cache each; 0: off
+  uint32_t stale_if_error_s = 0;
   bool item_cache_observes = true;
   bool query_cache_observes = true;
 };

@@ -30,6 +30,7 @@ Simulation::Simulation(uint64_t seed, Planted planted)
   // Without it every read goes to the disk, and meets what changed there.
   if (random_.one_in(2)) options_.engine.block_cache_bytes = 0;
   options_.cache_bytes = random_.one_in(4) ? 0 : size_t{8192} << random_.below(4);
+  if (random_.one_in(2)) options_.stale_if_error_s = 3600;
   if (planted_ == Planted::kUnsyncedLog) options_.engine.log.sync = false;
   if (planted_ == Planted::kStaleItems || planted_ == Planted::kStalePages) {
     options_.cache_bytes = 64 << 10;

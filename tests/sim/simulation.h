@@ -43,6 +43,7 @@ class Simulation {
     uint64_t warmed = 0;     // items that came back into the cache after a crash
     uint64_t refused = 0;    // writes, by a full or failing disk
     uint64_t damaged = 0;    // reads that met a changed bit
+    uint64_t expired = 0;    // of them those that an expired item answered
     uint64_t rewritten = 0;  // segments of the log
   };
   Counts counts() const;
@@ -83,6 +84,7 @@ class Simulation {
   void fill_disk();
   void fail_sync();
   void flip_bit();
+  void get_beside_damage(const Key& key, const std::string& more);
 
   // Writes.
   void put();

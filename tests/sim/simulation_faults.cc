@@ -136,25 +136,35 @@ void Simulation::flip_bit() {
   std::string damaged = content;
   damaged[random_.below(damaged.size())] ^= static_cast<char>(1 << random_.below(8));
   disk_.set_content(file, damaged);
+  // What is cached expires, so that reads through the cache meet the damage too.
+  clock_.advance_ms(310'000);
   for (uint64_t partition = 0; partition < kPartitions; ++partition) {
     for (uint64_t sort = 0; sort < kSorts; ++sort) {
-      const Key key{partition, sort};
-      auto answer = node_->call(
-          "GetItem",
-          "{\"TableName\":\"items\",\"ConsistentRead\":true,\"Key\":" + key.json() + "}");
-      require(answer.has_value(), "a read is not answered");
-      if (answer->status == 500) {
-        ++counts_.damaged;
-        continue;
-      }
-      auto item = model_.durable().find(key);
-      const std::string expected =
-          item == model_.durable().end() ? "{}" : "{\"Item\":" + json(key, item->second) + "}";
-      require(answer->status == 200 && answer->body == expected,
-              "beside damage GetItem answers " + answer->body + ", not " + expected);
+      get_beside_damage({partition, sort}, ",\"ConsistentRead\":true");
+      get_beside_damage({partition, sort}, "");
     }
   }
   disk_.set_content(file, content);
+}
+
+void Simulation::get_beside_damage(const Key& key, const std::string& more) {
+  const SimNode::Answer answer =
+      read("GetItem", "{\"TableName\":\"items\",\"Key\":" + key.json() + more + "}");
+  if (answer.status == 500) {
+    ++counts_.damaged;
+    return;
+  }
+  if (answer.headers.find("why=stale-if-error") != std::string::npos) {
+    require(options_.stale_if_error_s > 0, "an expired item answers though it may not");
+    ++counts_.damaged;
+    ++counts_.expired;
+  }
+  auto item = model_.durable().find(key);
+  const std::string expected =
+      item == model_.durable().end() ? "{}" : "{\"Item\":" + json(key, item->second) + "}";
+  require(answer.status == 200 && answer.body == expected, "beside damage GetItem (" +
+                                                               answer.headers + ") answers " +
+                                                               answer.body + ", not " + expected);
 }
 
 }  // namespace millrace::sim

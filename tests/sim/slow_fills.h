@@ -18,6 +18,9 @@ class SlowFills final : public ReadCache, public PageCache {
 
   ReadCache::Outcome find(std::string_view key, Lsn published, ItemForm form, const Use& use,
                           std::function<void()> resume) override;
+  bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) override {
+    return items_.find_expired(key, published, form, use);
+  }
   void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
   void abandon(std::string_view key) override { items_.abandon(key); }
 

@@ -37,6 +37,15 @@ class ScriptedCache final : public ReadCache {
     }
     return next;
   }
+  bool find_expired(std::string_view, Lsn published, ItemForm form, const Use& use) override {
+    if (expired.empty()) return false;
+    last_published = published;
+    std::string body;
+    render_wire_item(ItemView(expired), body);
+    use({form == ItemForm::kWire ? body : expired, 7,
+         static_cast<uint32_t>(charged_size(ItemView(expired))), false});
+    return true;
+  }
   void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override {
     items[std::string(key)] = item ? item->encoded() : "";
     filled_at = view_lsn;
@@ -45,6 +54,7 @@ class ScriptedCache final : public ReadCache {
 
   /// Encoded; empty: absent.
   std::map<std::string, std::string, std::less<>> items;
+  std::string expired;  // of every key; empty: nothing
   std::vector<std::function<void()>> resumes;
   Outcome next = Outcome::kMiss;
   int finds = 0, abandoned = 0;
@@ -190,6 +200,34 @@ TEST_F(GetItemCache, a_bypass_reads_the_store_and_does_not_fill) {
   EXPECT_EQ(answer.body, kItem);
   EXPECT_EQ(answer.headers, "x-millrace-cache: bypass; lsn=" + lsn() + "; why=cache\r\n");
   EXPECT_TRUE(cache.items.empty());
+}
+
+TEST_F(GetItemCache, an_expired_item_answers_while_the_store_cannot_be_read) {
+  get();
+  const std::string item = cache.items.begin()->second;
+  cache.items.clear();
+  node.damage_tables();
+  EXPECT_EQ(get().status, 500);
+  EXPECT_EQ(batch("a").status, 500);
+  EXPECT_EQ(cache.abandoned, 2);
+
+  cache.expired = item;
+  const std::string header = "x-millrace-cache: hit; lsn=" + lsn() + "; why=stale-if-error";
+  for (auto outcome : {ReadCache::Outcome::kMiss, ReadCache::Outcome::kBypass}) {
+    cache.next = outcome;
+    cache.last_published = 0;
+    const OpsNode::Answer answer = get();
+    EXPECT_EQ(answer.body, kItem);
+    EXPECT_EQ(answer.headers, header + "\r\n");
+    EXPECT_EQ(cache.last_published, node.engine().published_lsn());
+    EXPECT_EQ(get(",'ProjectionExpression':'n'").body, "{\"Item\":{\"n\":{\"N\":\"1\"}}}");
+    EXPECT_EQ(batch("a").headers, header + "; hits=1; keys=1\r\n");
+    EXPECT_THAT(batch("a").body, HasSubstr("\"n\":{\"N\":\"1\"}"));
+  }
+  EXPECT_EQ(get(",'ConsistentRead':true").status, 500);
+  cache.next = ReadCache::Outcome::kOff;
+  EXPECT_EQ(get().status, 500);
+  EXPECT_EQ(batch("a").status, 500);
 }
 
 TEST_F(GetItemCache, a_waiting_read_goes_on_when_it_is_resumed) {

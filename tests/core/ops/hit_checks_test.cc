@@ -30,6 +30,7 @@ class OneItemCache final : public ReadCache {
          view ? static_cast<uint32_t>(charged_size(*view)) : 0, item.empty()});
     return Outcome::kHit;
   }
+  bool find_expired(std::string_view, Lsn, ItemForm, const Use&) override { return false; }
   void fill(std::string_view, std::optional<ItemView>, Lsn) override { FAIL() << "no miss"; }
   void abandon(std::string_view) override { FAIL() << "no miss"; }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -155,6 +156,16 @@ class OpsNode {
       if (!woken_) return;
     }
     ADD_FAILURE() << "the long work does not end";
+  }
+
+  /// From now on what is in the tables' files cannot be read.
+  void damage_tables() {
+    ASSERT_TRUE(engine_->checkpoint());
+    for (const auto& file : std::filesystem::directory_iterator(folder_ + "/tables")) {
+      if (file.path().extension() != ".ldb") continue;
+      std::fstream content(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+      content << std::string(file.file_size() / 2, '\0');
+    }
   }
 
   LongWork& long_work() { return *long_work_; }
