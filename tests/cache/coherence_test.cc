@@ -149,7 +149,7 @@ TEST(Coherence, EveryAnswerIsTheStoresInEveryInterleaving) {
     const RunResult result =
         run_stepped(seed, setting("MILLRACE_STEPS", 20'000), PlantedBug::kNone);
     EXPECT_EQ(result.error, "") << "seed " << seed;
-    EXPECT_GT(result.answers, 1000u) << "seed " << seed;
+    EXPECT_GT(result.answers, 100u) << "seed " << seed;
     sum.hits += result.statistics.hits;
     sum.waits += result.statistics.waits;
     sum.bypasses += result.statistics.bypasses;
