@@ -100,7 +100,7 @@ class Search {
       before_ = configurations_;
       const size_t place = place_of_[event.operation];
       const bool bounded = end(history_[event.operation], place);
-      if (!bounded) return {false, "given up: too many orders are possible", most_};
+      if (!bounded) return {false, "given up: too many orders are possible", most_, true};
       if (configurations_.empty()) return {false, explain(event.operation), most_};
       places_[place] = nullptr;
       most_ = std::max(most_, configurations_.size());

@@ -15,6 +15,7 @@ struct Verdict {
   bool linearizable = true;
   std::string why;                // not: which answer no order explains, and what surrounds it
   size_t configurations_max = 0;  // how many ways to explain the past were kept at most
+  bool given_up = false;          // there were too many: it may be linearizable or not
 };
 
 /// Whether the operations of one group, of which none existed before, happened in some order in
@@ -25,7 +26,7 @@ struct Verdict {
 /// operations under way have happened in it. An operation is put in order only when it returns,
 /// after any others that are under way.
 ///
-/// More ways than `configurations_bound` are given up as not linearizable, and told so.
+/// More ways than `configurations_bound` are given up: as not linearizable, but told apart.
 Verdict check(const History& history, size_t configurations_bound = 2'000'000);
 
 }  // namespace millrace::linearizability

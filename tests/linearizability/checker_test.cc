@@ -101,6 +101,7 @@ TEST(Checker, gives_up_beyond_its_bound) {
   EXPECT_TRUE(check(history).linearizable);
   const Verdict verdict = check(history, 100);
   EXPECT_FALSE(verdict.linearizable);
+  EXPECT_TRUE(verdict.given_up);
   EXPECT_NE(verdict.why.find("given up"), std::string::npos);
 }
 
