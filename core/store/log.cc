@@ -294,8 +294,10 @@ Lsn Log::first_retained_lsn() const {
 }
 
 Result<LogCheckpoint> Log::checkpoint_at(const FramePtr& last_applied) const {
-  if (!last_applied || last_applied->last_lsn() > durable_lsn()) {
-    return make_error(ErrorCode::kInternal, "a checkpoint needs a durable frame");
+  std::lock_guard lock(mutex_);
+  if (!last_applied || segments_.empty() ||
+      last_applied->last_lsn() > segments_.rbegin()->second.last_lsn) {
+    return make_error(ErrorCode::kInternal, "a checkpoint needs a written frame");
   }
   return LogCheckpoint{last_applied->last_lsn(), last_applied->end_position(),
                        last_applied->checksum()};

@@ -120,7 +120,8 @@ class Log {
   std::vector<SegmentInfo> segments() const;
   Lsn first_retained_lsn() const;
 
-  /// Where a checkpoint taken now at `lsn`, the last LSN of a frame, would let recovery begin.
+  /// Where a checkpoint taken at the end of this frame would let recovery begin. It must be
+  /// written, but readers need not find it yet: the tables have a frame before they do.
   Result<LogCheckpoint> checkpoint_at(const FramePtr& last_applied) const;
 
   /// Gives segments all of whose changes are below `lsn` back: kept as spares or removed. The open

@@ -67,7 +67,8 @@ Status Tables::write_again(Log& log, leveldb::DB& db, Lsn through) const {
   LogCursor cursor(log, recovered_ ? recovered_->lsn + 1 : log.first_retained_lsn());
   while (cursor.position() <= through) {
     ASSIGN_OR_RETURN(const FramePtr frame, cursor.next());
-    if (!frame) break;
+    // The last one is made readable only after the tables had it.
+    if (!frame) return make_error(ErrorCode::kIo, "tables: the log cannot be read to its end yet");
     leveldb::WriteBatch batch;
     auto write = [&](std::string_view key, std::optional<std::string_view> image) {
       image ? batch.Put(slice(key), slice(*image)) : batch.Delete(slice(key));

@@ -107,6 +107,24 @@ TEST_F(LogTest, ReplaysFromACheckpointOnAndKnowsTheSegmentsBefore) {
   expect_same(read_all(kFirst), frames_);
 }
 
+TEST_F(LogTest, ACheckpointNeedsAFrameThatIsWrittenThoughNotYetReadable) {
+  open();
+  FrameBuilder builder(log_->next_lsn());
+  builder.begin_entry(1);
+  builder.add_change(ChangeKind::kInsert, "key", "image", std::nullopt, {});
+  builder.end_entry();
+  const FramePtr frame = log_->seal(std::move(builder));
+  EXPECT_FALSE(log_->checkpoint_at(frame));
+  ASSERT_TRUE(log_->write(frame));
+  EXPECT_LT(log_->durable_lsn(), frame->last_lsn());
+  const auto checkpoint = log_->checkpoint_at(frame);
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  EXPECT_EQ(checkpoint->lsn, frame->last_lsn());
+  log_->make_readable(*frame);
+  open(*checkpoint);
+  EXPECT_TRUE(replayed_.empty());
+}
+
 TEST_F(LogTest, FindsTheFrameThatHoldsAnLsnOrTheFirstAfterAGap) {
   open();
   append(100, 5);
