@@ -92,6 +92,14 @@ Error listen_error(const HttpServerOptions& options, std::string_view cause) {
                                         std::to_string(options.port) + ": " + std::string(cause));
 }
 
+bool is_loopback(const sockaddr& address) {
+  if (address.sa_family == AF_INET6) {
+    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+  }
+  return ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) >> 24 ==
+         IN_LOOPBACKNET;
+}
+
 Result<int> open_listener(const HttpServerOptions& options) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -107,6 +115,13 @@ Result<int> open_listener(const HttpServerOptions& options) {
   if (listener < 0) return listen_error(options, std::strerror(errno));
   const int on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (is_loopback(*addresses->ai_addr)) {
+    // Nothing is congested within a machine. A host whose default is BBR would measure and pace
+    // every answer, some 5% of a cache hit. Accepted sockets inherit it; where it is refused, the
+    // default stays.
+    constexpr std::string_view kCheapest = "reno";
+    setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, kCheapest.data(), kCheapest.size());
+  }
   if (::bind(listener, addresses->ai_addr, addresses->ai_addrlen) != 0 ||
       ::listen(listener, kListenBacklog) != 0) {
     const int cause = errno;
@@ -251,7 +266,8 @@ HttpServer::~HttpServer() {
     });
     closed.get_future().wait();
   }
-  // It refers to the loops, which refer to what is shared. All are closed: nobody calls it any more.
+  // It refers to the loops, which refer to what is shared. All are closed: nobody calls it any
+  // more.
   state_->shared->drained = nullptr;
 }
 
