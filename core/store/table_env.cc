@@ -82,10 +82,8 @@ class BlockFile final : public leveldb::RandomAccessFile {
   const std::unique_ptr<leveldb::RandomAccessFile> target_;
 };
 
-struct BackgroundWork {
-  void (*function)(void*);
-  void* argument;
-};
+// Whether this thread is doing what LevelDB scheduled.
+thread_local bool does_scheduled_work = false;
 
 class NoLock final : public leveldb::FileLock {};
 
@@ -141,6 +139,7 @@ leveldb::Status TableEnv::NewRandomAccessFile(const std::string& path,
 
 leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   if (path.ends_with(".log")) {
+    memtable_is_full();
     *file = new NoFile;
     return leveldb::Status::OK();
   }
@@ -158,14 +157,53 @@ leveldb::Status TableEnv::RemoveFile(const std::string& path) {
   return leveldb::Status::OK();
 }
 
-// Whichever thread of ours has work for it first starts LevelDB's.
+// LevelDB has at most one piece of work scheduled, and calls this again at that piece's end if
+// there is more to do. So while one is put off nothing else is scheduled, and what is needed must
+// start it.
 void TableEnv::Schedule(void (*function)(void*), void* argument) {
+  std::lock_guard lock(mutex_);
+  const bool has_work = std::exchange(has_work_, false);
+  if (has_work || does_scheduled_work || prompts_ > 0) {
+    start({function, argument});
+  } else {
+    put_off_.push_back({function, argument});
+  }
+}
+
+// LevelDB begins a new log with each memtable, and schedules work for the full one right behind
+// that, under the same lock, unless it has scheduled some. Work of a failed database may be put off
+// beside it, so one does not exclude the other.
+void TableEnv::memtable_is_full() {
+  std::lock_guard lock(mutex_);
+  has_work_ = true;
+  start_what_was_put_off();
+}
+
+void TableEnv::start_what_was_put_off() {
+  for (const Work& work : std::exchange(put_off_, {})) start(work);
+}
+
+// Whichever thread of ours has work for it first starts LevelDB's.
+void TableEnv::start(const Work& work) {
   auto run = [](void* given) {
-    const std::unique_ptr<BackgroundWork> work(static_cast<BackgroundWork*>(given));
+    const std::unique_ptr<Work> work(static_cast<Work*>(given));
     work_in_turns();
+    does_scheduled_work = true;
     work->function(work->argument);
+    does_scheduled_work = false;
   };
-  target()->Schedule(run, new BackgroundWork{function, argument});
+  target()->Schedule(run, new Work(work));
+}
+
+TableEnv::Prompt::Prompt(TableEnv& env) : env_(env) {
+  std::lock_guard lock(env_.mutex_);
+  ++env_.prompts_;
+  env_.start_what_was_put_off();
+}
+
+TableEnv::Prompt::~Prompt() {
+  std::lock_guard lock(env_.mutex_);
+  --env_.prompts_;
 }
 
 leveldb::Status TableEnv::LockFile(const std::string&, leveldb::FileLock** lock) {

@@ -3,7 +3,9 @@
 #include <leveldb/env.h>
 
 #include <atomic>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "core/base/disk.h"
 
@@ -20,6 +22,11 @@ namespace millrace {
 /// - A table file goes to the disk bit by bit while it is written, and not all at once when it is
 ///   synced: flushes of the log wait behind it.
 /// - What it does behind the answers to clients it does in turns (core/base/turns.h).
+/// - Reads compact nothing. LevelDB counts each file that a read passed on its way as a disk's
+/// seek,
+///   and compacts it away after some: with filters these are no seeks, and for minutes after a load
+///   the reads would make it write all of it again. Work that a read asks for is put off until
+///   LevelDB has work of its own, and forgets it then.
 /// - A MANIFEST is read up to its end as manifest_end() tells it.
 class TableEnv final : public leveldb::EnvWrapper {
  public:
@@ -36,12 +43,40 @@ class TableEnv final : public leveldb::EnvWrapper {
   leveldb::Status RemoveFile(const std::string& path) override;
   void hold_removals(bool hold) { removals_held_ = hold; }
   void Schedule(void (*function)(void*), void* argument) override;
+
+  /// While one lives nothing is put off: around calls in which LevelDB waits for its own work, that
+  /// is CompactRange and the end of a database.
+  class Prompt {
+   public:
+    explicit Prompt(TableEnv& env);
+    ~Prompt();
+    Prompt(const Prompt&) = delete;
+    Prompt& operator=(const Prompt&) = delete;
+
+   private:
+    TableEnv& env_;
+  };
+
   leveldb::Status LockFile(const std::string& path, leveldb::FileLock** lock) override;
   leveldb::Status UnlockFile(leveldb::FileLock* lock) override;
 
  private:
+  struct Work {
+    void (*function)(void*);
+    void* argument;
+  };
+
+  void start(const Work& work);
+  void start_what_was_put_off();  // under the mutex
+  void memtable_is_full();
+
   Disk& disk_;
   std::atomic<bool> removals_held_{false};
+
+  std::mutex mutex_;  // guards what follows
+  std::vector<Work> put_off_;
+  bool has_work_ = false;  // a memtable is full, and no work for it was scheduled yet
+  int prompts_ = 0;
 };
 
 }  // namespace millrace

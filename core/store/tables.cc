@@ -75,12 +75,24 @@ leveldb::Options Tables::database_options() {
   return options;
 }
 
+Result<std::shared_ptr<leveldb::DB>> Tables::open_leveldb() {
+  leveldb::DB* opened = nullptr;
+  RETURN_IF_ERROR(checked(leveldb::DB::Open(database_options(), options_.folder, &opened)));
+  return std::shared_ptr<leveldb::DB>(opened, [this](leveldb::DB* db) {
+    const TableEnv::Prompt prompt(env_);
+    delete db;
+  });
+}
+
+void Tables::compact(const leveldb::Slice* begin, const leveldb::Slice* end) {
+  const TableEnv::Prompt prompt(env_);
+  db_->CompactRange(begin, end);
+}
+
 Status Tables::open_database() {
   block_cache_.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
   filter_.reset(leveldb::NewBloomFilterPolicy(10));
-  leveldb::DB* db = nullptr;
-  RETURN_IF_ERROR(checked(leveldb::DB::Open(database_options(), options_.folder, &db)));
-  db_.reset(db);
+  ASSIGN_OR_RETURN(db_, open_leveldb());
 
   leveldb::ReadOptions read;
   read.verify_checksums = true;
@@ -244,7 +256,7 @@ Status Tables::take_checkpoint(Log& log) {
   // Over an empty range this only forces LevelDB's memtable into a table file, which is synced: the
   // record becomes durable with all that was written before it, or not at all.
   leveldb::Slice nowhere("");
-  db_->CompactRange(&nowhere, &nowhere);
+  compact(&nowhere, &nowhere);
   RETURN_IF_ERROR(background_failure());
   recovered_ = record;
   last_applied_.reset();

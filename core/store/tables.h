@@ -124,6 +124,8 @@ class Tables {
   size_t waiting_bytes() const;
   Status open_database();
   leveldb::Options database_options();
+  Result<std::shared_ptr<leveldb::DB>> open_leveldb();
+  void compact(const leveldb::Slice* begin, const leveldb::Slice* end);
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
   Status write_some(bool all);

@@ -42,9 +42,7 @@ Status Tables::open_beside(Log& log) {
     return make_error(ErrorCode::kIo, "tables: a reader still holds those that failed before");
   }
   env_.hold_removals(true);
-  leveldb::DB* opened = nullptr;
-  RETURN_IF_ERROR(checked(leveldb::DB::Open(database_options(), options_.folder, &opened)));
-  std::shared_ptr<leveldb::DB> db(opened);
+  ASSIGN_OR_RETURN(std::shared_ptr<leveldb::DB> db, open_leveldb());
   // Of what was written since the checkpoint any part may be lost.
   if (last_applied_) RETURN_IF_ERROR(write_again(log, *db, last_applied_->last_lsn()));
   resume_key_.clear();

@@ -148,7 +148,7 @@ Status Tables::compact_some() {
     range.end = std::move(middle);
   }
   const leveldb::Slice begin(range.begin), end(range.end);
-  db_->CompactRange(&begin, range.end.empty() ? nullptr : &end);
+  compact(&begin, range.end.empty() ? nullptr : &end);
   return background_failure();
 }
 

@@ -1,7 +1,9 @@
 #include "core/store/table_env.h"
 
 #include <gtest/gtest.h>
+#include <leveldb/db.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -67,6 +69,118 @@ TEST(TableEnv, AFileGoesToTheDiskBitByBitWhileItIsWritten) {
   std::string stored;
   ASSERT_TRUE((*disk.open("tables/000005.ldb", false))->read(0, content.size() + 1, stored));
   EXPECT_EQ(stored, content);
+}
+
+/// Counts what is scheduled.
+class CountingEnv final : public DiskEnv {
+ public:
+  using DiskEnv::DiskEnv;
+  void Schedule(void (*work)(void*), void* argument) override {
+    ++scheduled;
+    DiskEnv::Schedule(work, argument);
+  }
+  std::atomic<int> scheduled{0};
+};
+
+// LevelDB lets the first of two files be passed a hundred times.
+constexpr int kReads = 300;
+
+/// A database in which a read of "m" passes a file of level 0 on its way.
+std::unique_ptr<leveldb::DB> two_levels(leveldb::Env& env) {
+  leveldb::Options options;
+  options.env = &env;
+  options.create_if_missing = true;
+  options.write_buffer_size = 64 * 1024;
+  leveldb::DB* opened = nullptr;
+  if (!leveldb::DB::Open(options, "tables", &opened).ok()) return nullptr;
+  std::unique_ptr<leveldb::DB> db(opened);
+  for (const char* key : {"a", "m", "z"}) EXPECT_TRUE(db->Put({}, key, "1").ok());
+  db->CompactRange(nullptr, nullptr);
+  for (const char* key : {"a", "z"}) EXPECT_TRUE(db->Put({}, key, "2").ok());
+  const leveldb::Slice nowhere("");
+  db->CompactRange(&nowhere, &nowhere);
+  return db;
+}
+
+void read_past_it(leveldb::DB& db) {
+  std::string value;
+  for (int i = 0; i < kReads; ++i) {
+    ASSERT_TRUE(db.Get({}, "m", &value).ok());
+    ASSERT_EQ(value, "1");
+  }
+}
+
+std::string level_0_files(leveldb::DB& db) {
+  std::string count;
+  EXPECT_TRUE(db.GetProperty("leveldb.num-files-at-level0", &count));
+  return count;
+}
+
+TEST(TableEnv, LevelDbByItselfWouldCompactForReads) {
+  MemoryDisk disk(64u << 20);
+  CountingEnv env(disk);
+  auto db = two_levels(env);
+  ASSERT_TRUE(db);
+  const int before = env.scheduled;
+  read_past_it(*db);
+  EXPECT_EQ(env.scheduled, before + 1);
+}
+
+class ReadsOfTables : public ::testing::Test {
+ protected:
+  ReadsOfTables() {
+    {
+      const TableEnv::Prompt prompt(env_);
+      db_ = two_levels(env_);
+    }
+    scheduled_ = base_.scheduled;
+    if (db_) read_past_it(*db_);
+  }
+  ~ReadsOfTables() override {
+    const TableEnv::Prompt prompt(env_);
+    db_.reset();
+  }
+  void fill_a_memtable() {
+    const std::string value(40 * 1024, 'v');
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(db_->Put({}, "z", value).ok());
+    const TableEnv::Prompt prompt(env_);
+    const leveldb::Slice nowhere("");
+    db_->CompactRange(&nowhere, &nowhere);
+  }
+
+  MemoryDisk disk_{64u << 20};
+  CountingEnv base_{disk_};
+  TableEnv env_{&base_, disk_};
+  std::unique_ptr<leveldb::DB> db_;
+  int scheduled_ = 0;
+};
+
+TEST_F(ReadsOfTables, CompactNothing) {
+  ASSERT_TRUE(db_);
+  EXPECT_EQ(base_.scheduled, scheduled_);
+}
+
+TEST_F(ReadsOfTables, DoNotKeepAFullMemtableFromItsFile) {
+  ASSERT_TRUE(db_);
+  const std::string before = level_0_files(*db_);
+  fill_a_memtable();
+  EXPECT_GT(base_.scheduled, scheduled_);
+  EXPECT_NE(level_0_files(*db_), before);
+}
+
+TEST_F(ReadsOfTables, DoNotKeepARangeFromBeingCompacted) {
+  ASSERT_TRUE(db_);
+  {
+    const TableEnv::Prompt prompt(env_);
+    db_->CompactRange(nullptr, nullptr);
+  }
+  EXPECT_EQ(level_0_files(*db_), "0");
+}
+
+TEST_F(ReadsOfTables, DoNotKeepADatabaseFromEnding) {
+  ASSERT_TRUE(db_);
+  const TableEnv::Prompt prompt(env_);
+  db_.reset();
 }
 
 }  // namespace
