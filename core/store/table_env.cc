@@ -133,6 +133,8 @@ leveldb::Status TableEnv::NewRandomAccessFile(const std::string& path,
                                               leveldb::RandomAccessFile** file) {
   leveldb::RandomAccessFile* opened = nullptr;
   leveldb::Status status = target()->NewRandomAccessFile(path, &opened);
+  // A read that LevelDB answers with this means an item that is not there.
+  if (status.IsNotFound()) return leveldb::Status::IOError("a table file is missing", path);
   if (status.ok()) *file = new BlockFile(opened);
   return status;
 }

@@ -314,6 +314,23 @@ TEST_F(EngineDiskTest, WhatFailedInTheBackgroundIsToldAndMendedWithoutAWrite) {
   for (uint64_t n = 0; n < 100; ++n) EXPECT_EQ(get(n), std::to_string(last));
 }
 
+TEST_F(EngineDiskTest, ATableFileThatIsGoneIsAnErrorNeverAnAbsence) {
+  for (uint64_t n = 0; n < 100; ++n) ASSERT_TRUE(put(n, noise(n, 500)));
+  ASSERT_TRUE(engine_->checkpoint());
+  // The start opens the newest file only, which has the checkpoint.
+  ASSERT_TRUE(put(100, "later"));
+  ASSERT_TRUE(engine_->checkpoint());
+  open();
+  const std::vector<std::string> names = disk_.list("data/tables").value();
+  for (const std::string& name : names) {
+    if (!name.ends_with(".ldb")) continue;
+    ASSERT_TRUE(disk_.remove("data/tables/" + name));
+  }
+  Result<std::string> image = get(key_of(1));
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().code, ErrorCode::kIo) << image.error().message;
+}
+
 TEST_F(EngineDiskTest, ABitThatFlippedInATableIsAnErrorNeverAnAbsence) {
   for (uint64_t n = 0; n < 100; ++n) ASSERT_TRUE(put(n, noise(n, 500)));
   ASSERT_TRUE(engine_->checkpoint());
