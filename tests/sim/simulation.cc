@@ -1,6 +1,7 @@
 #include "tests/sim/simulation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/sim/failure.h"
 
@@ -260,6 +261,8 @@ void Simulation::crash() {
   checker_.lose_cursor();
   boot();
   checker_.catch_up(*node_);
+  require(model_.durable_count() >= std::exchange(answered_without_power_, 0),
+          "a write is answered before it is durable");
   model_.forget_unconfirmed();
   scan_all();
   check_indexes();

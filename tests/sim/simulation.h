@@ -151,7 +151,10 @@ class Simulation {
   std::vector<std::shared_ptr<Pending>> pending_;
   bool under_fault_ = false;
   bool refused_without_power_ = false;  // a write, since the power was lost
-  Lsn newest_read_ = 0;                 // that an answer told
+  // The changes that answers since then stand for: whether they are durable the log tells after the
+  // start, since nothing can read it before.
+  size_t answered_without_power_ = 0;
+  Lsn newest_read_ = 0;  // that an answer told
   uint64_t next_value_ = 1;
   uint64_t next_operation_ = 1;
   Counts counts_;

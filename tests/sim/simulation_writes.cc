@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "tests/sim/failure.h"
@@ -58,6 +59,10 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
   } else {
     require(answer.status == 400 && answer.body.find(pending.expected_error) != std::string::npos,
             "a write answers " + answer.body + ", not " + pending.expected_error);
+  }
+  if (disk_.power_lost()) {
+    answered_without_power_ = std::max(answered_without_power_, pending.changes_through);
+    return;
   }
   checker_.catch_up(*node_);
   require(model_.durable_count() >= pending.changes_through,
