@@ -79,7 +79,7 @@ release=build/release
 seeds=100 sanitized_seeds=10 rounds=10 kill_flags=() histories_rounds=18 fuzz_seconds=5
 coherence_seeds=10 coherence_steps=10000 wire_flags=()
 if [[ -n $long ]]; then
-  seeds=10000 sanitized_seeds=100 rounds=1000 kill_flags=(--disk-bytes 256MB) histories_rounds=600 fuzz_seconds=600
+  seeds=10000 sanitized_seeds=100 rounds=1000 kill_flags=(--disk-bytes 64MB) histories_rounds=600 fuzz_seconds=600
   coherence_seeds=100 coherence_steps=100000 wire_flags=(--long)
 fi
 results=$(mktemp -d)

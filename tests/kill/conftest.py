@@ -13,21 +13,27 @@ sys.path.insert(0, str(ROOT / "tests" / "kill"))
 
 from peers.kafka import Kafka  # noqa: E402
 
+ROUNDS_OF_A_FOLDER = 100
+
 
 def pytest_addoption(parser):
     parser.addoption("--rounds", type=int, default=5, help="rounds of kill -9")
     parser.addoption("--seed", type=int, help="the seed of a run to have again")
-    parser.addoption("--disk-bytes", help="the sidecar's disk budget, such as 256MB")
+    parser.addoption("--disk-bytes", help="the sidecar's disk budget, such as 64MB")
+
+
+def pytest_generate_tests(metafunc):
+    """Many rounds are several tests: the stream keeps all changes of its 24 hours and the shards of all rounds,
+    and would fill a small disk for good."""
+    if "rounds" in metafunc.fixturenames:
+        total = metafunc.config.getoption("--rounds")
+        metafunc.parametrize("rounds", [min(ROUNDS_OF_A_FOLDER, total - begun)
+                                        for begun in range(0, total, ROUNDS_OF_A_FOLDER)])
 
 
 @pytest.fixture
 def disk_bytes(request):
     return request.config.getoption("--disk-bytes")
-
-
-@pytest.fixture
-def rounds(request):
-    return request.config.getoption("--rounds")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_flushed_writes_survive(
     writes = play_rounds.play(
         tmp_path,
         kafka,
-        f"lossy-{leak_percent}",
+        tmp_path.name,
         seed,
         max(1, rounds // 2),
         flags=["--disk-bytes", disk_bytes] if disk_bytes else [],
