@@ -95,6 +95,8 @@ Status AdminClient::Connection::connect() {
   error = run(options_.connect_timeout_ms,
               [&](auto done) { stream_.async_connect(found, std::move(done)); });
   if (error) return unreachable(error.message());
+  error_code ignored;
+  stream_.socket().set_option(tcp::no_delay(true), ignored);
   return {};
 }
 
