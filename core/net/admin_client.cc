@@ -95,7 +95,7 @@ Status AdminClient::Connection::connect() {
   error = run(options_.connect_timeout_ms,
               [&](auto done) { stream_.async_connect(found, std::move(done)); });
   if (error) return unreachable(error.message());
-  error_code ignored;
+  error_code ignored;  // as in the server: nothing waits for a delayed acknowledgement
   stream_.socket().set_option(tcp::no_delay(true), ignored);
   return {};
 }

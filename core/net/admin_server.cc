@@ -272,8 +272,7 @@ void AdminServer::State::accept() {
   acceptor->async_accept([self = shared_from_this()](error_code error, tcp::socket socket) {
     if (error == asio::error::operation_aborted || !self->acceptor->is_open()) return;
     if (!error && self->core->sessions.size() < self->core->options.connections_max) {
-      // A line that follows another soon would wait for the client's delayed acknowledgement, 40
-      // ms.
+      // Else a line that soon follows another waits 40 ms for the client's delayed acknowledgement.
       error_code ignored;
       socket.set_option(tcp::no_delay(true), ignored);
       std::make_shared<Session>(self->core, std::move(socket))->read();

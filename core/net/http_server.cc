@@ -117,7 +117,7 @@ Result<int> open_listener(const HttpServerOptions& options) {
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (is_loopback(*addresses->ai_addr)) {
     // Nothing is congested within a machine. A host whose default is BBR would measure and pace
-    // every answer, some 5% of a cache hit. Accepted sockets inherit it; where it is refused, the
+    // every answer, some 4% of a cache hit. Accepted sockets inherit it; where it is refused, the
     // default stays.
     constexpr std::string_view kCheapest = "reno";
     setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, kCheapest.data(), kCheapest.size());
@@ -266,8 +266,7 @@ HttpServer::~HttpServer() {
     });
     closed.get_future().wait();
   }
-  // It refers to the loops, which refer to what is shared. All are closed: nobody calls it any
-  // more.
+  // It refers to the loops, which refer to what is shared. All are closed: nobody calls it.
   state_->shared->drained = nullptr;
 }
 

@@ -22,11 +22,10 @@ namespace millrace {
 /// - A table file goes to the disk bit by bit while it is written, and not all at once when it is
 ///   synced: flushes of the log wait behind it.
 /// - What it does behind the answers to clients it does in turns (core/base/turns.h).
-/// - Reads compact nothing. LevelDB counts each file that a read passed on its way as a disk's
-/// seek,
-///   and compacts it away after some: with filters these are no seeks, and for minutes after a load
-///   the reads would make it write all of it again. Work that a read asks for is put off until
-///   LevelDB has work of its own, and forgets it then.
+/// - Reads compact nothing. LevelDB takes each file that a read passed on its way for a seek of the
+///   disk, and compacts it away after some. With filters these are none, and for minutes after a
+///   load reads would make it write everything again. Work that a read asks for is put off until
+///   LevelDB has work of its own, which makes it forget the other.
 /// - A MANIFEST is read up to its end as manifest_end() tells it.
 class TableEnv final : public leveldb::EnvWrapper {
  public:

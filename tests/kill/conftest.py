@@ -23,12 +23,14 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """Many rounds are several tests: the stream keeps all changes of its 24 hours and the shards of all rounds,
-    and would fill a small disk for good."""
+    """Many rounds are several tests, each with a folder of its own: a stream keeps its 24 hours and the
+    shards of all rounds, and would fill a small disk for good.
+    """
     if "rounds" in metafunc.fixturenames:
         total = metafunc.config.getoption("--rounds")
-        metafunc.parametrize("rounds", [min(ROUNDS_OF_A_FOLDER, total - begun)
-                                        for begun in range(0, total, ROUNDS_OF_A_FOLDER)])
+        begun = range(0, total, ROUNDS_OF_A_FOLDER)
+        metafunc.parametrize("rounds", [min(ROUNDS_OF_A_FOLDER, total - first) for first in begun],
+                             ids=[f"from-{first}" for first in begun])
 
 
 @pytest.fixture
