@@ -65,7 +65,7 @@ void HttpLoop::unwatch_listener(int socket) {
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, socket, nullptr);
 }
 
-void HttpLoop::run_ready() {
+int HttpLoop::run_ready() {
   epoll_event events[kEventsPerRound];
   // What does not fit stays ready: the event loop sees the instance readable again.
   const int count = epoll_wait(epoll_fd_, events, kEventsPerRound, 0);
@@ -79,6 +79,7 @@ void HttpLoop::run_ready() {
     }
   }
   finish_round();
+  return count;
 }
 
 void HttpLoop::run_inbox() {

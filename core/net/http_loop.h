@@ -58,7 +58,8 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
   /// Level-triggered; `ready` accepts.
   void watch_listener(int socket, std::function<void()> ready);
   void unwatch_listener(int socket);
-  void run_ready();
+  /// Serves what is ready; returns the number of events.
+  int run_ready();
   void run_inbox();
   /// Once a second: closes what is overdue.
   void tick();

@@ -9,7 +9,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
@@ -31,23 +30,27 @@ constexpr int kListenBacklog = 1024;
 // Connections accepted in one go, so that a flood of them does not starve those that are open.
 constexpr int kAcceptsPerRound = 64;
 
+// When so many connections were ready together, others are by the time that they are served: these
+// are looked for at once, and not through the event loop, so many times.
+constexpr int kBusyEvents = 4;
+constexpr int kRoundsMax = 4;
+
 /// A loop of connections joined to the event loop of its thread.
 class LoopOnThread : public std::enable_shared_from_this<LoopOnThread> {
  public:
-  LoopOnThread(asio::io_context& context, const std::shared_ptr<HttpShared>& shared)
-      : context_(context), descriptor_(context), timer_(context) {
+  LoopOnThread(IoThreads& threads, size_t index, const std::shared_ptr<HttpShared>& shared)
+      : threads_(threads), index_(index), descriptor_(context()), timer_(context()) {
     loop_ = std::make_shared<HttpLoop>(shared, [this] {
       // Called only while the loop is open, so this outlives the call; the posted work holds it.
-      asio::post(context_, [self = shared_from_this()] { self->loop_->run_inbox(); });
+      threads_.post(index_, [self = shared_from_this()] { self->loop_->run_inbox(); });
     });
   }
 
   HttpLoop& loop() { return *loop_; }
   template <typename Work>
   void post(Work work) {
-    asio::post(context_, [self = shared_from_this(), work = std::move(work)]() mutable {
-      work(self->loop());
-    });
+    threads_.post(index_,
+                  [self = shared_from_this(), work = std::move(work)] { work(self->loop()); });
   }
   void start() {
     loop_->bind_to_this_thread();
@@ -64,13 +67,19 @@ class LoopOnThread : public std::enable_shared_from_this<LoopOnThread> {
   }
 
  private:
+  asio::io_context& context() { return *static_cast<asio::io_context*>(threads_.context(index_)); }
   void watch() {
     descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
                            [self = shared_from_this()](boost::system::error_code error) {
                              if (error) return;
-                             self->loop_->run_ready();
+                             self->serve_ready();
                              if (self->descriptor_.is_open()) self->watch();
                            });
+  }
+  void serve_ready() {
+    for (int round = 0; round < kRoundsMax; ++round) {
+      if (loop_->run_ready() < kBusyEvents || threads_.work_waits(index_)) return;
+    }
   }
   void tick() {
     timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
@@ -81,7 +90,8 @@ class LoopOnThread : public std::enable_shared_from_this<LoopOnThread> {
     });
   }
 
-  asio::io_context& context_;
+  IoThreads& threads_;
+  const size_t index_;
   std::shared_ptr<HttpLoop> loop_;
   asio::posix::stream_descriptor descriptor_;
   asio::steady_timer timer_;
@@ -147,8 +157,7 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
     shared->options = std::move(options);
     shared->handler = std::move(handler);
     for (size_t i = 0; i < io.count(); ++i) {
-      auto& context = *static_cast<asio::io_context*>(io.context(i));
-      loops.push_back(std::make_shared<LoopOnThread>(context, shared));
+      loops.push_back(std::make_shared<LoopOnThread>(io, i, shared));
     }
   }
 

@@ -1,5 +1,6 @@
 #include "core/net/io_threads.h"
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -26,6 +27,7 @@ struct IoThreads::State {
     asio::executor_work_guard<asio::io_context::executor_type> work =
         asio::make_work_guard(context);
     std::thread thread;
+    std::atomic<size_t> waiting{0};  // of what was posted
   };
   std::deque<Loop> loops;
 };
@@ -73,7 +75,16 @@ size_t IoThreads::count() const { return state_->loops.size(); }
 int IoThreads::current() { return current_index; }
 
 void IoThreads::post(size_t index, std::function<void()> work) {
-  asio::post(state_->loops[index].context, std::move(work));
+  State::Loop& loop = state_->loops[index];
+  loop.waiting.fetch_add(1, std::memory_order_relaxed);
+  asio::post(loop.context, [&loop, work = std::move(work)] {
+    loop.waiting.fetch_sub(1, std::memory_order_relaxed);
+    work();
+  });
+}
+
+bool IoThreads::work_waits(size_t index) const {
+  return state_->loops[index].waiting.load(std::memory_order_relaxed) > 0;
 }
 
 void IoThreads::post_here(std::function<void()> work) {

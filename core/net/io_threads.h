@@ -28,6 +28,8 @@ class IoThreads {
   /// Runs `work` on the calling io thread after everything that is ready there now (so a commit
   /// takes all requests that have arrived), or on thread 0 when called from elsewhere.
   void post_here(std::function<void()> work);
+  /// Whether work that was posted to thread `index` has not begun. Thread-safe.
+  bool work_waits(size_t index) const;
   /// The boost::asio::io_context of a thread, for files that include asio.
   void* context(size_t index);
 

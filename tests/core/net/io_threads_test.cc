@@ -29,6 +29,18 @@ TEST(IoThreads, PostHereStaysOnItsThread) {
   EXPECT_EQ(outside.get_future().get(), 0);
 }
 
+TEST(IoThreads, TellWhetherWorkWaits) {
+  IoThreads threads(2);
+  std::promise<bool> first, last;
+  threads.post(0, [&] { first.set_value(threads.work_waits(0)); });
+  threads.post(0, [&] { last.set_value(threads.work_waits(0)); });
+  EXPECT_TRUE(threads.work_waits(0));
+  EXPECT_FALSE(threads.work_waits(1));
+  threads.start();
+  EXPECT_TRUE(first.get_future().get());
+  EXPECT_FALSE(last.get_future().get());
+}
+
 TEST(IoThreads, PostHereRunsBehindWhatIsReady) {
   IoThreads threads(1);
   std::vector<int> order;
