@@ -12,6 +12,7 @@ from peers.process import wait_until
 
 CONNECTIONS = 16
 BESIDE_SECONDS_MAX = 30  # of one measurement; what goes on longer is measured so long
+DROP_SECONDS = 10
 OTHER = "other"          # the table of what goes on beside
 
 
@@ -63,8 +64,8 @@ class Puts:
         before = put()
         wait_until(lambda: put() > before, 30, "the load is under way")
 
-    def p99_us(self, seed):
-        return self.begin(self.options.seconds, seed).result()["p99_us"]
+    def p99_us(self, seed, seconds=None):
+        return self.begin(seconds or self.options.seconds, seed).result()["p99_us"]
 
 
 def put_beside_transactions(options, folder):
@@ -89,17 +90,19 @@ def items_beside(options):
     return 2500 if options.small else 1_000_000
 
 
-def put_beside_work(name, options, folder, begin, ended, load_flags=()):
+def put_beside_work(name, options, folder, begin, ended, load_flags=(), seconds=BESIDE_SECONDS_MAX):
     """p99 of PutItem at half of full rate while the server works on a table of a million small items:
-    `begin(server)` sets it to work and `ended(server)` says whether it is done.
+    `begin(server)` sets it to work and `ended(server)` says whether it is done. Alone the load runs for
+    `seconds`, as long as beside: its own flushes and compactions come every few seconds.
     """
+    seconds = 0.3 if options.small else seconds
     beside, alone = [], []
     for i in range(few_rounds(options)):
         with Millrace(f"{name}-{i}", folder).start() as server:
             create_table(server.port, table=OTHER)
             puts = Puts(options, server)
             measuring.fill_small(server, items_beside(options), "--table", OTHER, *load_flags)
-            alone.append(puts.p99_us(1))
+            alone.append(puts.p99_us(1, seconds))
             load = puts.begin(600, 2)
             puts.wait_until_under_way()
             begin(server)
@@ -142,9 +145,9 @@ def put_beside_drop(options, folder):
         asked(server, "DeleteTable", {"TableName": OTHER})
 
     def ended(_):
-        return time.monotonic() - begun[0] > (0.3 if options.small else 10)
+        return time.monotonic() - begun[0] > (0.3 if options.small else DROP_SECONDS)
 
-    yield from put_beside_work("put_beside_drop", options, folder, begin, ended)
+    yield from put_beside_work("put_beside_drop", options, folder, begin, ended, seconds=DROP_SECONDS)
 
 
 def changes_but_puts(server):
