@@ -97,8 +97,20 @@ Status check_shape(const BatchGet& batch) {
   return {};
 }
 
+// The two ways of saying what is read may not be mixed, in different tables neither.
+Status check_styles(const BatchGet& batch) {
+  bool legacy = false, expression = false;
+  for (const TableReads& table : *batch.tables) {
+    legacy |= table.members.attributes_to_get.has_value();
+    expression |= table.members.projection_expression.has_value();
+  }
+  if (!legacy || !expression) return {};
+  return check_legacy({"AttributesToGet"}, {"ProjectionExpression"});
+}
+
 // Everything that needs no table comes before the first look for one.
 Status parse(BatchGet& batch) {
+  RETURN_IF_ERROR(check_styles(batch));
   for (TableReads& table : *batch.tables) {
     ASSIGN_OR_RETURN(table.projection, table.members.parse_projection_only());
     RETURN_IF_ERROR(table.keys_status);

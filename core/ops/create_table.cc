@@ -54,8 +54,8 @@ Status check_constraints(const CreateMembers& members) {
                               violations);
     }
   };
-  check_indexes(members.local_indexes, IndexKind::kLocal, "localSecondaryIndexes");
   check_indexes(members.global_indexes, IndexKind::kGlobal, "globalSecondaryIndexes");
+  check_indexes(members.local_indexes, IndexKind::kLocal, "localSecondaryIndexes");
   members.tags.check_constraints(violations);
   return violations.status();
 }

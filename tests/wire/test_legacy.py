@@ -372,3 +372,14 @@ def test_old_and_new_do_not_meet(ddb, film):
             KeyConditionExpression="pk = :p",
             ExpressionAttributeValues={":p": plain("a")},
         )
+
+
+def test_old_and_new_do_not_meet_in_a_batch_of_tables(ddb, film, make_table):
+    other = make_table()
+    with refused("ValidationException"):
+        ddb.batch_get_item(
+            RequestItems={
+                film["TableName"]: {"Keys": [film["Key"]], "ProjectionExpression": "pk"},
+                other: {"Keys": [film["Key"]], "AttributesToGet": ["pk"]},
+            }
+        )
