@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "core/ops/violations.h"
 #include "sidecar/config.h"
 #include "sidecar/config_reader.h"
 
@@ -73,6 +74,12 @@ Status read_cache_tables(const ConfigReader& reader, const YAML::Node& node,
   if (!node.IsMap()) return reader.wrong_kind(node, path, "a mapping of tables to policies");
   for (const auto& entry : node) {
     ASSIGN_OR_RETURN(const std::string table, reader.key_of(entry.first));
+    if (!check_new_table_name(table)) {
+      return reader.wrong(entry.first.Mark(),
+                          "'" + path + "." + table +
+                              "': no table can be called so; write a table's whole name, 3 to 255 "
+                              "of a-z, A-Z, 0-9, '_', '-' and '.'");
+    }
     const auto [policy, is_new] = config.tables.emplace(table, config.policy);
     if (!is_new) {
       return reader.wrong(entry.first.Mark(),

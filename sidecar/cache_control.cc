@@ -1,5 +1,7 @@
 #include "sidecar/cache_control.h"
 
+#include <simdjson.h>
+
 #include <cstdio>
 #include <optional>
 #include <string_view>
@@ -15,6 +17,8 @@
 namespace millrace::sidecar {
 namespace {
 
+constexpr const char* kExample = "such as {\"table\":\"films\",\"key\":{\"id\":{\"S\":\"a\"}}}";
+
 struct Flush {
   std::optional<std::string_view> table;
   std::optional<std::string> key;  // encoded
@@ -22,11 +26,29 @@ struct Flush {
 
 Status read_flush(RequestJson& json, Flush& flush) {
   return json.each_member([&](std::string_view name, JsonValue value) -> Status {
-    if (name == "table") return read_string(value, flush.table);
-    if (name == "key") return read_item(value, flush.key.emplace());
-    return validation_error("there is no member '" + std::string(name) +
-                            "'; known are table and key");
+    if (name != "table" && name != "key") {
+      return validation_error("there is no member '" + std::string(name) +
+                              "'; known are table and key");
+    }
+    if (name == "table" ? flush.table.has_value() : flush.key.has_value())
+      return validation_error("'" + std::string(name) + "' is there twice; keep one of the two");
+    return name == "table" ? read_string(value, flush.table)
+                           : read_item(value, flush.key.emplace());
   });
+}
+
+// A name that got lost on its way to us must not flush everything: null is not left out.
+Status refuse_null(std::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::object members;
+  if (parser.parse(simdjson::padded_string(body)).get(members)) return malformed_json();
+  for (const auto& member : members) {
+    if (member.value.is_null()) {
+      return validation_error("'" + std::string(member.key) +
+                              "' is null; give it a value, or leave it out");
+    }
+  }
+  return {};
 }
 
 // How many left.
@@ -37,7 +59,10 @@ struct Flushed {
 Result<Flushed> flush(std::string_view body, const Catalog& catalog, Caches caches) {
   RequestJson json(body);
   Flush what;
-  if (!body.empty()) RETURN_IF_ERROR(read_flush(json, what));
+  if (!body.empty()) {
+    RETURN_IF_ERROR(refuse_null(body));
+    RETURN_IF_ERROR(read_flush(json, what));
+  }
   Flushed flushed;
   if (!what.table) {
     if (what.key) return validation_error("'key' is of a table: name it as 'table'");
@@ -67,6 +92,10 @@ Result<Flushed> flush(std::string_view body, const Catalog& catalog, Caches cach
 AdminResponse flush_caches(const AdminRequest& request, const Catalog& catalog, Caches caches) {
   if (caches.items == nullptr && caches.pages == nullptr)
     return refusal(409, "there is no cache: both are switched off");
+  if (!request.query.empty()) {
+    return refusal(400, "there is no parameter '" + request.query.begin()->first +
+                            "'; name what is to be flushed in the body, " + kExample);
+  }
   // What the reader of JSON may look at behind the body.
   std::string body = request.body;
   body.resize(body.size() + HttpRequest::kBodyPadding);
@@ -74,10 +103,9 @@ AdminResponse flush_caches(const AdminRequest& request, const Catalog& catalog, 
       flush(std::string_view(body).substr(0, request.body.size()), catalog, caches);
   if (!flushed) {
     const bool unreadable = flushed.error().code == ErrorCode::kSerialization;
-    return unreadable ? refusal(400,
-                                "the body is not JSON as it should be, such as "
-                                "{\"table\":\"films\",\"key\":{\"id\":{\"S\":\"a\"}}}")
-                      : refusal(flushed.error());
+    return unreadable
+               ? refusal(400, std::string("the body is not JSON as it should be, ") + kExample)
+               : refusal(flushed.error());
   }
   AdminResponse response;
   response.body = "{\"items\":" + std::to_string(flushed->items) +
@@ -91,8 +119,17 @@ Status command_cache(const CacheCommand& command) {
   options.port = command.admin.port;
   std::string body;
   JsonFields json(body);
-  if (!command.table.empty()) json.text("table", command.table);
-  if (!command.key.empty()) json.raw("key", command.key);
+  if (command.table) json.text("table", *command.table);
+  if (command.key) {
+    simdjson::dom::parser parser;
+    simdjson::dom::object key;
+    if (parser.parse(simdjson::padded_string(*command.key)).get(key)) {
+      return make_error(ErrorCode::kConfig, "KEY: '" + *command.key +
+                                                "' is not an object of JSON, such as "
+                                                "{\"id\":{\"S\":\"a\"}}");
+    }
+    json.raw("key", *command.key);
+  }
   json.end();
   ASSIGN_OR_RETURN(const std::string answer, AdminClient(options).post("/v1/cache/flush", body));
   std::fputs(answer.c_str(), stdout);

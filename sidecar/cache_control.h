@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/net/admin_server.h"
@@ -16,8 +17,8 @@ AdminResponse flush_caches(const AdminRequest& request, const Catalog& catalog, 
 
 /// `millrace cache flush [TABLE [KEY]]`
 struct CacheCommand {
-  std::string table;  // empty: all
-  std::string key;    // DynamoDB JSON; empty: all of the table
+  std::optional<std::string> table;  // none: all
+  std::optional<std::string> key;    // DynamoDB JSON; none: all of the table
   Address admin{"127.0.0.1", 8001};
 };
 

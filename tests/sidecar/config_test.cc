@@ -67,8 +67,11 @@ TEST(Config, PoliciesOfTheCacheAreReadStrictly) {
   EXPECT_EQ(
       message_of("cache: {tables: {films: {item_tll: 1h}}}\n"),
       "m.yaml:1:26: unknown key 'item_tll' in 'cache.tables.films'; did you mean 'item_ttl'?");
-  EXPECT_EQ(message_of("cache: {tables: {a: {enabled: false}, a: {enabled: true}}}\n"),
-            "m.yaml:1:39: 'cache.tables.a' is there twice; keep one of the two");
+  EXPECT_EQ(message_of("cache: {tables: {abc: {enabled: false}, abc: {enabled: true}}}\n"),
+            "m.yaml:1:41: 'cache.tables.abc' is there twice; keep one of the two");
+  EXPECT_EQ(message_of("cache: {tables: {'fil*': {enabled: false}}}\n"),
+            "m.yaml:1:18: 'cache.tables.fil*': no table can be called so; write a table's whole "
+            "name, 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'");
   EXPECT_EQ(message_of("cache: {negative_ttl: long}\n"),
             "m.yaml:1:23: 'cache.negative_ttl': 'long' is not a duration; write for example 30s, "
             "15m, 4h or 7d");

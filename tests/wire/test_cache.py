@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -291,14 +292,27 @@ def test_an_operator_flushes_the_caches(tmp_path):
             assert done.returncode == 0, done.stderr
             assert done.stdout == f'{{"items":{items},"pages":{count}}}\n'
             assert cached_now() == left.split()
-        for arguments, words in (
-            (("absent",), "absent"),
-            ((films, "{}"), "does not match the schema"),
-            ((films, "{"), "the body is not JSON"),
+        for code, arguments, words in (
+            (1, ("absent",), "absent"),
+            (1, ("",), "there is no table ''"),
+            (1, (films, "{}"), "does not match the schema"),
+            (2, (films, "{"), "KEY: '{' is not an object of JSON"),
+            (2, (films, '{"pk":{"S":"a"}},"table":"other"'), "is not an object of JSON"),
+            (2, (films, ""), "KEY: '' is not an object of JSON"),
         ):
             refused = command(sidecar, "flush", *arguments)
-            assert refused.returncode == 1
+            assert refused.returncode == code
             assert words in refused.stderr
+        for path, body, words in (
+            (f"?table={films}", "", "there is no parameter 'table'"),
+            ("", '{"table":null}', "'table' is null"),
+            ("", f'{{"table":"{films}","key":null}}', "'key' is null"),
+            ("", f'{{"table":"{films}","table":"{people}"}}', "'table' is there twice"),
+        ):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"http://{sidecar.admin}/v1/cache/flush{path}", body.encode(), timeout=10)
+            assert refused.value.code == 400
+            assert words in refused.value.read().decode()
         text = metrics(sidecar)
         assert f'millrace_cache_table_entries{{table="{films}"}} 2' in text
         assert f'millrace_query_cache_table_entries{{table="{films}"}} 1' in text
