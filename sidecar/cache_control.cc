@@ -26,18 +26,17 @@ struct Flush {
 
 Status read_flush(RequestJson& json, Flush& flush) {
   return json.each_member([&](std::string_view name, JsonValue value) -> Status {
-    if (name != "table" && name != "key") {
-      return validation_error("there is no member '" + std::string(name) +
-                              "'; known are table and key");
-    }
-    if (name == "table" ? flush.table.has_value() : flush.key.has_value())
+    if ((name == "table" && flush.table) || (name == "key" && flush.key))
       return validation_error("'" + std::string(name) + "' is there twice; keep one of the two");
-    return name == "table" ? read_string(value, flush.table)
-                           : read_item(value, flush.key.emplace());
+    if (name == "table") return read_string(value, flush.table);
+    if (name == "key") return read_item(value, flush.key.emplace());
+    return validation_error("there is no member '" + std::string(name) +
+                            "'; known are table and key");
   });
 }
 
-// A name that got lost on its way to us must not flush everything: null is not left out.
+// A name that got lost on its way to us must not flush everything. Readers of requests pass over
+// null, as DynamoDB does.
 Status refuse_null(std::string_view body) {
   simdjson::dom::parser parser;
   simdjson::dom::object members;

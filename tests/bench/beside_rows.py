@@ -12,7 +12,7 @@ from peers.process import wait_until
 
 CONNECTIONS = 16
 BESIDE_SECONDS_MAX = 30  # of one measurement; what goes on longer is measured so long
-DROP_SECONDS = 10
+DROP_SECONDS = 10        # behind a DeleteTable; nothing tells when all is gone
 OTHER = "other"          # the table of what goes on beside
 
 
@@ -64,8 +64,8 @@ class Puts:
         before = put()
         wait_until(lambda: put() > before, 30, "the load is under way")
 
-    def p99_us(self, seed, seconds=None):
-        return self.begin(seconds or self.options.seconds, seed).result()["p99_us"]
+    def p99_us(self, seed, seconds):
+        return self.begin(seconds, seed).result()["p99_us"]
 
 
 def put_beside_transactions(options, folder):
@@ -77,10 +77,10 @@ def put_beside_transactions(options, folder):
         create_table(server.port, table=OTHER)
         puts = Puts(options, server)
         for i in range(few_rounds(options)):
-            alone.append(puts.p99_us(i + 1))
+            alone.append(puts.p99_us(i + 1, options.seconds))
             transactions = measuring.Load(server, "--op", "transact", "--table", OTHER, "--keys", 100,
                                           "--connections", 1, "--seconds", 600)
-            beside.append(puts.p99_us(i + 1))
+            beside.append(puts.p99_us(i + 1, options.seconds))
             transactions.end()
     yield row("put_beside_transactions", statistics.median(beside), "alone", statistics.median(alone),
               CONNECTIONS)
@@ -92,22 +92,21 @@ def items_beside(options):
 
 def put_beside_work(name, options, folder, begin, ended, load_flags=(), seconds=BESIDE_SECONDS_MAX):
     """p99 of PutItem at half of full rate while the server works on a table of a million small items:
-    `begin(server)` sets it to work and `ended(server)` says whether it is done. Alone the load runs for
-    `seconds`, as long as beside: its own flushes and compactions come every few seconds.
+    `begin(server)` sets it to work and `ended(server)` says whether it is done. Beside this the load runs
+    for `seconds` at most, and alone for as long: its own flushes and compactions come every few seconds.
     """
-    seconds = 0.3 if options.small else seconds
     beside, alone = [], []
     for i in range(few_rounds(options)):
         with Millrace(f"{name}-{i}", folder).start() as server:
             create_table(server.port, table=OTHER)
             puts = Puts(options, server)
             measuring.fill_small(server, items_beside(options), "--table", OTHER, *load_flags)
-            alone.append(puts.p99_us(1, seconds))
+            alone.append(puts.p99_us(1, options.seconds if options.small else seconds))
             load = puts.begin(600, 2)
             puts.wait_until_under_way()
             begin(server)
             start = time.monotonic()
-            while not ended(server) and time.monotonic() - start < BESIDE_SECONDS_MAX:
+            while not ended(server) and time.monotonic() - start < seconds:
                 time.sleep(0.25)  # Between two looks, which are load too.
             beside.append(load.end()["p99_us"])
         shutil.rmtree(server.folder)
@@ -138,16 +137,12 @@ def put_beside_drop(options, folder):
     """p99 of PutItem at half of full rate, in the ten seconds after DeleteTable of a million items;
     against that alone.
     """
-    begun = []
 
     def begin(server):
-        begun[:] = [time.monotonic()]
         asked(server, "DeleteTable", {"TableName": OTHER})
 
-    def ended(_):
-        return time.monotonic() - begun[0] > (0.3 if options.small else DROP_SECONDS)
-
-    yield from put_beside_work("put_beside_drop", options, folder, begin, ended, seconds=DROP_SECONDS)
+    yield from put_beside_work("put_beside_drop", options, folder, begin, lambda _: False,
+                               seconds=options.seconds if options.small else DROP_SECONDS)
 
 
 def changes_but_puts(server):

@@ -111,7 +111,7 @@ void write_items(Run& run, size_t writer, int64_t begin_ns) {
   for (size_t i = writer; i < run.answered.size(); i += kWriters) {
     const auto due_ns = begin_ns + static_cast<int64_t>(static_cast<double>(i) * 1e9 / run.rate);
     const int64_t wait_ns = due_ns - now_ns();
-    if (wait_ns > 0) {
+    if (wait_ns > 0) {  // till the write is due
       const timespec wait{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
       nanosleep(&wait, nullptr);
     }
@@ -171,7 +171,7 @@ void read_subscription(Run& run, std::atomic<bool>& begun) {
   std::thread acknowledging([&] {
     Connection own(run.admin);
     while (!run.ended) {
-      const timespec pause{0, 100'000'000};
+      const timespec pause{0, 100'000'000};  // a handler's acknowledgements are ten a second
       nanosleep(&pause, nullptr);
       std::string list;
       {
@@ -246,7 +246,7 @@ int main(int argc, char** argv) {
   const int64_t deadline_ns = now_ns() + 10'000'000'000;
   size_t missing = count;
   while (missing > 0 && now_ns() < deadline_ns) {
-    const timespec pause{0, 10'000'000};
+    const timespec pause{0, 10'000'000};  // between two looks
     nanosleep(&pause, nullptr);
     missing = 0;
     for (const auto& received : run.received) missing += received == 0;

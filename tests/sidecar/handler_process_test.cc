@@ -131,7 +131,7 @@ TEST_F(HandlerProcessTest, IsKilledWithWhatItHasStarted) {
     std::string number, name, state;
     return stat >> number >> name >> state && state != "Z";
   };
-  for (int i = 0; i < 10'000 && alive(); ++i)
+  for (int i = 0; i < 10'000 && alive(); ++i)  // looked at until so
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_FALSE(alive());
 }

@@ -310,7 +310,8 @@ def test_an_operator_flushes_the_caches(tmp_path):
             ("", f'{{"table":"{films}","table":"{people}"}}', "'table' is there twice"),
         ):
             with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(f"http://{sidecar.admin}/v1/cache/flush{path}", body.encode(), timeout=10)
+                url = f"http://{sidecar.admin}/v1/cache/flush{path}"
+                urllib.request.urlopen(url, body.encode(), timeout=10)
             assert refused.value.code == 400
             assert words in refused.value.read().decode()
         text = metrics(sidecar)

@@ -138,6 +138,10 @@ TEST_F(IndexDefinitions, constraints_are_listed_together) {
               HasSubstr("2 validation errors detected: Value 'h;' at "
                         "'globalSecondaryIndexes.1.member.indexName' failed to satisfy constraint: "
                         "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; "));
+  // Global indexes before local ones, however the request has them.
+  const std::string both = refused(table("ps", local("{}") + global("{}")));
+  EXPECT_LT(both.find("globalSecondaryIndexes"), both.find("localSecondaryIndexes"));
+  EXPECT_THAT(both, HasSubstr("localSecondaryIndexes"));
   EXPECT_THAT(refused(table("ps", local(index("byA", "pAB")))),
               HasSubstr("at 'localSecondaryIndexes.1.member.keySchema' failed to satisfy "
                         "constraint: Member must have length less than or equal to 2"));
