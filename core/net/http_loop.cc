@@ -17,8 +17,8 @@ constexpr size_t kAnswersGatheredMax = 16;
 
 // Buffers above this are not kept: one large answer must not hold its memory for ever.
 constexpr size_t kKeptBufferBytesMax = 256 * 1024;
-// Ten cache lines over a power of two: buffers a multiple of 4 KB apart would share the same sets of
-// the first-level cache, and answers that are gathered would push each other out of it.
+// Ten cache lines over a power of two: buffers a multiple of 4 KB apart would share the same sets
+// of the first-level cache, and answers that are gathered would push each other out of it.
 constexpr size_t kNewBufferBytes = 16 * 1024 + 640;
 constexpr size_t kSpareBuffersMax = 64;
 

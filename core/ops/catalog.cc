@@ -17,10 +17,16 @@ bool is_deleted_name(std::string_view name) {
   return name.substr(0, kDeletedPrefix.size()) == kDeletedPrefix;
 }
 
+// Of all catalogues of the process.
+uint64_t next_version() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 Catalog::Catalog(std::string region, std::string account)
-    : region_(std::move(region)), account_(std::move(account)) {}
+    : region_(std::move(region)), account_(std::move(account)), version_(next_version()) {}
 
 std::string Catalog::key_of(std::string_view table_name) {
   std::string key;
@@ -44,6 +50,7 @@ Status Catalog::load(const View& view) {
 Status Catalog::apply_locked(std::string_view key, std::optional<std::string_view> image) {
   ASSIGN_OR_RETURN(StoreKeyView parts, split_store_key(key));
   std::string_view name = parts.partition_scalar;
+  version_.store(next_version(), std::memory_order_release);
   std::shared_ptr<const Table> table;
   if (image) {
     ASSIGN_OR_RETURN(Table decoded, decode(ItemView(*image)));
@@ -83,10 +90,22 @@ void Catalog::on_commit(const FramePtr& frame) {
   }
 }
 
+// Nearly all requests of a thread ask for the table that the one before did: they find it without
+// the lock that all threads share.
 TablePtr Catalog::find(std::string_view name) const {
+  struct LastFound {
+    uint64_t version = 0;
+    TablePtr table;
+  };
+  thread_local LastFound last;
+  if (last.version == version_.load(std::memory_order_acquire) && last.table->name == name) {
+    return last.table;
+  }
   std::lock_guard lock(mutex_);
   auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
+  if (found == by_name_.end()) return nullptr;
+  last = {version_.load(std::memory_order_relaxed), found->second};
+  return found->second;
 }
 
 TablePtr Catalog::find(Generation generation) const {

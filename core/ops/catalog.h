@@ -123,6 +123,8 @@ class Catalog final : public CommitObserver {
   uint32_t stream_shards_ = 4;
   mutable TableSizes sizes_;
   mutable std::mutex mutex_;
+  /// Another whenever by_name_ is, and no other catalogue's. Written under mutex_.
+  std::atomic<uint64_t> version_;
   std::map<std::string, TablePtr, std::less<>> by_name_;
   std::map<Generation, TablePtr> by_generation_;
   std::set<std::string, std::less<>> kept_old_images_;

@@ -4,6 +4,7 @@
 
 #include "core/ops/table_description.h"
 #include "core/ops/tokens.h"
+#include "ops_node.h"
 #include "tests/golden/hex.h"
 
 namespace millrace {
@@ -53,6 +54,29 @@ TEST(Catalog, a_definition_comes_back_as_it_was) {
   EXPECT_EQ(decoded.streams[0].view_type, StreamViewType::kKeysOnly);
   EXPECT_FALSE(decoded.streams[1].disabled_at.has_value());
   EXPECT_EQ(decoded.enabled_stream()->label, "2023-11-14T22:13:22.000");
+}
+
+TEST(Catalog, a_table_is_found_as_it_is_now_and_in_its_own_catalogue) {
+  OpsNode one, other;
+  one.create_table("films");
+  other.create_table("films");
+  const TablePtr first = one.catalog().find("films");
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(one.catalog().find("films"), first);
+  const TablePtr others = other.catalog().find("films");
+  EXPECT_NE(others, first);
+  EXPECT_EQ(one.catalog().find("films"), first);
+
+  one.ok("UpdateTable", "{'TableName':'films','DeletionProtectionEnabled':true}");
+  EXPECT_TRUE(one.catalog().find("films")->deletion_protection);
+  EXPECT_EQ(other.catalog().find("films"), others);
+  one.restart();
+  EXPECT_TRUE(one.catalog().find("films")->deletion_protection);
+  one.clock.advance(60'000);
+  one.ok("UpdateTable", "{'TableName':'films','DeletionProtectionEnabled':false}");
+  one.ok("DeleteTable", "{'TableName':'films'}");
+  EXPECT_EQ(one.catalog().find("films"), nullptr);
+  EXPECT_EQ(other.catalog().find("films"), others);
 }
 
 // These bytes are on disk: if this test must change, data folders of the release before no longer
