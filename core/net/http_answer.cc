@@ -187,16 +187,24 @@ HttpResponse throttled() {
 }
 
 void make_request_id(std::array<char, 52>& id) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  // Two characters of five bits each.
+  static constexpr auto kPairs = [] {
+    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    std::array<std::array<char, 2>, 1024> pairs{};
+    for (size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kAlphabet[i & 31], kAlphabet[i >> 5]};
+    return pairs;
+  }();
   thread_local uint64_t state = random_seed();
   size_t at = 0;
   while (at < id.size()) {
-    // SplitMix64: ids must differ, not be secret. Twelve characters of five bits a word.
+    // SplitMix64: ids must differ, not be secret. Six pairs a word.
     uint64_t z = state += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     z ^= z >> 31;
-    for (int i = 0; i < 12 && at < id.size(); ++i, z >>= 5) id[at++] = kAlphabet[z & 31];
+    for (int i = 0; i < 6 && at < id.size(); ++i, z >>= 10, at += 2) {
+      std::memcpy(&id[at], kPairs[z & 1023].data(), 2);
+    }
   }
 }
 

@@ -153,25 +153,37 @@ struct Seen {
   bool encoding = false;
 };
 
+/// Of a header's name, which consists of token characters: then `lower_case` (letters and hyphens)
+/// differs from it in no bit but that of the case. Known sizes are compared in words.
+template <size_t N>
+bool is(std::string_view name, const char (&lower_case)[N]) {
+  if (name.size() != N - 1) return false;
+  uint8_t difference = 0;
+  for (size_t i = 0; i < N - 1; ++i) {
+    difference |= static_cast<uint8_t>((name[i] | 0x20) ^ lower_case[i]);
+  }
+  return difference == 0;
+}
+
 int take_header(std::string_view name, std::string_view value, RequestHead& head, Seen& seen) {
   // The length tells nearly all headers apart before any text is compared.
   switch (name.size()) {
     case 4:
-      if (equals_ignoring_case(name, "host")) {
+      if (is(name, "host")) {
         if (seen.host) return kBadRequest;
         seen.host = true;
       }
       break;
     case 6:
-      if (equals_ignoring_case(name, "expect")) {
+      if (is(name, "expect")) {
         if (!equals_ignoring_case(value, "100-continue")) return kExpectationFailed;
         head.expects_continue = true;
-      } else if (equals_ignoring_case(name, "origin")) {
+      } else if (is(name, "origin")) {
         if (head.origin.empty()) head.origin = value;
       }
       break;
     case 10:
-      if (equals_ignoring_case(name, "connection")) {
+      if (is(name, "connection")) {
         for (std::string_view list = value; !list.empty();) {
           const std::string_view option = next_element(list);
           if (equals_ignoring_case(option, "close")) head.keep_alive = false;
@@ -180,31 +192,31 @@ int take_header(std::string_view name, std::string_view value, RequestHead& head
       }
       break;
     case 11:
-      if (equals_ignoring_case(name, "traceparent") && head.traceparent.empty()) {
+      if (is(name, "traceparent") && head.traceparent.empty()) {
         head.traceparent = value;
       }
       break;
     case 12:
-      if (equals_ignoring_case(name, "x-amz-target")) {
+      if (is(name, "x-amz-target")) {
         if (head.target.empty()) head.target = value;
-      } else if (equals_ignoring_case(name, "content-type")) {
+      } else if (is(name, "content-type")) {
         if (head.content_type.empty()) head.content_type = value;
       }
       break;
     case 13:
-      if (equals_ignoring_case(name, "cache-control")) head.no_cache |= forbids_cache(value);
+      if (is(name, "cache-control")) head.no_cache |= forbids_cache(value);
       break;
     case 14:
-      if (equals_ignoring_case(name, "content-length")) {
+      if (is(name, "content-length")) {
         if (seen.length || !parse_length(value, head.content_length)) return kBadRequest;
         seen.length = true;
       }
       break;
     case 15:
-      if (equals_ignoring_case(name, "accept-encoding")) head.accepts_gzip |= accepts_gzip(value);
+      if (is(name, "accept-encoding")) head.accepts_gzip |= accepts_gzip(value);
       break;
     case 16:
-      if (equals_ignoring_case(name, "content-encoding")) {
+      if (is(name, "content-encoding")) {
         if (seen.encoding) return kBadRequest;
         seen.encoding = true;
         head.gzip = equals_ignoring_case(value, "gzip");
@@ -214,7 +226,7 @@ int take_header(std::string_view name, std::string_view value, RequestHead& head
       }
       break;
     case 17:
-      if (equals_ignoring_case(name, "transfer-encoding")) {
+      if (is(name, "transfer-encoding")) {
         if (seen.transfer) return kBadRequest;
         if (!equals_ignoring_case(value, "chunked")) return kNotImplemented;
         seen.transfer = true;
