@@ -57,10 +57,10 @@ def fill_small(server, keys, *flags):
     settle(server)
 
 
-def settle(server):
-    """Waits until the server does nothing any more, a minute at most."""
+def settle(*servers):
+    """Waits until none of them does anything any more, a minute at most."""
     for _ in range(120):
-        before = cpu_seconds(server.pid)
-        time.sleep(0.5)  # What it does in this time is what is looked at.
-        if cpu_seconds(server.pid) - before < 0.025:
+        before = [cpu_seconds(server.pid) for server in servers]
+        time.sleep(0.5)  # What they do in this time is what is looked at.
+        if all(cpu_seconds(server.pid) - then < 0.025 for server, then in zip(servers, before)):
             return

@@ -10,10 +10,15 @@ from servers import Millrace, create_table
 
 
 def median_rates(options, connections, *runs):
-    """The median rate of each of `runs` (server, operation, keys), measured in turn."""
+    """The median rate of each of `runs` (server, operation, keys), measured in turn, the other way round in
+    every second round.
+    """
     rates = [[] for _ in runs]
     for i in range(options.rounds):
-        for found, (server, operation, keys) in zip(rates, runs):
+        in_turn = list(zip(rates, runs))
+        for found, (server, operation, keys) in in_turn if i % 2 == 0 else reversed(in_turn):
+            if operation == "put":
+                measuring.settle(*(run[0] for run in runs))
             found.append(measuring.load(
                 server, "--op", operation, "--keys", keys, "--connections", connections,
                 "--seconds", options.seconds, "--warmup", options.seconds / 3,
