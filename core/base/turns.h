@@ -4,7 +4,8 @@ namespace millrace {
 
 /// Threads that work behind the answers to clients, as compactions do. The kernel lets whoever runs
 /// on a core finish a slice of some milliseconds, however little its share is, before a thread that
-/// was woken meanwhile; so these threads take turns of their own.
+/// was woken meanwhile; so these threads say that theirs may be cut short, and where the kernel
+/// does not know of that they take turns of their own.
 
 /// Makes the calling thread one of them: from now on it has the least share of a core.
 void work_in_turns();
