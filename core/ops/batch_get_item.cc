@@ -76,7 +76,7 @@ Status check_shape(const BatchGet& batch) {
   for (const TableReads& table : *batch.tables) {
     check_table_name(table.table_name, "requestItems", violations);
     if (table.key_count == 0) {
-      violations.add_unvalued("requestItems." + std::string(table.table_name) + ".member.keys",
+      violations.add_unvalued("RequestItems." + std::string(table.table_name) + ".member.Keys",
                               "Member must have length greater than or equal to 1");
     }
     check_attributes_to_get_constraints(

@@ -19,6 +19,7 @@ constexpr size_t kStagedBytesMax = 64u << 20;
 
 struct TableWrites {
   std::string_view table_name;
+  size_t count = 0;  // of the list, past the limit too
   std::vector<ItemWrite> writes;
   std::vector<Status> refused;  // by the model: of each write, reported after the batch's shape
 };
@@ -85,7 +86,8 @@ Status read_request(RequestJson& json, BatchWrite& batch) {
       TableWrites& table = batch.tables->emplace_back();
       table.table_name = table_name;
       return each_element(array, [&](size_t, JsonValue element) -> Status {
-        // Past the limit only the count matters.
+        // Past the limit only the counts matter.
+        ++table.count;
         if (++batch.count > kWritesMax) return {};
         return read_write(element, table);
       });
@@ -98,7 +100,7 @@ std::string printed(const BatchWrite& batch) {
   std::string text = "{";
   for (const TableWrites& table : *batch.tables) {
     if (text.size() > 1) text += ", ";
-    text.append(table.table_name).append("=[WriteRequest()]");
+    text.append(table.table_name).append(table.count == 0 ? "=[]" : "=[WriteRequest()]");
   }
   return text + "}";
 }
@@ -107,14 +109,12 @@ Status check_shape(const BatchWrite& batch) {
   if (!batch.tables || batch.tables->empty())
     return validation_error("The requestItems parameter is required for BatchWriteItem");
   Violations violations;
-  for (const TableWrites& table : *batch.tables)
-    check_table_name(table.table_name, "requestItems", violations);
+  bool empty_list = false;
   for (const TableWrites& table : *batch.tables) {
-    if (!table.writes.empty() || batch.count > kWritesMax) continue;
-    violations.add_unvalued("requestItems." + std::string(table.table_name) + ".member",
-                            "Member must have length greater than or equal to 1");
+    check_table_name(table.table_name, "requestItems", violations);
+    empty_list = empty_list || table.count == 0;
   }
-  if (batch.count > kWritesMax) {
+  if (empty_list || batch.count > kWritesMax) {
     violations.add(printed(batch), "requestItems",
                    "Map value must satisfy constraint: [Member must have length less than or equal "
                    "to 25, Member must have length greater than or equal to 1]");

@@ -93,6 +93,21 @@ def test_an_empty_batch_is_refused(ddb):
         ddb.batch_get_item(RequestItems={})
 
 
+@pytest.mark.service
+def test_an_empty_list_is_refused(ddb, table):
+    with invalid(
+        "1 validation error detected: Value '{" + table + "=[]}' at 'requestItems' failed to satisfy "
+        "constraint: Map value must satisfy constraint: [Member must have length less than or equal "
+        "to 25, Member must have length greater than or equal to 1]"
+    ):
+        ddb.batch_write_item(RequestItems={table: []})
+    with invalid(
+        f"1 validation error detected: Value at 'RequestItems.{table}.member.Keys' failed to satisfy "
+        "constraint: Member must have length greater than or equal to 1"
+    ):
+        ddb.batch_get_item(RequestItems={table: {"Keys": []}})
+
+
 def test_an_unknown_table_refuses_the_whole_batch(ddb, table):
     with refused("ResourceNotFoundException"):
         ddb.batch_write_item(RequestItems={table: puts(1), unused_name(): puts(1)})

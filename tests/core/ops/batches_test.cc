@@ -89,6 +89,19 @@ TEST_F(Batches, sizes_are_limited) {
   }
 }
 
+TEST_F(Batches, an_empty_list_is_refused) {
+  EXPECT_EQ(node.refused("BatchWriteItem", "{'RequestItems':{'one':[],'two':[" + puts(1) + "]}}"),
+            "ValidationException: 1 validation error detected: Value "
+            "'{one=[], two=[WriteRequest()]}' at 'requestItems' failed to satisfy constraint: Map "
+            "value must satisfy constraint: [Member must have length less than or equal to 25, "
+            "Member must have length greater than or equal to 1]");
+  EXPECT_EQ(count("two"), "{\"Count\":0,\"ScannedCount\":0}");
+  EXPECT_EQ(
+      node.refused("BatchGetItem", "{'RequestItems':{'one':{'Keys':[]}}}"),
+      "ValidationException: 1 validation error detected: Value at 'RequestItems.one.member.Keys' "
+      "failed to satisfy constraint: Member must have length greater than or equal to 1");
+}
+
 TEST_F(Batches, a_key_twice_is_refused) {
   std::string message = "ValidationException: Provided list of item keys contains duplicates";
   EXPECT_EQ(node.refused("BatchWriteItem",
