@@ -19,7 +19,7 @@ constexpr int64_t kExpiryRestFactor = 20;
 constexpr WorkBounds kIdleBounds{512, 1 << 20};
 
 // While clients write this work takes one part of the time in so many and one.
-constexpr int64_t kRestFactor = 4;
+constexpr int64_t kRestFactor = 16;
 // A disk that once stood still must not keep the work from going on.
 constexpr int64_t kRestNsMax = 100'000'000;
 
