@@ -16,13 +16,13 @@ using std::chrono::steady_clock;
 
 constexpr auto kTurn = std::chrono::microseconds(100);
 
-// A seventieth of a network thread's share, the least that can be asked for. Work behind the
-// answers is bounded in memory, so it goes on at the latest when writers have to wait for it.
-constexpr int kNice = 19;
+// A tenth of a network thread's share. Work behind the answers is bounded in memory, so it goes on
+// at the latest when writers have to wait for it.
+constexpr int kNice = 10;
 
-// The longest that can be asked for: a thread that wakes preempts one with a longer slice than its
-// own at once.
-constexpr uint64_t kSliceNs = 100'000'000;
+// Longer than usual: a thread that wakes preempts one with a longer slice than its own at once. Not
+// much longer, since one that yields forfeits all of it.
+constexpr uint64_t kSliceNs = 10'000'000;
 
 /// sched_setattr(2)'s; the C library has no wrapper, and the kernel's header clashes with
 /// <sched.h>.

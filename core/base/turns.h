@@ -7,7 +7,7 @@ namespace millrace {
 /// was woken meanwhile; so these threads say that theirs may be cut short, and where the kernel
 /// does not know of that they take turns of their own.
 
-/// Makes the calling thread one of them: from now on it has the least share of a core.
+/// Makes the calling thread one of them: from now on it has a small share of a core.
 void work_in_turns();
 
 /// Between two pieces of work: lets others have the core if this thread has worked for a turn, a
