@@ -8,6 +8,7 @@ namespace millrace {
 
 void Reply::send(int status, std::string_view body, std::string_view headers,
                  std::optional<uint32_t> crc32) {
+  answered(status);
   std::string with_origin;
   if (any_origin_) {
     with_origin.append(kAnyOriginHeaders).append(headers);
@@ -23,7 +24,6 @@ void Reply::send(int status, std::string_view body, std::string_view headers,
     response.crc32 = crc32;
     http_.send(response);
   }
-  answered(status);
 }
 
 void Reply::ok(std::string_view body, std::string_view headers, std::optional<uint32_t> crc32) {

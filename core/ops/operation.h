@@ -82,7 +82,7 @@ class Reply {
   }
 
  private:
-  /// ok() and error() call this once the answer is on its way.
+  /// Before the answer is on its way: whoever has it finds it counted.
   void answered(int status) {
     if (observer_ != nullptr)
       observer_->on_answer(*operation_, status, clock_->monotonic_ns() - start_ns_);
