@@ -52,7 +52,7 @@ void work_in_turns() {
   attributes.policy = SCHED_OTHER;
   attributes.nice = kNice;
   attributes.runtime_ns = kSliceNs;
-  // Refused or without effect before Linux 6.12: then only the turns count.
+  // Refused or without effect before Linux 6.12: then the nice value and the turns count.
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 

@@ -4,8 +4,8 @@ namespace millrace {
 
 /// Threads that work behind the answers to clients, as compactions do. The kernel lets whoever runs
 /// on a core finish a slice of some milliseconds, however little its share is, before a thread that
-/// was woken meanwhile; so these threads say that theirs may be cut short, and where the kernel
-/// does not know of that they take turns of their own.
+/// was woken meanwhile; so these threads say that theirs may be cut short, and take turns of their
+/// own for kernels that do not know of that.
 
 /// Makes the calling thread one of them: from now on it has a small share of a core.
 void work_in_turns();

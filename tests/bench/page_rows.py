@@ -17,7 +17,7 @@ def median_rates(options, connections, *runs):
     for i in range(options.rounds):
         in_turn = list(zip(rates, runs))
         for found, (server, operation, keys) in in_turn if i % 2 == 0 else reversed(in_turn):
-            if operation == "put":
+            if operation in measuring.WRITES:
                 measuring.settle(*(run[0] for run in runs))
             found.append(measuring.load(
                 server, "--op", operation, "--keys", keys, "--connections", connections,

@@ -33,8 +33,6 @@ BENCHES = {
 }
 ROWS = {**sidecar_rows.ROWS, **beside_rows.ROWS, **size_rows.ROWS, **stream_rows.ROWS,
         **page_rows.ROWS, **retention_rows.ROWS}
-# They leave work behind, which must not count as the next one's.
-WRITES = ["put", "update"]
 SMALL_PEERS = ["redis", "redis_aof_always", "nginx_static"]
 
 
@@ -106,7 +104,7 @@ def compare(options, bench, ours, peer, connections):
     for i in range(options.rounds):
         for server in (ours, peer) if i % 2 == 0 else (peer, ours):
             static = server.name == "nginx_static"
-            if operation in WRITES:
+            if operation in measuring.WRITES:
                 measuring.settle(ours, peer)
             found[server].append(measuring.load(
                 server, "--op", "static" if static else operation, "--keys", options.keys,

@@ -299,7 +299,7 @@ TEST(UpdateTable, an_index_is_added_filled_and_becomes_active) {
   expect_exact(node, "byGenre");
 }
 
-TEST(UpdateTable, a_backfill_rests_while_clients_write_sixteen_times_as_long_as_its_last_step_took) {
+TEST(UpdateTable, a_backfill_rests_while_clients_write_sixteen_times_its_last_step) {
   OpsNode node;
   node.create_table("films");
   for (int i = 0; i < 3000; ++i) put(node, "film" + std::to_string(i), genre("crime"));
