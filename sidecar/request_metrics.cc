@@ -18,7 +18,6 @@ RequestMetrics::RequestMetrics(const OperationTable& operations, size_t threads)
 void RequestMetrics::on_answer(const Operation& operation, int status, int64_t elapsed_ns) {
   const size_t index = static_cast<size_t>(IoThreads::current() + 1);
   ThreadCounts& thread = counts_[index < counts_.size() ? index : 0];
-  if (!operation.writes) thread.reads.fetch_add(1, std::memory_order_relaxed);
   Counts& counts = thread.by_operation[operation.index];
   size_t status_index = 3;
   if (status == 200) status_index = 0;
@@ -39,12 +38,6 @@ void RequestMetrics::on_damage(const Error& error) {
   if ((count & (count - 1)) != 0) return;
   log_event(Severity::kError, "damage",
             {{"message", error.message}, {"reads", std::to_string(count)}});
-}
-
-uint64_t RequestMetrics::reads_answered() const {
-  uint64_t sum = 0;
-  for (const ThreadCounts& thread : counts_) sum += thread.reads.load(std::memory_order_relaxed);
-  return sum;
 }
 
 RequestMetrics::Totals RequestMetrics::totals(size_t operation) const {

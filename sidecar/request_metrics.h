@@ -24,9 +24,6 @@ class RequestMetrics final : public RequestObserver {
   /// Counts, and writes the log line.
   void on_damage(const Error& error) override;
 
-  /// Answers to operations that do not write, so far. Cheap.
-  uint64_t reads_answered() const;
-
   /// Appends millrace_requests_total, millrace_request_duration_seconds and
   /// millrace_damaged_reads_total. Operations that were
   /// never asked for are left out.
@@ -47,7 +44,6 @@ class RequestMetrics final : public RequestObserver {
   };
   struct ThreadCounts {
     std::unique_ptr<Counts[]> by_operation;
-    std::atomic<uint64_t> reads{0};
   };
   struct Totals {
     std::array<uint64_t, kStatuses.size()> by_status{};

@@ -9,7 +9,7 @@ build_packages=(
   libboost1.81-dev libboost-json1.81-dev libboost-system1.81-dev
   libleveldb-dev libsnappy-dev librdkafka-dev libhiredis-dev cppzmq-dev
   libsimdjson-dev libssl-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
-  prometheus-cpp-dev libxxhash-dev zlib1g-dev libdeflate-dev libcli11-dev
+  prometheus-cpp-dev libxxhash-dev zlib1g-dev libdeflate-dev libcli11-dev libaio-dev
 )
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -149,9 +149,8 @@ Status Sidecar::open_store() {
   scheduler_ = std::make_unique<CommitScheduler>(*engine_, io_threads_,
                                                  [this](const Error& error) { refused(error); });
   if (options.log.sync && !config_.in_memory) {
-    flush_thread_ = std::make_unique<FlushThread>(
-        io_threads_, clock_, [this] { return request_metrics_->reads_answered(); });
-    engine_->set_flusher(flush_thread_.get());
+    log_flusher_ = std::make_unique<LogFlusher>(io_threads_, clock_);
+    engine_->set_flusher(log_flusher_.get());
   }
   engine_->set_wakeups([this] { maintenance_.wake(); }, [this] { scheduler_->schedule(); });
   engine_->add_publication_listener([this] { wake_readers(); });
@@ -231,7 +230,7 @@ Status Sidecar::open_connectors() {
 
 void Sidecar::start_threads() {
   io_threads_.start();
-  if (flush_thread_ != nullptr) flush_thread_->start();
+  if (log_flusher_ != nullptr) log_flusher_->start();
   maintenance_.start();
   maintenance_.wake();
   indexing_.start();
@@ -441,7 +440,7 @@ void Sidecar::stop_threads() {
     io_threads_.stop();
     io_threads_.join();
   }
-  if (flush_thread_ != nullptr) flush_thread_->stop();
+  if (log_flusher_ != nullptr) log_flusher_->stop();
   if (admin_ != nullptr) admin_->stop();
   if (change_streams_ != nullptr) change_streams_->stop();
   if (subscription_server_ != nullptr) subscription_server_->stop();

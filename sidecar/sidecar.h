@@ -26,7 +26,7 @@
 #include "sidecar/commit_scheduler.h"
 #include "sidecar/config.h"
 #include "sidecar/connector_runner.h"
-#include "sidecar/flush_thread.h"
+#include "sidecar/log_flusher.h"
 #include "sidecar/hit_verifier.h"
 #include "sidecar/log_keeper.h"
 #include "sidecar/request_metrics.h"
@@ -110,7 +110,7 @@ class Sidecar {
   std::unique_ptr<HitVerifier> hit_verifier_;  // none: hits are not checked
   IoThreads io_threads_;
   std::unique_ptr<CommitScheduler> scheduler_;
-  std::unique_ptr<FlushThread> flush_thread_;  // none: nothing waits for the disk
+  std::unique_ptr<LogFlusher> log_flusher_;  // none: nothing waits for the disk
   std::unique_ptr<Node> node_;
   std::unique_ptr<LongWork> long_work_;
   std::vector<std::unique_ptr<ConnectorRunner>> connectors_;

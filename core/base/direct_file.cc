@@ -10,6 +10,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/base/async_write.h"
+
 namespace millrace {
 namespace {
 
@@ -34,23 +36,11 @@ class DirectFile final : public File {
 
   Status write(uint64_t offset, std::string_view bytes) override {
     while (!bytes.empty()) {
-      const uint64_t block = block_of(offset);
-      const size_t before = offset - block;
-      const size_t size = std::min(bytes.size(), kPieceBytes - before);
-      const size_t blocks_bytes = block_of(before + size + kDirectBlockBytes - 1);
-      RETURN_IF_ERROR(reserve(blocks_bytes));
-      if (before > 0) RETURN_IF_ERROR(take_block(block, before));
-      std::memcpy(buffer_.get() + before, bytes.data(), size);
-      std::memset(buffer_.get() + before + size, 0, blocks_bytes - before - size);
-      RETURN_IF_ERROR(write_blocks(block, blocks_bytes));
-      // The block that the next bytes begin in stays in memory.
-      const size_t last = block_of(before + size);
-      if (last < blocks_bytes) {
-        std::memcpy(last_block_, buffer_.get() + last, kDirectBlockBytes);
-        last_block_offset_ = block + last;
-      }
-      offset += size;
-      bytes.remove_prefix(size);
+      ASSIGN_OR_RETURN(const Piece piece, fill(offset, bytes));
+      RETURN_IF_ERROR(write_blocks(piece, 0));
+      keep_last_block(piece);
+      offset += piece.bytes;
+      bytes.remove_prefix(piece.bytes);
     }
     return {};
   }
@@ -60,9 +50,39 @@ class DirectFile final : public File {
     return {};
   }
 
+  bool begin_durable_write(AsyncWrite& write, uint64_t offset, std::string_view bytes) override {
+    Result<Piece> piece = fill(offset, bytes);
+    if (!piece || piece->bytes < bytes.size()) return false;
+    under_way_ = *piece;
+    last_block_offset_ = kNoBlock;
+    return write.begin(fd_, buffer_.get(), piece->blocks_bytes, piece->block);
+  }
+
+  Status end_durable_write(AsyncWrite& write) override {
+    const int64_t written = write.end();
+    if (written < 0) {
+      errno = static_cast<int>(-written);
+      return disk_error("cannot write and sync", path_);
+    }
+    const size_t done = static_cast<size_t>(written);
+    if (done < under_way_.blocks_bytes) {
+      RETURN_IF_ERROR(write_blocks(under_way_, done));
+      RETURN_IF_ERROR(sync());
+    }
+    keep_last_block(under_way_);
+    return {};
+  }
+
   Result<uint64_t> size() const override { return buffered_->size(); }
 
  private:
+  /// What is written at once: whole blocks from `block` on, in the buffer.
+  struct Piece {
+    uint64_t block;
+    size_t blocks_bytes;
+    size_t bytes;  // of those that it was filled with
+    size_t end;    // where these end in it
+  };
   static constexpr uint64_t kNoBlock = std::numeric_limits<uint64_t>::max();
   struct Free {
     void operator()(char* memory) const { std::free(memory); }
@@ -93,12 +113,33 @@ class DirectFile final : public File {
     return {};
   }
 
-  Status write_blocks(uint64_t offset, size_t bytes) {
+  // Puts as many of the bytes into the buffer as it takes.
+  Result<Piece> fill(uint64_t offset, std::string_view bytes) {
+    const uint64_t block = block_of(offset);
+    const size_t before = offset - block;
+    const size_t size = std::min(bytes.size(), kPieceBytes - before);
+    const size_t blocks_bytes = block_of(before + size + kDirectBlockBytes - 1);
+    RETURN_IF_ERROR(reserve(blocks_bytes));
+    if (before > 0) RETURN_IF_ERROR(take_block(block, before));
+    std::memcpy(buffer_.get() + before, bytes.data(), size);
+    std::memset(buffer_.get() + before + size, 0, blocks_bytes - before - size);
+    return Piece{block, blocks_bytes, size, before + size};
+  }
+
+  // The block that the next bytes begin in stays in memory.
+  void keep_last_block(const Piece& piece) {
+    const size_t last = block_of(piece.end);
+    if (last == piece.blocks_bytes) return;
+    std::memcpy(last_block_, buffer_.get() + last, kDirectBlockBytes);
+    last_block_offset_ = piece.block + last;
+  }
+
+  // What of the piece follows its first `done` bytes.
+  Status write_blocks(const Piece& piece, size_t done) {
     last_block_offset_ = kNoBlock;
-    size_t done = 0;
-    while (done < bytes) {
-      ssize_t n =
-          ::pwrite(fd_, buffer_.get() + done, bytes - done, static_cast<off_t>(offset + done));
+    while (done < piece.blocks_bytes) {
+      ssize_t n = ::pwrite(fd_, buffer_.get() + done, piece.blocks_bytes - done,
+                           static_cast<off_t>(piece.block + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return disk_error("cannot write", path_);
       // What a full disk or a signal left short ends at a block, or the next piece is refused.
@@ -112,6 +153,7 @@ class DirectFile final : public File {
   const std::string path_;
   std::unique_ptr<char, Free> buffer_;
   size_t buffer_bytes_ = 0;
+  Piece under_way_{};
   uint64_t last_block_offset_ = kNoBlock;
   char last_block_[kDirectBlockBytes];
 };

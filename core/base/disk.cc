@@ -22,6 +22,10 @@ Error disk_error(const std::string& what, const std::string& path) {
 // Where nothing lies between a file and its disk.
 void File::write_back(uint64_t, uint64_t) {}
 
+bool File::begin_durable_write(AsyncWrite&, uint64_t, std::string_view) { return false; }
+
+Status File::end_durable_write(AsyncWrite&) { return {}; }
+
 namespace {
 
 // Of a file that goes in parts: a discard of so much takes about a millisecond.

@@ -10,6 +10,8 @@
 
 namespace millrace {
 
+class AsyncWrite;
+
 /// A file opened for reading and writing at offsets. Reads may run on any thread beside one writer.
 class File {
  public:
@@ -24,6 +26,11 @@ class File {
   /// be assumed about any of it, and trying again proves nothing (the kernel may have dropped the
   /// pages).
   virtual Status sync() = 0;
+  /// Begins what write() and sync() do, by `write`, without waiting for the disk. False: nothing
+  /// has begun, and write() and sync() it is. Until it has ended nothing else is written.
+  virtual bool begin_durable_write(AsyncWrite& write, uint64_t offset, std::string_view bytes);
+  /// Ends it, waiting if it is not done: an error as of write() or sync(), whichever failed.
+  virtual Status end_durable_write(AsyncWrite& write);
   /// Hands this part of what was written on to the disk, and waits until it is there: a sync() that
   /// comes later has less to do. Makes nothing durable and tells of no failure; sync() does.
   virtual void write_back(uint64_t offset, uint64_t bytes);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <deque>
 #include <thread>
@@ -92,6 +93,30 @@ void IoThreads::post_here(std::function<void()> work) {
   // what is posted from within runs behind every event of this wake-up.
   const bool here = current_owner == state_.get();
   post(here ? static_cast<size_t>(current_index) : 0, std::move(work));
+}
+
+namespace {
+
+class DescriptorWatch final : public IoThreads::Watch {
+ public:
+  DescriptorWatch(asio::io_context& context, int descriptor) : descriptor_(context, descriptor) {}
+  ~DescriptorWatch() override { descriptor_.release(); }
+
+  void once_readable(std::function<void()> work) override {
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [work = std::move(work)](boost::system::error_code error) {
+                             if (!error) work();
+                           });
+  }
+
+ private:
+  asio::posix::stream_descriptor descriptor_;
+};
+
+}  // namespace
+
+std::unique_ptr<IoThreads::Watch> IoThreads::watch(size_t index, int descriptor) {
+  return std::make_unique<DescriptorWatch>(state_->loops[index].context, descriptor);
 }
 
 void* IoThreads::context(size_t index) { return &state_->loops[index].context; }

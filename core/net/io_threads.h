@@ -30,6 +30,17 @@ class IoThreads {
   void post_here(std::function<void()> work);
   /// Whether work that was posted to thread `index` has not begun. Thread-safe.
   bool work_waits(size_t index) const;
+
+  /// A descriptor that one of the threads looks at. Ends before the threads do, once they have been
+  /// joined or on that thread; the descriptor stays open.
+  class Watch {
+   public:
+    virtual ~Watch() = default;
+    /// Runs `work` on the thread, once, when the descriptor is readable. Called on that thread.
+    virtual void once_readable(std::function<void()> work) = 0;
+  };
+  std::unique_ptr<Watch> watch(size_t index, int descriptor);
+
   /// The boost::asio::io_context of a thread, for files that include asio.
   void* context(size_t index);
 

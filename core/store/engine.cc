@@ -29,14 +29,16 @@ constexpr int64_t kReclaimRest = 10;
 
 }  // namespace
 
-struct Engine::State {
-  State(EngineOptions engine_options, Disk& the_disk, Clock& the_clock)
-      : options(std::move(engine_options)),
+struct Engine::State final : Flush {
+  State(Engine& the_engine, EngineOptions engine_options, Disk& the_disk, Clock& the_clock)
+      : engine(the_engine),
+        options(std::move(engine_options)),
         disk(the_disk),
         clock(the_clock),
         disk_budget(the_disk, options.folder, options.disk_bytes_max),
         queue(options.queue_bytes_max, options.batch_bytes) {}
 
+  Engine& engine;
   const EngineOptions options;
   Disk& disk;
   Clock& clock;
@@ -79,20 +81,28 @@ struct Engine::State {
   std::atomic<bool> rotation_wanted{false}, rotated{false};
   std::atomic<bool> starved{false};  // commands wait for room in the memory tables
   std::atomic<bool> crowded{false};  // large ones do
-  std::atomic<uint64_t> batches{0}, commands{0}, changes{0}, log_bytes{0};
+  std::atomic<uint64_t> batches_made{0}, commands_made{0}, changes{0}, log_bytes{0};
 
   bool too_crowded_for_large();
   void look_for_room();
   void refuse_all(const Status& status);
   void evaluate_batch();
-  void write_frame() { written = log->write(frame); }
+  Status publish_batch(CommandBatch& done);
   bool finish_batch();
   bool give_token_back(bool published);
   Status frame_refused();
   Status undo(const Frame& frame, const View& base);
   void publish(const FramePtr& frame);
   Status look_at_disk();
-  bool finish_drop(Engine& engine, Generation generation);
+  bool finish_drop(Generation generation);
+
+  // The flush of the batch.
+  size_t commands() const override { return batch.size(); }
+  size_t commands_waiting() const override { return queue.size(); }
+  void write() override { written = log->write(frame); }
+  bool begin(AsyncWrite& write) override { return log->begin_write(frame, write); }
+  void end(AsyncWrite& write) override { written = log->end_write(frame, write); }
+  void finish(bool next_first) override;
 };
 
 namespace {
@@ -150,7 +160,7 @@ class BatchCommit final : public Commit {
 }  // namespace
 
 Engine::Engine(EngineOptions options, Disk& disk, Clock& clock)
-    : state_(std::make_unique<State>(std::move(options), disk, clock)) {}
+    : state_(std::make_unique<State>(*this, std::move(options), disk, clock)) {}
 
 Engine::~Engine() = default;
 
@@ -229,25 +239,57 @@ void Engine::State::evaluate_batch() {
   }
   if (evaluated < batch.size()) queue.give_back(batch, evaluated);
   if (!builder.empty()) frame = log->seal(std::move(builder));
-  batches.fetch_add(1, std::memory_order_relaxed);
-  commands.fetch_add(batch.size(), std::memory_order_relaxed);
+  batches_made.fetch_add(1, std::memory_order_relaxed);
+  commands_made.fetch_add(batch.size(), std::memory_order_relaxed);
 }
 
-// Every answer of the batch has waited for the flush, also a failed condition's: what it saw may
-// have been staged by a command before it. True if changes were published.
-bool Engine::State::finish_batch() {
+namespace {
+
+// Every answer of a batch has waited for the flush, also a failed condition's: what it saw may have
+// been staged by a command before it.
+void answer(CommandBatch& batch, const Status& status) {
+  for (auto& command : batch) command->done(status);
+  batch.clear();
+}
+
+}  // namespace
+
+// What the batch staged is in the views from now on, unless it was not written. Then nothing is
+// left of the batch but its answers.
+Status Engine::State::publish_batch(CommandBatch& done) {
   Status status = written;
-  const bool published = frame != nullptr && written;
-  if (published) {
+  if (frame != nullptr && written) {
     publish(frame);
   } else if (frame != nullptr) {
     status = frame_refused();
   }
-  for (auto& command : batch) command->done(status);
-  batch.clear();
+  done.swap(batch);
   frame.reset();
   base.reset();
+  return status;
+}
+
+// True if changes were published.
+bool Engine::State::finish_batch() {
+  const bool published = frame != nullptr && written;
+  CommandBatch done;
+  const Status status = publish_batch(done);
+  answer(done, status);
   return published;
+}
+
+void Engine::State::finish(bool next_first) {
+  if (!next_first) {
+    if (give_token_back(finish_batch())) step_wakeup();
+    return;
+  }
+  const bool published = frame != nullptr && written;
+  CommandBatch done;
+  const Status status = publish_batch(done);
+  bool more = give_token_back(published);
+  if (more) more = engine.step();
+  answer(done, status);
+  if (more) step_wakeup();
 }
 
 // Why the frame was not written, for its commands; stops all writing unless nothing of it can have
@@ -344,13 +386,10 @@ bool Engine::step() {
     if (!state.batch.empty()) {
       state.evaluate_batch();
       if (state.frame != nullptr && state.flusher != nullptr) {
-        state.flusher->flush([&state] { state.write_frame(); },
-                             [&state] {
-                               if (state.give_token_back(state.finish_batch())) state.step_wakeup();
-                             });
+        state.flusher->flush(state);
         return false;
       }
-      if (state.frame != nullptr) state.write_frame();
+      if (state.frame != nullptr) state.write();
       published = state.finish_batch();
     }
   } else {
@@ -409,7 +448,7 @@ Status Engine::State::look_at_disk() {
   return {};
 }
 
-bool Engine::State::finish_drop(Engine& engine, Generation generation) {
+bool Engine::State::finish_drop(Generation generation) {
   auto refused = [this](Generation again) {
     std::lock_guard lock(mutex);
     refused_drops.push_back(again);
@@ -427,13 +466,13 @@ Result<bool> Engine::maintain() {
     again.swap(state.refused_drops);
   }
   for (Generation generation : again) {
-    if (state.finish_drop(*this, generation)) continue;
+    if (state.finish_drop(generation)) continue;
     std::lock_guard lock(state.mutex);
     state.refused_drops.push_back(generation);
   }
   if (state.rotated.exchange(false)) state.tables->want_checkpoint();
   Result<bool> more = state.tables->maintain(
-      *state.log, [&](Generation generation) { return state.finish_drop(*this, generation); });
+      *state.log, [&](Generation generation) { return state.finish_drop(generation); });
   if (Status measured = state.look_at_disk(); more && !measured) more = measured.error();
   {
     std::lock_guard lock(state.mutex);
@@ -491,8 +530,8 @@ void Engine::set_wakeups(std::function<void()> maintenance_wakeup,
 
 Engine::Statistics Engine::statistics() const {
   const State& state = *state_;
-  return {state.batches.load(std::memory_order_relaxed),
-          state.commands.load(std::memory_order_relaxed),
+  return {state.batches_made.load(std::memory_order_relaxed),
+          state.commands_made.load(std::memory_order_relaxed),
           state.changes.load(std::memory_order_relaxed),
           state.log_bytes.load(std::memory_order_relaxed),
           state.queue.bytes(),

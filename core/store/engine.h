@@ -74,14 +74,32 @@ class CommitObserver {
   virtual void on_commit(const FramePtr& frame) = 0;
 };
 
+/// One flush of the log, which makes a batch of commands durable. Either write(), or begin() and,
+/// if that is true, end() once the write is ready; then finish(). Each once, on any threads.
+class Flush {
+ public:
+  virtual ~Flush() = default;
+  /// Commands that it makes durable; those that wait for the next one.
+  virtual size_t commands() const = 0;
+  virtual size_t commands_waiting() const = 0;
+  /// Waits for the disk.
+  virtual void write() = 0;
+  /// Begins without waiting; false: nothing has begun.
+  virtual bool begin(AsyncWrite& write) = 0;
+  virtual void end(AsyncWrite& write) = 0;
+  /// Publishes what is durable and answers. `next_first`: the next batch's flush is begun before
+  /// the answers are given; not from within Flusher::flush().
+  virtual void finish(bool next_first) = 0;
+};
+
 /// Where the committer's one blocking call is made: what flushes the log. So that a thread that
 /// commits can serve reads meanwhile.
 class Flusher {
  public:
   virtual ~Flusher() = default;
-  /// Runs `write`, which waits for the disk, then `finish`: each once, in this order, on any
-  /// threads. May return before. Called again only after `finish` has begun.
-  virtual void flush(std::function<void()> write, std::function<void()> finish) = 0;
+  /// Sees to it that `flush` is made. May return before. Called again only after its finish() has
+  /// begun.
+  virtual void flush(Flush& flush) = 0;
 };
 
 /// Knows some items as of the newest published LSN: the item cache, which spares the committer most

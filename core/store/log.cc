@@ -107,40 +107,63 @@ FramePtr Log::seal(FrameBuilder&& builder) {
   return std::move(builder).finish(synced, last_checksum_, position);
 }
 
-Status Log::write(const FramePtr& frame) {
+Status Log::writable(const Frame& frame) const {
   if (failed_) {
     return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
   }
-  if (frame->size() > Frame::kHeaderBytes + Frame::kPayloadBytesMax) {
+  if (frame.size() > Frame::kHeaderBytes + Frame::kPayloadBytesMax) {
     return make_error(ErrorCode::kInternal, "a batch is larger than a frame of the log may be");
   }
-  // After a failed write or sync nobody knows what is on disk, and a further append that succeeded
-  // would vouch for it. Where it is known, the disk was only full.
-  Status status = write_frame(frame);
-  if (!status && status.error().code != ErrorCode::kDiskFull) failed_ = true;
+  return {};
+}
+
+Status Log::write(const FramePtr& frame) {
+  RETURN_IF_ERROR(writable(*frame));
+  return ended(write_frame(frame), *frame);
+}
+
+bool Log::begin_write(const FramePtr& frame, AsyncWrite& write) {
+  if (!writable(*frame) || !options_.sync || begins_segment(*frame)) return false;
+  return file_->begin_durable_write(write, frame->position().offset, frame->bytes());
+}
+
+Status Log::end_write(const FramePtr& frame, AsyncWrite& write) {
+  Status status = file_->end_durable_write(write);
+  if (!status) status = refused(*frame, status);
+  if (status) publish(frame, std::nullopt);
+  return ended(status, *frame);
+}
+
+// After a failed write or sync nobody knows what is on disk, and a further append that succeeded
+// would vouch for it. Where it is known, the disk was only full.
+Status Log::ended(const Status& status, const Frame& frame) {
+  if (!status) {
+    if (status.error().code != ErrorCode::kDiskFull) failed_ = true;
+    return status;
+  }
+  end_ = frame.end_position();
+  file_bytes_ = std::max(file_bytes_, end_.offset);
+  last_checksum_ = frame.checksum();
+  next_lsn_ = frame.last_lsn() + 1;
+  last_time_ms_ = frame.last_time_ms();
   return status;
 }
 
 Status Log::write_frame(const FramePtr& frame) {
-  if (frame->position().offset == SegmentHeader::kBytes) {
-    RETURN_IF_ERROR(begin_segment(frame));
-  } else {
-    // The blocks have been written before, but a file system that never writes in place may be
-    // full all the same.
-    Status written = file_->write(frame->position().offset, frame->bytes());
-    if (!written && written.error().code == ErrorCode::kDiskFull) {
-      RETURN_IF_ERROR(take_back(*file_, *frame));
-    }
-    RETURN_IF_ERROR(written);
-    if (options_.sync) RETURN_IF_ERROR(sync_file(*file_));
-    publish(frame, std::nullopt);
+  if (begins_segment(*frame)) return begin_segment(frame);
+  if (Status written = file_->write(frame->position().offset, frame->bytes()); !written) {
+    return refused(*frame, written);
   }
-  end_ = frame->end_position();
-  file_bytes_ = std::max(file_bytes_, end_.offset);
-  last_checksum_ = frame->checksum();
-  next_lsn_ = frame->last_lsn() + 1;
-  last_time_ms_ = frame->last_time_ms();
+  if (options_.sync) RETURN_IF_ERROR(sync_file(*file_));
+  publish(frame, std::nullopt);
   return {};
+}
+
+// The blocks have been written before, but a file system that never writes in place may be full all
+// the same.
+Status Log::refused(const Frame& frame, const Status& status) {
+  if (status.error().code == ErrorCode::kDiskFull) RETURN_IF_ERROR(take_back(*file_, frame));
+  return status;
 }
 
 // Most of a refused frame may have been written, and were its rest zeros it would be whole: after a

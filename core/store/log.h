@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/async_write.h"
 #include "core/base/disk.h"
 #include "core/base/result.h"
 #include "core/store/frame.h"
@@ -95,6 +96,11 @@ class Log {
   /// from the log never reads an older item. kInternal, which harms nothing, if it is larger than a
   /// frame may be.
   Status write(const FramePtr& frame);
+  /// Begins to write it, by `write`, without waiting for the disk. False: nothing has begun, and
+  /// write() it is.
+  bool begin_write(const FramePtr& frame, AsyncWrite& write);
+  /// Ends what has begun so; as write().
+  Status end_write(const FramePtr& frame, AsyncWrite& write);
   void make_readable(const Frame& frame) {
     readable_lsn_.store(frame.last_lsn(), std::memory_order_release);
   }
@@ -149,7 +155,15 @@ class Log {
   std::string path_of(SegmentName segment) const;
 
   // The writer's steps.
+  Status writable(const Frame& frame) const;
   Status write_frame(const FramePtr& frame);
+  static bool begins_segment(const Frame& frame) {
+    return frame.position().offset == SegmentHeader::kBytes;
+  }
+  /// What a write to the open segment that failed means.
+  Status refused(const Frame& frame, const Status& status);
+  /// Notes what came of a write.
+  Status ended(const Status& status, const Frame& frame);
   Result<std::shared_ptr<File>> open_for_appends(Lsn segment);
   Status begin_segment(const FramePtr& first_frame);
   Result<std::string> new_segment_file(uint64_t frame_bytes, uint64_t& file_bytes);

@@ -37,6 +37,15 @@ class SimFile final : public File {
     std::lock_guard lock(disk_.mutex_);
     return disk_.sync(*inode_, path_, epoch_);
   }
+  // A crash between the two finds what was written and not synced.
+  bool begin_durable_write(AsyncWrite&, uint64_t offset, std::string_view bytes) override {
+    begun_ = write(offset, bytes);
+    return true;
+  }
+  Status end_durable_write(AsyncWrite&) override {
+    RETURN_IF_ERROR(begun_);
+    return sync();
+  }
   Result<uint64_t> size() const override {
     std::lock_guard lock(disk_.mutex_);
     return uint64_t{inode_->current.size()};
@@ -47,6 +56,7 @@ class SimFile final : public File {
   const std::shared_ptr<SimDisk::Inode> inode_;
   const std::string path_;
   const uint64_t epoch_;
+  Status begun_;
 };
 
 Status SimDisk::begin_operation(const char* what, const std::string& path) {

@@ -7,8 +7,9 @@ namespace millrace::sim {
 Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDisk& disk,
                                                ManualClock& clock, Random& random,
                                                History& answers) {
-  std::unique_ptr<SimNode> node(new SimNode(disk, clock, answers));
+  std::unique_ptr<SimNode> node(new SimNode(disk, clock, random, answers));
   ASSIGN_OR_RETURN(node->engine_, Engine::open(options.engine, disk, &node->env_, clock));
+  node->engine_->set_flusher(&node->flusher_);
   node->drain();
   RETURN_IF_ERROR(node->catalog_.load(*node->engine_->view()));
   node->engine_->add_observer(&node->catalog_);
@@ -82,9 +83,17 @@ std::optional<SimNode::Answer> SimNode::call(const std::string& operation,
 }
 
 void SimNode::step() {
+  flusher_.step();
   engine_->step();
   if (warm_restart_ != nullptr) static_cast<void>(warm_restart_->step());
   drain();
+}
+
+void SimNode::commit_all() {
+  do {
+    flusher_.end();
+    drain();
+  } while (engine_->step() || flusher_.under_way());
 }
 
 Status SimNode::maintain() {

@@ -23,6 +23,7 @@
 #include "tests/sim/history.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_env.h"
+#include "tests/sim/sim_flusher.h"
 #include "tests/sim/slow_fills.h"
 
 namespace millrace::sim {
@@ -65,9 +66,11 @@ class SimNode {
   /// Runs an operation and steps until it is answered; none when the engine has stopped.
   std::optional<Answer> call(const std::string& operation, const std::string& body);
 
-  /// Commits one batch; LevelDB's background work is done when it returns. The cache's warm restart
-  /// makes a step too, and forgoes what the disk refuses.
+  /// Commits one batch, or begins to, or ends what was begun; LevelDB's background work is done when
+  /// it returns. The cache's warm restart makes a step too, and forgoes what the disk refuses.
   void step();
+  /// Commits all that waits and may be committed.
+  void commit_all();
   Status maintain();
 
   Engine& engine() { return *engine_; }
@@ -84,13 +87,15 @@ class SimNode {
   void drain() { env_.drain(); }
 
  private:
-  SimNode(SimDisk& disk, ManualClock& clock, History& answers)
+  SimNode(SimDisk& disk, ManualClock& clock, Random& random, History& answers)
       : env_(disk, clock),
+        flusher_(random),
         clock_(clock),
         answers_(answers),
         catalog_("us-east-1", "000000000000") {}
 
   SimEnv env_;
+  SimFlusher flusher_;
   ManualClock& clock_;
   History& answers_;
   Catalog catalog_;

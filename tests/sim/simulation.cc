@@ -256,7 +256,7 @@ void Simulation::crash() {
   subscription_.reset();
   node_.reset();
   pending_.clear();
-  refused_without_power_ = false;
+  first_refused_without_power_ = kNone;
   disk_.crash(random_);
   checker_.lose_cursor();
   boot();
@@ -279,7 +279,7 @@ void Simulation::settle() {
   quiesce();
   for (int i = 0; i < 100; ++i) {
     work_long();
-    while (node_->engine().step()) node_->drain();
+    node_->commit_all();
     require(node_->maintain().has_value(), "maintenance fails");
     checker_.catch_up(*node_);
   }

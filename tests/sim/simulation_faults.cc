@@ -120,6 +120,7 @@ void Simulation::fail_sync() {
 void Simulation::flip_bit() {
   quiesce();
   // What lies in memory meets no damage.
+  node_->commit_all();
   require(node_->engine().checkpoint().has_value(), "a checkpoint fails");
   node_->drain();
   std::vector<std::string> files;

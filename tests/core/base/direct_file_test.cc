@@ -1,10 +1,15 @@
 #include "core/base/direct_file.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
+
+#include "core/base/async_write.h"
 
 namespace millrace {
 namespace {
@@ -72,6 +77,62 @@ TEST_F(DirectFileTest, SaysWhatCannotBeOpened) {
   auto file = disk_.open_direct(path() + "/none/of/it", true);
   ASSERT_FALSE(file.has_value());
   EXPECT_EQ(file.error().code, ErrorCode::kIo);
+}
+
+// Written by both ways in turn, of sizes around the block's and the buffer's.
+TEST_F(DirectFileTest, WhatIsBegunIsThereOnceItHasEnded) {
+  std::unique_ptr<AsyncWrite> write = AsyncWrite::create();
+  if (write == nullptr) GTEST_SKIP() << "no asynchronous writes here";
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  std::unique_ptr<File> file = disk_.open_direct(path(), true).value();
+  std::string model, out;
+  const size_t sizes[] = {1, 100, 4095, 4096, 4097, 30'000, (1u << 20) - 5000, (1u << 20) + 1};
+  int begun = 0;
+  for (int i = 0; i < 60; ++i) {
+    std::string bytes(sizes[random() % std::size(sizes)], static_cast<char>('a' + i % 26));
+    if (i % 3 > 0 && file->begin_durable_write(*write, model.size(), bytes)) {
+      ++begun;
+      pollfd ready{write->ready_fd(), POLLIN, 0};
+      ASSERT_EQ(::poll(&ready, 1, 10'000), 1);
+      ASSERT_TRUE(file->end_durable_write(*write).has_value());
+      ASSERT_EQ(::poll(&ready, 1, 0), 0) << "its notification was taken";
+    } else {
+      ASSERT_TRUE(file->write(model.size(), bytes).has_value());
+      ASSERT_TRUE(file->sync().has_value());
+    }
+    model += bytes;
+  }
+  EXPECT_GT(begun, 10);
+  ASSERT_TRUE(file->read(0, model.size() + 1, out).has_value());
+  EXPECT_TRUE(out.compare(0, model.size(), model) == 0);
+}
+
+TEST_F(DirectFileTest, WhatCannotBeBegunIsLeftToWrite) {
+  std::unique_ptr<AsyncWrite> write = AsyncWrite::create();
+  if (write == nullptr) GTEST_SKIP() << "no asynchronous writes here";
+  std::unique_ptr<File> direct = disk_.open_direct(path(), true).value();
+  EXPECT_FALSE(direct->begin_durable_write(*write, 0, std::string(2u << 20, 'x')));
+  std::unique_ptr<File> buffered = disk_.open(path(), false).value();
+  EXPECT_FALSE(buffered->begin_durable_write(*write, 0, "x"));
+}
+
+TEST_F(DirectFileTest, AnErrorOfABegunWriteIsTold) {
+  std::unique_ptr<AsyncWrite> write = AsyncWrite::create();
+  if (write == nullptr) GTEST_SKIP() << "no asynchronous writes here";
+  std::unique_ptr<File> file = disk_.open_direct(path(), true).value();
+  // Beyond what a file may have here.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{1u << 20, before.rlim_max};
+  std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const bool begun = file->begin_durable_write(*write, 2u << 20, "x");
+  const Status ended = begun ? file->end_durable_write(*write) : Status{};
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_TRUE(!begun || !ended);
+  ASSERT_TRUE(file->write(0, "goes on").has_value());
 }
 
 }  // namespace

@@ -1,8 +1,12 @@
 #include "core/net/io_threads.h"
 
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <functional>
 #include <future>
+#include <memory>
 #include <vector>
 
 namespace millrace {
@@ -61,6 +65,38 @@ TEST(IoThreads, PostHereRunsBehindWhatIsReady) {
   threads.stop();
   threads.join();
   EXPECT_FALSE(threads.running());
+}
+
+TEST(IoThreads, LookAtADescriptorAsOftenAsTheyAreTold) {
+  const int descriptor = ::eventfd(0, 0);
+  IoThreads threads(2);
+  std::unique_ptr<IoThreads::Watch> watch = threads.watch(1, descriptor);
+  std::promise<std::vector<int>> seen_on;
+  std::vector<int> so_far;
+  std::function<void()> readable = [&] {
+    uint64_t count;
+    ASSERT_EQ(::read(descriptor, &count, sizeof count), 8);
+    so_far.push_back(IoThreads::current());
+    if (so_far.size() == 3) return seen_on.set_value(so_far);
+    // Before it is told, and after.
+    const uint64_t one = 1;
+    if (so_far.size() == 1) {
+      ASSERT_EQ(::write(descriptor, &one, sizeof one), 8);
+    }
+    watch->once_readable(readable);
+    if (so_far.size() == 2) {
+      ASSERT_EQ(::write(descriptor, &one, sizeof one), 8);
+    }
+  };
+  threads.start();
+  threads.post(1, [&] { watch->once_readable(readable); });
+  const uint64_t one = 1;
+  ASSERT_EQ(::write(descriptor, &one, sizeof one), 8);
+  EXPECT_EQ(seen_on.get_future().get(), (std::vector<int>{1, 1, 1}));
+  threads.stop();
+  threads.join();
+  watch.reset();
+  EXPECT_EQ(::close(descriptor), 0) << "it stays open";
 }
 
 }  // namespace

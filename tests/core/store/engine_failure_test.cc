@@ -12,6 +12,7 @@
 #include "core/store/engine.h"
 #include "engine_fixture.h"
 #include "forwarding_disk.h"
+#include "tests/sim/begun_write.h"
 
 namespace millrace {
 namespace {
@@ -99,11 +100,30 @@ class FailingEnv final : public leveldb::EnvWrapper {
   };
 };
 
-class EngineFailureTest : public testing::Test {
+// Has the log begin what it can, and end it at once.
+class BeginningFlusher final : public Flusher {
+ public:
+  void flush(Flush& flush) override {
+    if (flush.begin(write_)) {
+      flush.end(write_);
+      ++begun;
+    } else {
+      flush.write();
+    }
+    flush.finish(false);
+  }
+  int begun = 0;
+
+ private:
+  BegunWrite write_;
+};
+
+// The engine waits for the disk itself, or has writes begun (the parameter).
+class EngineFailureTest : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     folder_ = testing::TempDir() + "engine-failure-" + std::to_string(::getpid()) + "-" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
+              std::to_string(GetParam());
     std::filesystem::remove_all(folder_);
     options_.folder = folder_;
     options_.memory_table_bytes = 64 << 10;
@@ -122,6 +142,7 @@ class EngineFailureTest : public testing::Test {
     auto engine = Engine::open(options_, disk_, &env_, clock_);
     ASSERT_TRUE(engine) << engine.error().message;
     engine_ = *std::move(engine);
+    if (GetParam()) engine_->set_flusher(&flusher_);
   }
   // Queues a write; its outcome goes into `answers`.
   void submit_put(uint64_t n, std::string image, size_t old_bytes = 0) {
@@ -142,6 +163,9 @@ class EngineFailureTest : public testing::Test {
     ASSERT_EQ(answers_.size(), answers + 1);
     ASSERT_TRUE(answers_.back()) << answers_.back().error().message;
   }
+  void step_until_answered(size_t answers) {
+    for (int i = 0; i < 1000 && answers_.size() < answers; ++i) engine_->step();
+  }
   std::string get(uint64_t n) {
     std::string image;
     auto found = engine_->view()->get(key_of(n), image);
@@ -152,6 +176,7 @@ class EngineFailureTest : public testing::Test {
   std::string folder_;
   EngineOptions options_;
   FailingDisk disk_;
+  BeginningFlusher flusher_;
   FailingEnv env_;
   SystemClock clock_;
   std::vector<Status> answers_;
@@ -160,13 +185,14 @@ class EngineFailureTest : public testing::Test {
 
 // What a failed flush left in the memory table is in no view, and must not get into LevelDB either,
 // where a later start would take it for data that the log vouched for.
-TEST_F(EngineFailureTest, AfterAFailedFlushNothingThatWasStagedReachesTheTables) {
+TEST_P(EngineFailureTest, AfterAFailedFlushNothingThatWasStagedReachesTheTables) {
   put(1, "old");
   disk_.fail_writes = true;
   submit_put(1, "never durable");
   engine_->step();
   ASSERT_EQ(answers_.size(), 2u);
   EXPECT_FALSE(answers_[1]);
+  EXPECT_EQ(flusher_.begun > 0, GetParam());
   disk_.fail_writes = false;
   EXPECT_EQ(get(1), "old");
   EXPECT_FALSE(engine_->checkpoint());
@@ -179,7 +205,7 @@ TEST_F(EngineFailureTest, AfterAFailedFlushNothingThatWasStagedReachesTheTables)
 
 // What was written of a refused frame must not be whole by chance: here all of it but zeros, which
 // are there already.
-TEST_F(EngineFailureTest, AWriteThatAFullDiskCutShortIsNotThereAfterACrash) {
+TEST_P(EngineFailureTest, AWriteThatAFullDiskCutShortIsNotThereAfterACrash) {
   put(1, "old");
   disk_.full_before_last = 100;
   submit_put(1, std::string(500, '\0'));
@@ -202,21 +228,20 @@ TEST_F(EngineFailureTest, AWriteThatAFullDiskCutShortIsNotThereAfterACrash) {
 }
 
 // Commands say what they hold, not what they stage: deletes of large items are small.
-TEST_F(EngineFailureTest, SmallCommandsThatStageMuchAreSplitOverBatches) {
+TEST_P(EngineFailureTest, SmallCommandsThatStageMuchAreSplitOverBatches) {
   options_.memory_tables_bytes_max = 1u << 30;
   open();
   constexpr uint64_t kCount = 40;
   for (uint64_t n = 0; n < kCount; ++n) submit_put(n, "small", 2u << 20);
   uint64_t batches = engine_->statistics().batches;
-  while (engine_->step()) {
-  }
+  step_until_answered(kCount);
   ASSERT_EQ(answers_.size(), kCount);
   for (const Status& answer : answers_) EXPECT_TRUE(answer) << answer.error().message;
   EXPECT_GT(engine_->statistics().batches, batches + 5);
   for (uint64_t n = 0; n < kCount; ++n) EXPECT_EQ(get(n), "small");
 }
 
-TEST_F(EngineFailureTest, WhenTheTablesCannotBeWrittenAndAreFullCommandsAreRefusedNotKept) {
+TEST_P(EngineFailureTest, WhenTheTablesCannotBeWrittenAndAreFullCommandsAreRefusedNotKept) {
   options_.batch_bytes = 16 << 10;
   open();
   int woken = 0;
@@ -233,8 +258,7 @@ TEST_F(EngineFailureTest, WhenTheTablesCannotBeWrittenAndAreFullCommandsAreRefus
   for (int i = 0; i < 1000 && !failed; ++i) failed = !engine_->maintain();
   ASSERT_TRUE(failed);
   EXPECT_GT(woken, 0);
-  while (engine_->step()) {
-  }
+  step_until_answered(kCount);
   ASSERT_EQ(answers_.size(), kCount);
   EXPECT_FALSE(answers_.back());
   for (size_t n = 0; n < taken; ++n) EXPECT_TRUE(answers_[n]);
@@ -247,7 +271,7 @@ TEST_F(EngineFailureTest, WhenTheTablesCannotBeWrittenAndAreFullCommandsAreRefus
 
 // LevelDB keeps to itself that it could not begin a new file while its memory table was to be
 // written out; a checkpoint recorded then would vouch for what is nowhere but in unsynced files.
-TEST_F(EngineFailureTest, ACheckpointIsNotRecordedIfLevelDbCouldNotWriteItsMemoryTableOut) {
+TEST_P(EngineFailureTest, ACheckpointIsNotRecordedIfLevelDbCouldNotWriteItsMemoryTableOut) {
   put(1, "one");
   env_.fail_new_files = true;
   EXPECT_FALSE(engine_->checkpoint());
@@ -260,7 +284,7 @@ TEST_F(EngineFailureTest, ACheckpointIsNotRecordedIfLevelDbCouldNotWriteItsMemor
 }
 
 // A file that could not be removed must not become a gap in the log's chain of segments.
-TEST_F(EngineFailureTest, AFailedTrimLeavesALogThatStarts) {
+TEST_P(EngineFailureTest, AFailedTrimLeavesALogThatStarts) {
   auto write_segments = [&](uint64_t from) {
     for (uint64_t n = from; n < from + 300; ++n) {
       put(n % 10, std::string(4000, 'x'));
@@ -282,6 +306,8 @@ TEST_F(EngineFailureTest, AFailedTrimLeavesALogThatStarts) {
   ASSERT_TRUE(engine_ != nullptr);
   EXPECT_EQ(engine_->log().first_retained_lsn(), first);
 }
+
+INSTANTIATE_TEST_SUITE_P(Begun, EngineFailureTest, testing::Bool());
 
 }  // namespace
 }  // namespace millrace

@@ -1,5 +1,6 @@
 #include "core/store/engine.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -348,6 +349,64 @@ TEST_F(EngineTest, ConcurrentIncrementsLoseNothingAndEveryAnswerIsPublished) {
   std::string image;
   EXPECT_TRUE(*engine_->view()->get(key_of(7), image));
   EXPECT_EQ(image, std::to_string(kThreads * kEach));
+}
+
+// Keeps the flush that it was given.
+class HoldingFlusher final : public Flusher {
+ public:
+  explicit HoldingFlusher(std::vector<std::string>& events) : events_(events) {}
+  void flush(Flush& flush) override {
+    events_.push_back("flush");
+    held = &flush;
+  }
+  Flush* held = nullptr;
+
+ private:
+  std::vector<std::string>& events_;
+};
+
+TEST_F(EngineTest, TheNextFlushMayBeginBeforeTheAnswersOfTheLast) {
+  std::vector<std::string> events;
+  HoldingFlusher flusher(events);
+  engine_->set_flusher(&flusher);
+  engine_->set_wakeups([] {}, [&] { events.push_back("wake-up"); });
+  auto submit = [&](uint64_t n) {
+    auto command = std::unique_ptr<Command>(std::make_unique<Lambda>(
+        [n](Commit& commit) { commit.put(key_of(n), "value", false, std::nullopt); },
+        [&events, n](const Status& status) {
+          EXPECT_TRUE(status);
+          events.push_back("answer " + std::to_string(n));
+        }));
+    ASSERT_TRUE(engine_->submit(std::move(command)));
+  };
+  auto is_there = [&](uint64_t n) {
+    std::string image;
+    return engine_->view()->get(key_of(n), image).value();
+  };
+  submit(1);
+  EXPECT_FALSE(engine_->step());
+  submit(2);
+  EXPECT_FALSE(engine_->step()) << "one flush at a time";
+  EXPECT_FALSE(is_there(1));
+  ASSERT_EQ(flusher.held->commands(), 1u);
+  ASSERT_EQ(flusher.held->commands_waiting(), 1u);
+  flusher.held->write();
+  flusher.held->finish(true);
+  EXPECT_THAT(events, testing::ElementsAre("flush", "flush", "answer 1"));
+  EXPECT_TRUE(is_there(1));
+  EXPECT_FALSE(is_there(2)) << "not durable yet";
+
+  // In the other order; who finishes is told by the wake-up that commands wait.
+  submit(3);
+  flusher.held->write();
+  flusher.held->finish(false);
+  EXPECT_THAT(events, testing::ElementsAre("flush", "flush", "answer 1", "answer 2", "wake-up"));
+  EXPECT_TRUE(is_there(2));
+  EXPECT_FALSE(engine_->step());
+  flusher.held->write();
+  flusher.held->finish(true);
+  EXPECT_EQ(events.back(), "answer 3");
+  engine_->set_flusher(nullptr);
 }
 
 }  // namespace

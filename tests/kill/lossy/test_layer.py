@@ -54,6 +54,37 @@ def test_a_descriptor_opened_with_dsync_is_durable(killed):
     assert killed("fd = make(os.O_DSYNC); os.write(fd, b'kept'); die()") == b"kept"
 
 
+# A write of `text` with RWF_DSYNC, submitted; end() takes its end.
+ASYNC = """
+import ctypes, struct
+aio = ctypes.CDLL(None)  # what the layer puts before libaio's
+context = ctypes.c_void_p()
+assert ctypes.CDLL("libaio.so.1").io_setup(1, ctypes.byref(context)) == 0
+def submit(fd, text, offset):
+    global buffer, request
+    buffer = ctypes.create_string_buffer(text, len(text))
+    RWF_DSYNC, PWRITE = 2, 1
+    request = ctypes.create_string_buffer(
+        struct.pack("<QIIHhIQQqQII", 0, 0, RWF_DSYNC, PWRITE, 0, fd, ctypes.addressof(buffer),
+                    len(text), offset, 0, 0, 0), 64)
+    requests = (ctypes.c_void_p * 1)(ctypes.addressof(request))
+    assert aio.io_submit(context, ctypes.c_long(1), requests) == 1
+def end():
+    event = ctypes.create_string_buffer(32)
+    assert aio.io_getevents(context, ctypes.c_long(1), ctypes.c_long(1), event, None) == 1
+    return struct.unpack("<QQqq", event.raw)[2]
+fd = make()
+"""
+
+
+def test_an_asynchronous_write_is_durable_once_its_end_was_taken(killed):
+    assert killed(ASYNC + "submit(fd, b'kept', 0); assert end() == 4; die()") == b"kept"
+    assert killed(ASYNC + "submit(fd, b'lost', 0); die()") == b"kept"
+    assert killed(ASYNC + "submit(fd, b'seen', 0); assert os.pread(fd, 9, 0) == b'seen'; die()") == b"kept"
+    leaked = killed(ASYNC + "submit(fd, b'leaked', 0); die()", LOSSY_LEAK_PERCENT="100")
+    assert leaked == b"leaked"
+
+
 def test_a_normal_end_loses_nothing(killed):
     assert killed("fd = make(); os.write(fd, b'kept')") == b"kept"
     assert killed("fd = make(); os.write(fd, b'kept'); os.close(fd)") == b"kept"
