@@ -23,6 +23,14 @@ void CommitScheduler::schedule() {
   threads_.post_here([this] { step(); });
 }
 
+void CommitScheduler::schedule_in(int64_t delay_ns) {
+  if (scheduled_later_.exchange(true)) return;
+  threads_.post_in(0, delay_ns, [this] {
+    scheduled_later_ = false;
+    schedule();
+  });
+}
+
 void CommitScheduler::step() {
   // Before the step: whoever queues from now on arranges a step of its own.
   scheduled_ = false;

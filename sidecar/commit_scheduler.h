@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -19,8 +20,9 @@ class CommitScheduler {
 
   /// Queues a command. A refused one is answered at once through its done().
   void submit(std::unique_ptr<Command> command);
-  /// Arranges for a step.
+  /// Arranges for a step; or for one in a while.
   void schedule();
+  void schedule_in(int64_t delay_ns);
 
  private:
   void step();
@@ -30,6 +32,7 @@ class CommitScheduler {
   const std::function<void(const Error&)> on_refusal_;
   /// A step is on its way and will take all that is queued until then.
   std::atomic<bool> scheduled_{false};
+  std::atomic<bool> scheduled_later_{false};
 };
 
 }  // namespace millrace::sidecar

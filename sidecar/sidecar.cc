@@ -152,7 +152,8 @@ Status Sidecar::open_store() {
     log_flusher_ = std::make_unique<LogFlusher>(io_threads_, clock_);
     engine_->set_flusher(log_flusher_.get());
   }
-  engine_->set_wakeups([this] { maintenance_.wake(); }, [this] { scheduler_->schedule(); });
+  engine_->set_wakeups([this] { maintenance_.wake(); }, [this] { scheduler_->schedule(); },
+                       [this](int64_t delay_ns) { scheduler_->schedule_in(delay_ns); });
   engine_->add_publication_listener([this] { wake_readers(); });
   return {};
 }

@@ -5,6 +5,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <deque>
 #include <thread>
 #include <utility>
@@ -86,6 +88,14 @@ void IoThreads::post(size_t index, std::function<void()> work) {
 
 bool IoThreads::work_waits(size_t index) const {
   return state_->loops[index].waiting.load(std::memory_order_relaxed) > 0;
+}
+
+void IoThreads::post_in(size_t index, int64_t delay_ns, std::function<void()> work) {
+  auto timer = std::make_shared<asio::steady_timer>(state_->loops[index].context,
+                                                    std::chrono::nanoseconds(delay_ns));
+  timer->async_wait([timer, work = std::move(work)](boost::system::error_code error) {
+    if (!error) work();
+  });
 }
 
 void IoThreads::post_here(std::function<void()> work) {

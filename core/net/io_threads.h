@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -28,6 +29,8 @@ class IoThreads {
   /// Runs `work` on the calling io thread after everything that is ready there now (so a commit
   /// takes all requests that have arrived), or on thread 0 when called from elsewhere.
   void post_here(std::function<void()> work);
+  /// Runs `work` on thread `index` in `delay_ns`. Thread-safe.
+  void post_in(size_t index, int64_t delay_ns, std::function<void()> work);
   /// Whether work that was posted to thread `index` has not begun. Thread-safe.
   bool work_waits(size_t index) const;
 

@@ -23,6 +23,10 @@ class CommandQueue {
   static constexpr size_t kLargeBytes = 512 * 1024;
   static constexpr int kPassesMax = 64;
 
+  static bool is_large(const Command& command) {
+    return command.bytes() > kLargeBytes && !command.alone();
+  }
+
   CommandQueue(size_t bytes_max, size_t batch_bytes)
       : bytes_max_(bytes_max), batch_bytes_(batch_bytes) {}
 
@@ -50,7 +54,7 @@ class CommandQueue {
     return !large_.empty() && (usual_.empty() || passes_ >= kPassesMax);
   }
   Line& line_of(const Command& command) {
-    return command.bytes() > kLargeBytes && !command.alone() ? large_ : usual_;
+    return is_large(command) ? large_ : usual_;
   }
   void move_front(Line& line, CommandBatch& batch);
 

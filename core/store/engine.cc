@@ -27,6 +27,10 @@ constexpr int64_t kMeasureNs = kSecondNs;
 constexpr int64_t kReclaimNs = 10 * kSecondNs;
 constexpr int64_t kReclaimRest = 10;
 
+// While others write, large commands rest this many times as long as the last of them took: what
+// takes milliseconds to evaluate and to flush would else leave those little more than the gaps.
+constexpr int64_t kLargeRest = 4;
+
 }  // namespace
 
 struct Engine::State final : Flush {
@@ -51,6 +55,7 @@ struct Engine::State final : Flush {
   std::vector<std::function<void()>> publication_listeners;
   std::function<void()> maintenance_wakeup = [] {};
   std::function<void()> step_wakeup = [] {};
+  std::function<void(int64_t)> step_wakeup_in = [](int64_t) {};
 
   CommandQueue queue;
 
@@ -70,6 +75,8 @@ struct Engine::State final : Flush {
   FramePtr frame;
   Status written;
   ViewPtr base;  // what it was evaluated on
+  int64_t taken_ns = 0;
+  bool others_since_large = false;  // commands that are not large were taken
 
   // Maintenance's.
   int64_t measured_ns = 0;
@@ -81,9 +88,15 @@ struct Engine::State final : Flush {
   std::atomic<bool> rotation_wanted{false}, rotated{false};
   std::atomic<bool> starved{false};  // commands wait for room in the memory tables
   std::atomic<bool> crowded{false};  // large ones do
+  std::atomic<int64_t> large_rest_until_ns{0};
   std::atomic<uint64_t> batches_made{0}, commands_made{0}, changes{0}, log_bytes{0};
 
   bool too_crowded_for_large();
+  bool large_may_go() const {
+    return !crowded.load(std::memory_order_seq_cst) && clock.monotonic_ns() >= large_rest_until_ns;
+  }
+  void take_batch();
+  void note_large();
   void look_for_room();
   void refuse_all(const Status& status);
   void evaluate_batch();
@@ -216,6 +229,20 @@ void Engine::State::refuse_all(const Status& status) {
   for (auto& command : queue.take_all()) command->done(status);
 }
 
+void Engine::State::take_batch() {
+  taken_ns = clock.monotonic_ns();
+  batch = queue.take(large_may_go());
+  if (!batch.empty() && !CommandQueue::is_large(*batch.front())) others_since_large = true;
+}
+
+void Engine::State::note_large() {
+  if (batch.empty() || !CommandQueue::is_large(*batch.front())) return;
+  const int64_t now_ns = clock.monotonic_ns();
+  if (std::exchange(others_since_large, false)) {
+    large_rest_until_ns = now_ns + kLargeRest * (now_ns - taken_ns);
+  }
+}
+
 // Evaluates the batch; what it stages becomes the frame.
 void Engine::State::evaluate_batch() {
   {
@@ -258,6 +285,7 @@ void answer(CommandBatch& batch, const Status& status) {
 // left of the batch but its answers.
 Status Engine::State::publish_batch(CommandBatch& done) {
   Status status = written;
+  note_large();
   if (frame != nullptr && written) {
     publish(frame);
   } else if (frame != nullptr) {
@@ -382,7 +410,7 @@ bool Engine::step() {
   }
   state.look_for_room();
   if (!state.starved.load(std::memory_order_seq_cst)) {
-    state.batch = state.queue.take(!state.crowded.load(std::memory_order_seq_cst));
+    state.take_batch();
     if (!state.batch.empty()) {
       state.evaluate_batch();
       if (state.frame != nullptr && state.flusher != nullptr) {
@@ -413,7 +441,12 @@ bool Engine::State::give_token_back(bool published) {
   if (starved.load(std::memory_order_seq_cst)) return false;
   // A thread that submitted while the token was taken got false from its own step(): its command is
   // seen here.
-  return queue.has_next(!crowded.load(std::memory_order_seq_cst));
+  if (queue.has_next(large_may_go())) return true;
+  if (queue.has_large()) {
+    const int64_t rest_ns = large_rest_until_ns - clock.monotonic_ns();
+    if (rest_ns > 0) step_wakeup_in(rest_ns);
+  }
+  return false;
 }
 
 ViewPtr Engine::view() const { return state_->tables->view(); }
@@ -523,9 +556,11 @@ void Engine::add_publication_listener(std::function<void()> listener) {
 }
 
 void Engine::set_wakeups(std::function<void()> maintenance_wakeup,
-                         std::function<void()> step_wakeup) {
+                         std::function<void()> step_wakeup,
+                         std::function<void(int64_t)> step_wakeup_in) {
   state_->maintenance_wakeup = std::move(maintenance_wakeup);
   state_->step_wakeup = std::move(step_wakeup);
+  if (step_wakeup_in) state_->step_wakeup_in = std::move(step_wakeup_in);
 }
 
 Engine::Statistics Engine::statistics() const {

@@ -190,8 +190,10 @@ class Engine {
   /// followers that the log has grown. Add them before the first step().
   void add_publication_listener(std::function<void()> listener);
   /// Called when maintain() has work again (from the committer's thread), and when a step() has
-  /// (from maintain()).
-  void set_wakeups(std::function<void()> maintenance_wakeup, std::function<void()> step_wakeup);
+  /// (from maintain()); with a time, in nanoseconds, when one will have work: large commands rest so
+  /// long.
+  void set_wakeups(std::function<void()> maintenance_wakeup, std::function<void()> step_wakeup,
+                   std::function<void(int64_t)> step_wakeup_in = {});
 
   struct Statistics {
     uint64_t batches, commands, changes, log_bytes;

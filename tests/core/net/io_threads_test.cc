@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -31,6 +32,17 @@ TEST(IoThreads, PostHereStaysOnItsThread) {
   threads.post_here([&] { outside.set_value(IoThreads::current()); });
   EXPECT_EQ(inside.get_future().get(), 1);
   EXPECT_EQ(outside.get_future().get(), 0);
+}
+
+TEST(IoThreads, PostInWaitsAsLongAsItIsTold) {
+  IoThreads threads(2);
+  threads.start();
+  const auto begun = std::chrono::steady_clock::now();
+  std::promise<int> ran;
+  threads.post_in(1, 20'000'000, [&] { ran.set_value(IoThreads::current()); });
+  EXPECT_EQ(ran.get_future().get(), 1);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(20));
+  threads.post_in(1, int64_t{3600} * 1'000'000'000, [] { ADD_FAILURE() << "nobody waited so long"; });
 }
 
 TEST(IoThreads, TellWhetherWorkWaits) {

@@ -24,9 +24,10 @@ class ManualClock final : public Clock {
 /// A command made of functions.
 class Lambda final : public Command {
  public:
-  Lambda(std::function<void(Commit&)> evaluate, std::function<void(const Status&)> done = {})
-      : evaluate_(std::move(evaluate)), done_(std::move(done)) {}
-  size_t bytes() const override { return 100; }
+  Lambda(std::function<void(Commit&)> evaluate, std::function<void(const Status&)> done = {},
+         size_t bytes = 100)
+      : evaluate_(std::move(evaluate)), done_(std::move(done)), bytes_(bytes) {}
+  size_t bytes() const override { return bytes_; }
   void evaluate(Commit& commit) override { evaluate_(commit); }
   void done(const Status& status) override {
     if (done_) done_(status);
@@ -35,6 +36,7 @@ class Lambda final : public Command {
  private:
   std::function<void(Commit&)> evaluate_;
   std::function<void(const Status&)> done_;
+  const size_t bytes_;
 };
 
 }  // namespace millrace

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cctype>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -349,6 +350,51 @@ TEST_F(EngineTest, ConcurrentIncrementsLoseNothingAndEveryAnswerIsPublished) {
   std::string image;
   EXPECT_TRUE(*engine_->view()->get(key_of(7), image));
   EXPECT_EQ(image, std::to_string(kThreads * kEach));
+}
+
+// Else what takes them milliseconds leaves others little more than the gaps.
+TEST_F(EngineTest, LargeCommandsRestWhileOthersWrite) {
+  ManualClock clock;
+  engine_.reset();
+  engine_ = Engine::open(options_, disk_, leveldb::Env::Default(), clock).value();
+  std::vector<int64_t> wake_ups_in_ms;
+  engine_->set_wakeups([] {}, [] {}, [&](int64_t ns) { wake_ups_in_ms.push_back(ns / 1'000'000); });
+  std::string order;
+  auto submit = [&](char name) {
+    const bool large = std::isupper(name);
+    auto command = std::unique_ptr<Command>(std::make_unique<Lambda>(
+        [&clock, name, large](Commit& commit) {
+          if (large) clock.advance_s(1);
+          commit.put(key_of(static_cast<uint64_t>(name)), "value", false, std::nullopt);
+        },
+        [&order, name](const Status& status) {
+          EXPECT_TRUE(status);
+          order.push_back(name);
+        },
+        large ? 1u << 20 : 100u));
+    ASSERT_TRUE(engine_->submit(std::move(command)));
+  };
+  auto step_all = [&] {
+    while (engine_->step()) {
+    }
+  };
+  // Nobody else writes.
+  for (char name : std::string("AB")) submit(name);
+  step_all();
+  EXPECT_EQ(order, "AB");
+  submit('c');
+  step_all();
+  for (char name : std::string("DE")) submit(name);
+  step_all();
+  EXPECT_EQ(order, "ABcD");
+  EXPECT_THAT(wake_ups_in_ms, testing::ElementsAre(4000));
+  submit('f');
+  step_all();
+  EXPECT_EQ(order, "ABcDf");
+  clock.advance_s(4);
+  step_all();
+  EXPECT_EQ(order, "ABcDfE");
+  engine_.reset();
 }
 
 // Keeps the flush that it was given.
