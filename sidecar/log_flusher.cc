@@ -11,8 +11,13 @@ namespace {
 
 constexpr int64_t kAveraged = 8;
 
-// What takes no longer is done at once: a file system in memory.
+// What usually must be waited for no longer is waited for at once: a file system in memory.
 constexpr int64_t kInstantNs = 30'000;
+
+// What a thread does from flush to flush is what the commands cost, if the flushes follow each other
+// so closely; and no command costs more.
+constexpr int64_t kPauseNs = 10'000'000;
+constexpr int64_t kCommandNsMax = 1'000'000;
 
 void average(int64_t& value, int64_t sample) { value += (sample - value) / kAveraged; }
 
@@ -27,11 +32,12 @@ int64_t thread_cpu_ns() {
 void FlushCosts::flush_took(int64_t ns) { average(flush_ns_, ns); }
 
 void FlushCosts::commands_took(int64_t cpu_ns, size_t commands) {
-  if (commands > 0) average(command_ns_, cpu_ns / static_cast<int64_t>(commands));
+  if (commands == 0) return;
+  average(command_ns_, std::min(cpu_ns / static_cast<int64_t>(commands), kCommandNsMax));
 }
 
 LogFlusher::LogFlusher(IoThreads& threads, Clock& clock)
-    : threads_(threads), clock_(clock), networks_(threads.count()) {
+    : threads_(threads), clock_(clock), networks_(threads.count()), waited_ns_(kInstantNs) {
   for (size_t i = 0; i < networks_.size(); ++i) {
     Network& network = networks_[i];
     network.write = AsyncWrite::create();
@@ -68,10 +74,11 @@ void LogFlusher::flush(Flush& flush) {
 }
 
 bool LogFlusher::begin(Network& network, Flush& flush) {
+  const int64_t began_ns = clock_.monotonic_ns();
   if (!network.write || !flush.begin(*network.write)) return false;
   under_way_ = &flush;
   network_ = &network;
-  began_ns_ = clock_.monotonic_ns();
+  began_ns_ = began_ns;
   network.watch->once_readable([this] { end(); });
   return true;
 }
@@ -80,15 +87,22 @@ void LogFlusher::end() {
   Flush& flush = *std::exchange(under_way_, nullptr);
   Network& network = *network_;
   flush.end(*network.write);
-  costs_.flush_took(clock_.monotonic_ns() - began_ns_);
-  const int64_t cpu_ns = thread_cpu_ns();
-  costs_.commands_took(cpu_ns - std::exchange(network.cpu_ns, cpu_ns), flush.commands());
+  note_costs(network, flush.commands());
   flush.finish(costs_.next_first(flush.commands() + flush.commands_waiting()));
 }
 
+void LogFlusher::note_costs(Network& network, size_t commands) {
+  const int64_t now_ns = clock_.monotonic_ns();
+  const int64_t cpu_ns = thread_cpu_ns();
+  costs_.flush_took(now_ns - began_ns_);
+  const int64_t spent_ns = cpu_ns - std::exchange(network.cpu_ns, cpu_ns);
+  const int64_t since_ns = now_ns - std::exchange(network.finished_ns, now_ns);
+  if (since_ns < kPauseNs) costs_.commands_took(spent_ns, commands);
+}
+
 void LogFlusher::hand_over(Flush& flush) {
-  if (costs_.flush_ns() < kInstantNs) {
-    costs_.flush_took(timed_write(flush));
+  if (waited_ns_ < kInstantNs) {
+    average(waited_ns_, timed_write(flush));
     flush.finish(false);
     return;
   }
@@ -121,7 +135,7 @@ void LogFlusher::finish_handed_over() {
   {
     std::lock_guard lock(mutex_);
     flush = std::exchange(to_finish_, nullptr);
-    if (flush != nullptr) costs_.flush_took(took_ns_);
+    if (flush != nullptr) average(waited_ns_, took_ns_);
   }
   if (flush != nullptr) flush->finish(false);
 }

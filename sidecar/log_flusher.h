@@ -19,10 +19,9 @@ namespace millrace::sidecar {
 class FlushCosts {
  public:
   void flush_took(int64_t ns);
-  /// `cpu_ns`: of the committing thread, since the last flush.
+  /// `cpu_ns`: of the committing thread, from flush to flush.
   void commands_took(int64_t cpu_ns, size_t commands);
 
-  int64_t flush_ns() const { return flush_ns_; }
   /// Whether the next flush should begin before the answers of the last one are given, `commands`
   /// being those of both. Then disk and processor work at once, but those who are answered are not
   /// in the next batch: worth it if all commands cost more than a flush.
@@ -56,10 +55,13 @@ class LogFlusher final : public Flusher {
   struct Network {
     std::unique_ptr<AsyncWrite> write;
     std::unique_ptr<IoThreads::Watch> watch;
-    int64_t cpu_ns = 0;  // of the thread, when it last finished a flush
+    // When it last finished a flush: the time, and its processor time.
+    int64_t finished_ns = 0;
+    int64_t cpu_ns = 0;
   };
   bool begin(Network& network, Flush& flush);
   void end();
+  void note_costs(Network& network, size_t commands);
   void hand_over(Flush& flush);
   void run();
   void finish_handed_over();
@@ -71,6 +73,7 @@ class LogFlusher final : public Flusher {
 
   // The committer's.
   FlushCosts costs_;
+  int64_t waited_ns_;  // for flushes that are waited for; a moving average
   Flush* under_way_ = nullptr;  // by `network_`'s write
   Network* network_ = nullptr;
   int64_t began_ns_ = 0;

@@ -7,14 +7,16 @@
 namespace millrace {
 
 /// One write at a time that is made and made durable while its thread goes on with other work:
-/// Linux's asynchronous I/O with RWF_DSYNC (io_submit(2)). Used by one thread at a time.
+/// Linux's asynchronous I/O with RWF_DSYNC (io_submit(2)), which not all file systems heed. Used by
+/// one thread at a time.
 class AsyncWrite {
  public:
   /// Null where the system has none: old kernels, or a container that forbids it.
   static std::unique_ptr<AsyncWrite> create();
   virtual ~AsyncWrite() = default;  // waits for what is under way
 
-  /// Readable once the write that was begun is done.
+  /// Readable once the write that was begun is done. (If its end was taken before, it may be so
+  /// during the next one.)
   virtual int ready_fd() const = 0;
   /// `bytes` stay as they are until end(). False: the system does not take it, and nothing has
   /// been done.

@@ -1,7 +1,9 @@
 #include "core/base/direct_file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,10 +22,18 @@ constexpr size_t kPieceBytes = 1u << 20;
 
 uint64_t block_of(uint64_t offset) { return offset / kDirectBlockBytes * kDirectBlockBytes; }
 
+// Whether RWF_DSYNC of an asynchronous write is to be relied on: elsewhere it may be taken and not
+// heeded once the write has been queued, as by FUSE, or by kernels that only look like Linux.
+bool syncs_async(int fd) {
+  struct statfs system {};
+  if (::fstatfs(fd, &system) != 0) return false;
+  return system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC;
+}
+
 class DirectFile final : public File {
  public:
   DirectFile(int fd, std::unique_ptr<File> buffered, std::string path)
-      : fd_(fd), buffered_(std::move(buffered)), path_(std::move(path)) {}
+      : fd_(fd), buffered_(std::move(buffered)), path_(std::move(path)), async_(syncs_async(fd)) {}
   ~DirectFile() override { ::close(fd_); }
   DirectFile(const DirectFile&) = delete;
   DirectFile& operator=(const DirectFile&) = delete;
@@ -51,6 +61,7 @@ class DirectFile final : public File {
   }
 
   bool begin_durable_write(AsyncWrite& write, uint64_t offset, std::string_view bytes) override {
+    if (!async_) return false;
     Result<Piece> piece = fill(offset, bytes);
     if (!piece || piece->bytes < bytes.size()) return false;
     under_way_ = *piece;
@@ -59,15 +70,19 @@ class DirectFile final : public File {
   }
 
   Status end_durable_write(AsyncWrite& write) override {
-    const int64_t written = write.end();
+    int64_t written = write.end();
+    // A signal, or the disk is full. The latter may be said of the write or of the sync: whoever
+    // goes on after an error must know that it was the write's, so that is made again.
+    if (written == -EINTR || written == -ENOSPC || written == -EDQUOT) written = 0;
     if (written < 0) {
       errno = static_cast<int>(-written);
       return disk_error("cannot write and sync", path_);
     }
-    const size_t done = static_cast<size_t>(written);
-    if (done < under_way_.blocks_bytes) {
-      RETURN_IF_ERROR(write_blocks(under_way_, done));
-      RETURN_IF_ERROR(sync());
+    if (static_cast<size_t>(written) < under_way_.blocks_bytes) {
+      RETURN_IF_ERROR(write_blocks(under_way_, static_cast<size_t>(written)));
+      if (Status synced = sync(); !synced) {
+        return make_error(ErrorCode::kIo, synced.error().message);
+      }
     }
     keep_last_block(under_way_);
     return {};
@@ -151,6 +166,7 @@ class DirectFile final : public File {
   const int fd_;
   const std::unique_ptr<File> buffered_;
   const std::string path_;
+  const bool async_;
   std::unique_ptr<char, Free> buffer_;
   size_t buffer_bytes_ = 0;
   Piece under_way_{};

@@ -29,7 +29,8 @@ class File {
   /// Begins what write() and sync() do, by `write`, without waiting for the disk. False: nothing
   /// has begun, and write() and sync() it is. Until it has ended nothing else is written.
   virtual bool begin_durable_write(AsyncWrite& write, uint64_t offset, std::string_view bytes);
-  /// Ends it, waiting if it is not done: an error as of write() or sync(), whichever failed.
+  /// Ends it, waiting if it is not done: an error as of write(), or else as of sync() but never
+  /// kDiskFull.
   virtual Status end_durable_write(AsyncWrite& write);
   /// Hands this part of what was written on to the disk, and waits until it is there: a sync() that
   /// comes later has less to do. Makes nothing durable and tells of no failure; sync() does.

@@ -1,6 +1,7 @@
 #include "core/net/io_threads.h"
 
 #include <atomic>
+#include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -115,7 +116,8 @@ class DescriptorWatch final : public IoThreads::Watch {
   void once_readable(std::function<void()> work) override {
     descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
                            [work = std::move(work)](boost::system::error_code error) {
-                             if (!error) work();
+                             // Whatever else happened to it is for who reads it to find.
+                             if (error != asio::error::operation_aborted) work();
                            });
   }
 

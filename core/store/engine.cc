@@ -101,8 +101,8 @@ struct Engine::State final : Flush {
   void refuse_all(const Status& status);
   void evaluate_batch();
   Status publish_batch(CommandBatch& done);
-  bool finish_batch();
-  bool give_token_back(bool published);
+  bool give_token_back();
+  void tell_listeners();
   Status frame_refused();
   Status undo(const Frame& frame, const View& base);
   void publish(const FramePtr& frame);
@@ -297,26 +297,16 @@ Status Engine::State::publish_batch(CommandBatch& done) {
   return status;
 }
 
-// True if changes were published.
-bool Engine::State::finish_batch() {
-  const bool published = frame != nullptr && written;
-  CommandBatch done;
-  const Status status = publish_batch(done);
-  answer(done, status);
-  return published;
-}
-
 void Engine::State::finish(bool next_first) {
-  if (!next_first) {
-    if (give_token_back(finish_batch())) step_wakeup();
-    return;
-  }
   const bool published = frame != nullptr && written;
   CommandBatch done;
   const Status status = publish_batch(done);
-  bool more = give_token_back(published);
-  if (more) more = engine.step();
+  bool more = false;
+  if (next_first && give_token_back()) more = engine.step();
   answer(done, status);
+  // Behind the answers: who is told of them by the log's growing finds them.
+  if (!next_first) more = give_token_back();
+  if (published) tell_listeners();
   if (more) step_wakeup();
 }
 
@@ -418,7 +408,10 @@ bool Engine::step() {
         return false;
       }
       if (state.frame != nullptr) state.write();
-      published = state.finish_batch();
+      published = state.frame != nullptr && state.written;
+      CommandBatch done;
+      const Status status = state.publish_batch(done);
+      answer(done, status);
     }
   } else {
     // Nobody makes room while the tables cannot be written: whoever waits is told.
@@ -429,15 +422,18 @@ bool Engine::step() {
     }
     if (!error) state.refuse_all(error);
   }
-  return state.give_token_back(published);
+  const bool more = state.give_token_back();
+  if (published) state.tell_listeners();
+  return more;
+}
+
+void Engine::State::tell_listeners() {
+  for (const auto& listener : publication_listeners) listener();
 }
 
 // True if commands wait that a step could commit.
-bool Engine::State::give_token_back(bool published) {
+bool Engine::State::give_token_back() {
   committing.store(false, std::memory_order_release);
-  if (published) {
-    for (const auto& listener : publication_listeners) listener();
-  }
   if (starved.load(std::memory_order_seq_cst)) return false;
   // A thread that submitted while the token was taken got false from its own step(): its command is
   // seen here.

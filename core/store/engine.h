@@ -62,7 +62,8 @@ class Command {
   virtual std::string_view traceparent() const { return {}; }
   /// Runs on the committer's thread once all that evaluate() saw and staged is durable and
   /// published; or with the error that keeps it from ever being (the engine has stopped). Exactly
-  /// once, never without evaluate() unless with an error.
+  /// once, never without evaluate() unless with an error. The next batch may be under way, and may
+  /// be done first.
   virtual void done(const Status& status) = 0;
 };
 
@@ -186,8 +187,8 @@ class Engine {
   /// Asked for items that no memory table has before LevelDB is. Outlives the engine; set before
   /// the first step().
   void set_known_items(KnownItems* items);
-  /// Called after each publication, on the committer's thread, and outside of its token: tells
-  /// followers that the log has grown. Add them before the first step().
+  /// Called after each publication and the answers of its commands, on the committer's thread, and
+  /// outside of its token: tells followers that the log has grown. Add them before the first step().
   void add_publication_listener(std::function<void()> listener);
   /// Called when maintain() has work again (from the committer's thread), and when a step() has
   /// (from maintain()); with a time, in nanoseconds, when one will have work: large commands rest so

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -118,21 +119,75 @@ TEST_F(DirectFileTest, WhatCannotBeBegunIsLeftToWrite) {
   EXPECT_FALSE(buffered->begin_durable_write(*write, 0, "x"));
 }
 
-TEST_F(DirectFileTest, AnErrorOfABegunWriteIsTold) {
+// Bounds the size of files while it lives.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(DirectFileTest, ABegunWriteThatFailsOrIsCutShortIsTold) {
   std::unique_ptr<AsyncWrite> write = AsyncWrite::create();
-  if (write == nullptr) GTEST_SKIP() << "no asynchronous writes here";
   std::unique_ptr<File> file = disk_.open_direct(path(), true).value();
-  // Beyond what a file may have here.
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const rlimit small{1u << 20, before.rlim_max};
-  std::signal(SIGXFSZ, SIG_IGN);
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const bool begun = file->begin_durable_write(*write, 2u << 20, "x");
-  const Status ended = begun ? file->end_durable_write(*write) : Status{};
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  EXPECT_TRUE(!begun || !ended);
-  ASSERT_TRUE(file->write(0, "goes on").has_value());
+  if (write == nullptr || !file->begin_durable_write(*write, 0, std::string(8192, 'x'))) {
+    GTEST_SKIP() << "no asynchronous writes here";
+  }
+  ASSERT_TRUE(file->end_durable_write(*write).has_value());
+  std::string out;
+  {
+    const FileSizeLimit limit(16'384);
+    // The kernel may refuse a write beyond the limit at once, or at its end.
+    EXPECT_FALSE(file->begin_durable_write(*write, 32'768, "x") &&
+                 file->end_durable_write(*write).has_value());
+    // Only its first block is within the limit: the rest is written the other way, which fails.
+    if (file->begin_durable_write(*write, 12'288, std::string(8192, 'y'))) {
+      EXPECT_FALSE(file->end_durable_write(*write).has_value());
+      ASSERT_TRUE(file->read(0, 100'000, out).has_value());
+      EXPECT_EQ(out, std::string(8192, 'x') + std::string(4096, '\0') + std::string(4096, 'y'));
+    }
+  }
+  ASSERT_TRUE(file->begin_durable_write(*write, 100, "goes on"));
+  ASSERT_TRUE(file->end_durable_write(*write).has_value());
+  ASSERT_TRUE(file->read(95, 12, out).has_value());
+  EXPECT_EQ(out, "xxxxxgoes on");
+}
+
+// A write whose end says how much of it was made.
+class CutShort final : public AsyncWrite {
+ public:
+  explicit CutShort(int64_t result) : result_(result) {}
+  int ready_fd() const override { return -1; }
+  bool begin(int, const char*, size_t, uint64_t) override { return true; }
+  int64_t end() override { return result_; }
+
+ private:
+  const int64_t result_;
+};
+
+TEST_F(DirectFileTest, WhatABegunWriteLeftIsWrittenTheOtherWay) {
+  for (const int64_t result : {0, 4096, -EINTR, -ENOSPC}) {
+    std::unique_ptr<File> file = disk_.open_direct(path(), true).value();
+    std::string out;
+    ASSERT_TRUE(file->write(0, std::string(12'288, 'o')).has_value());
+    CutShort write(result);
+    if (!file->begin_durable_write(write, 0, std::string(8192, 'n'))) GTEST_SKIP();
+    ASSERT_TRUE(file->end_durable_write(write).has_value());
+    ASSERT_TRUE(file->read(0, 100'000, out).has_value());
+    const size_t made = result > 0 ? static_cast<size_t>(result) : 0;
+    EXPECT_EQ(out, std::string(made, 'o') + std::string(8192 - made, 'n') + std::string(4096, 'o'));
+  }
+  std::unique_ptr<File> file = disk_.open_direct(path(), true).value();
+  CutShort write(-EIO);
+  ASSERT_TRUE(file->begin_durable_write(write, 0, "x"));
+  EXPECT_FALSE(file->end_durable_write(write).has_value());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model/schema.h"
@@ -201,6 +202,32 @@ TEST_P(EngineFailureTest, AfterAFailedFlushNothingThatWasStagedReachesTheTables)
   EXPECT_EQ(get(1), "old");
   open();
   EXPECT_EQ(get(1), "old");
+}
+
+// Those that wait for the next flush are told, also if it would have begun first.
+TEST_P(EngineFailureTest, AfterAFailedFlushTheNextIsNotBegun) {
+  class Holding final : public Flusher {
+   public:
+    void flush(Flush& flush) override { held = &flush; }
+    Flush* held = nullptr;
+  } holding;
+  put(1, "old");
+  engine_->set_flusher(&holding);
+  submit_put(1, "never durable");
+  engine_->step();
+  submit_put(2, "never begun");
+  ASSERT_EQ(answers_.size(), 1u);
+  disk_.fail_writes = true;
+  Flush* const flush = std::exchange(holding.held, nullptr);
+  flush->write();
+  flush->finish(GetParam());
+  for (int i = 0; i < 3; ++i) engine_->step();
+  EXPECT_EQ(holding.held, nullptr);
+  ASSERT_EQ(answers_.size(), 3u);
+  EXPECT_FALSE(answers_[1]);
+  EXPECT_FALSE(answers_[2]);
+  EXPECT_EQ(get(1), "old");
+  EXPECT_EQ(get(2), "");
 }
 
 // What was written of a refused frame must not be whole by chance: here all of it but zeros, which

@@ -55,17 +55,16 @@ long write_pending(const iocb& request, Descriptor file) {
   return write_at(file, bytes.data(), bytes.size(), static_cast<uint64_t>(offset));
 }
 
-int fails(int) {
-  errno = EBADF;
-  return -1;
-}
-
 long end(const Submitted& submitted) {
   const iocb& request = *submitted.request;
+  const Descriptor file = find(request.aio_fildes);
   const bool durable = (request.aio_rw_flags & (RWF_SYNC | RWF_DSYNC)) != 0 ||
-                       (find(request.aio_fildes).flags & (O_SYNC | O_DSYNC)) != 0;
-  if (submitted.result < 0 || !durable) return submitted.result;
-  return sync_file(request.aio_fildes, fails) == 0 ? submitted.result : -errno;
+                       (file.flags & (O_SYNC | O_DSYNC)) != 0;
+  if (submitted.result <= 0 || !durable) return submitted.result;
+  if (!file.pending) return -EBADF;
+  const int error = sync_part(file, static_cast<uint64_t>(request.u.c.offset),
+                              static_cast<uint64_t>(submitted.result));
+  return error == 0 ? submitted.result : -error;
 }
 
 }  // namespace

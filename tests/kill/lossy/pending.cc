@@ -241,6 +241,19 @@ ssize_t read_here(int fd, const Descriptor& file, char* out, size_t size) {
   return n;
 }
 
+int sync_part(const Descriptor& file, uint64_t offset, uint64_t size) {
+  if (state().sync_us > 0) ::usleep(state().sync_us);
+  std::lock_guard lock(file.pending->mutex);
+  auto& pages = file.pending->pages;
+  const auto first = pages.lower_bound(offset / kPageBytes);
+  const auto last = pages.upper_bound((offset + size - 1) / kPageBytes);
+  for (auto page = first; page != last; ++page) {
+    if (!write_page(*file.pending, page->first)) return EIO;
+  }
+  pages.erase(first, last);
+  return 0;
+}
+
 int sync_file(int fd, int (*otherwise)(int)) {
   Descriptor file = find(fd);
   if (!file.pending) return otherwise(fd);

@@ -67,6 +67,8 @@ ssize_t read_at(const Descriptor& file, char* out, size_t size, uint64_t offset)
 ssize_t write_here(int fd, const Descriptor& file, const char* data, size_t size);
 ssize_t read_here(int fd, const Descriptor& file, char* out, size_t size);
 
+// Makes this part of the file durable, as a write with RWF_DSYNC is at its end; 0 or an errno.
+int sync_part(const Descriptor& file, uint64_t offset, uint64_t size);
 // `otherwise` is called for what is no file of the folder.
 int sync_file(int fd, int (*otherwise)(int));
 void sync_all();

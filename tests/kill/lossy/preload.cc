@@ -3,7 +3,8 @@
 // without this the page cache outlives the process and a missing flush goes unnoticed.
 //
 // Durable: fsync, fdatasync (of the file), sync, syncfs (of all), writes to a file opened with
-// O_SYNC or O_DSYNC, asynchronous ones (async.cc) once their end was asked for, and a normal end of the program, which does not empty the page cache either.
+// O_SYNC or O_DSYNC, asynchronous ones with RWF_DSYNC (async.cc) once their end was asked for, and a
+// normal end of the program, which does not empty the page cache either.
 // Not durable: close, rename, msync, sync_file_range. With $LOSSY_LEAK_PERCENT each written 4 KiB
 // page also reaches the file at once with that probability, as the kernel writes pages back in any
 // order; $LOSSY_SEED seeds it.
