@@ -60,6 +60,14 @@ void ChangeStreams::open(const AdminRequest& request, AdminReply reply) {
   thread_.wake();
 }
 
+void ChangeStreams::stop() {
+  thread_.stop();
+  for (bool more = true; more && !stopped_;) more = step();
+  stopped_ = true;
+  for (Stream& stream : streams_) stream.reply.finish();
+  streams_.clear();
+}
+
 bool ChangeStreams::step() {
   {
     std::lock_guard lock(mutex_);

@@ -16,7 +16,7 @@ namespace millrace::sidecar {
 /// GET /v1/changes: changes as lines of JSON, for as long as the client stays. Parameters: `table`
 /// (names separated by commas; none: all tables), `from` (as streams::StartAt; `latest` by default)
 /// and `filter` (as streams::EventFilter). A stream that cannot go on ends with a line
-/// `{"error":"..."}`. One thread serves all; a client that reads slowly is not waited for, its
+/// `{"error":"..."}`; at an orderly stop it just ends. One thread serves all; a client that reads slowly is not waited for, its
 /// stream just lags.
 class ChangeStreams {
  public:
@@ -25,7 +25,8 @@ class ChangeStreams {
   ~ChangeStreams();
 
   void start() { thread_.start(); }
-  void stop() { thread_.stop(); }
+  /// Ends all streams, in order: with what there is by now, as far as their clients read it.
+  void stop();
   /// The log has grown. Costs next to nothing while nobody listens.
   void wake() {
     if (open_.load(std::memory_order_relaxed) > 0) thread_.wake();
@@ -50,6 +51,7 @@ class ChangeStreams {
   std::list<Stream> streams_;  // the thread's own
   std::string lines_;          // reused
   std::atomic<size_t> open_{0};
+  bool stopped_ = false;  // by stop()
   StepThread thread_;
 };
 

@@ -64,7 +64,7 @@ Status serve(const Config& config) {
   if (!stopped) log_event(Severity::kError, "checkpoint", {{"message", stopped.error().message}});
   sidecar.reset();
   log_event(Severity::kInfo, "stopped");
-  return {};
+  return stopped;
 }
 
 }  // namespace millrace::sidecar

@@ -9,6 +9,7 @@
 
 #include "core/base/random.h"
 #include "core/ops/table_removal.h"
+#include "sidecar/admin_answers.h"
 #include "sidecar/cache_control.h"
 #include "sidecar/event_log.h"
 #include "sidecar/hot_keys.h"
@@ -65,7 +66,7 @@ Result<std::unique_ptr<Sidecar>> Sidecar::start(const Config& config, Clock& clo
   RETURN_IF_ERROR(sidecar->open_connectors());
   sidecar->start_threads();
   RETURN_IF_ERROR(sidecar->open_port());
-  sidecar->ready_.store(true, std::memory_order_release);
+  sidecar->phase_.store(Phase::kServing, std::memory_order_release);
   return sidecar;
 }
 
@@ -268,10 +269,11 @@ Status Sidecar::open_admin() {
       return plain_text(200,
                         "ready, but writes that grow are throttled: the disk budget is near\n");
     }
-    return ready ? plain_text(200, "ready\n") : plain_text(503, ready.error().message + "\n");
+    return ready ? plain_text(200, "ready\n") : refusal(503, ready.error().message);
   });
   admin_->add("GET", "/metrics", [this](const AdminRequest&) {
-    if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+    // Until the very end: the last minute is what an operator wants to see.
+    if (phase() == Phase::kStarting) return refusal(serving().error());
     AdminResponse page;
     page.content_type = "text/plain; version=0.0.4; charset=utf-8";
     page.body =
@@ -285,23 +287,21 @@ Status Sidecar::open_admin() {
   }
   if (config_.allow_stream_control) allow_stream_control();
   admin_->add("POST", "/v1/cache/flush", [this](const AdminRequest& request) {
-    if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+    if (auto refusal = not_serving()) return *refusal;
     return flush_caches(request, catalog_, caches());
   });
   admin_->add("GET", "/v1/cache/hot-keys", [this](const AdminRequest& request) {
-    if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+    if (auto refusal = not_serving()) return *refusal;
     return hot_keys(request, catalog_, cache_.get());
   });
   admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
-    if (!ready_.load(std::memory_order_acquire))
-      return reply.send(plain_text(503, "still starting\n"));
+    if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
     change_streams_->open(request, std::move(reply));
   });
   for (const SubscriptionServer::Route& route : SubscriptionServer::routes()) {
     admin_->add_async(route.method, route.path,
                       [this](const AdminRequest& request, AdminReply reply) {
-                        if (!ready_.load(std::memory_order_acquire))
-                          return reply.send(plain_text(503, "still starting\n"));
+                        if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
                         subscription_server_->receive(request, std::move(reply));
                       });
   }
@@ -310,8 +310,7 @@ Status Sidecar::open_admin() {
 
 /// Answered once nothing is left: a test that begins then finds an empty node.
 void Sidecar::reset(AdminReply reply) {
-  if (!ready_.load(std::memory_order_acquire))
-    return reply.send(plain_text(503, "still starting\n"));
+  if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
   auto shared = std::make_shared<AdminReply>(std::move(reply));
   node_->submit(reset_command(*node_, [shared](Result<size_t> tables) {
     if (!tables) return shared->send(plain_text(503, tables.error().message + "\n"));
@@ -324,8 +323,7 @@ void Sidecar::reset(AdminReply reply) {
 void Sidecar::allow_stream_control() {
   for (const std::string& path : StreamControl::paths()) {
     admin_->add_async("POST", path, [this](const AdminRequest& request, AdminReply reply) {
-      if (!ready_.load(std::memory_order_acquire))
-        return reply.send(plain_text(503, "still starting\n"));
+      if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
       stream_control_->answer(request, std::move(reply));
     });
   }
@@ -334,7 +332,7 @@ void Sidecar::allow_stream_control() {
 }
 
 AdminResponse Sidecar::advance_clock(const AdminRequest& request) {
-  if (!ready_.load(std::memory_order_acquire)) return plain_text(503, "still starting\n");
+  if (auto refusal = not_serving()) return *refusal;
   auto by = request.query.find("by");
   if (by == request.query.end() || request.query.size() != 1)
     return plain_text(400, "say by how much, and nothing else: ?by=4h\n");
@@ -351,9 +349,20 @@ AdminResponse Sidecar::advance_clock(const AdminRequest& request) {
   return response;
 }
 
+Status Sidecar::serving() const {
+  if (phase() == Phase::kServing) return {};
+  return make_error(ErrorCode::kUnavailable,
+                    phase() == Phase::kStarting ? "still starting" : "stopping");
+}
+
+std::optional<AdminResponse> Sidecar::not_serving() const {
+  const Status status = serving();
+  if (status) return std::nullopt;
+  return refusal(status.error());
+}
+
 Status Sidecar::readiness() const {
-  if (!ready_.load(std::memory_order_acquire))
-    return make_error(ErrorCode::kUnavailable, "starting or stopping");
+  RETURN_IF_ERROR(serving());
   RETURN_IF_ERROR(engine_->health());
   if (engine_->statistics().disk_level == DiskBudget::Level::kExhausted)
     return make_error(ErrorCode::kDiskFull, "the disk budget is used up; writes are refused");
@@ -424,7 +433,7 @@ void Sidecar::refused(const Error& error) {
 }
 
 Status Sidecar::stop() {
-  ready_.store(false, std::memory_order_release);
+  phase_.store(Phase::kStopping, std::memory_order_release);
   auto drained = std::make_shared<std::promise<void>>();
   server_->drain(kDrainRequestsMs, [drained] { drained->set_value(); });
   drained->get_future().wait_for(std::chrono::milliseconds(kDrainRequestsMs + 1000));
@@ -442,8 +451,9 @@ void Sidecar::stop_threads() {
     io_threads_.join();
   }
   if (log_flusher_ != nullptr) log_flusher_->stop();
-  if (admin_ != nullptr) admin_->stop();
+  // Its streams end before the port does: in order, with all that was committed.
   if (change_streams_ != nullptr) change_streams_->stop();
+  if (admin_ != nullptr) admin_->stop();
   if (subscription_server_ != nullptr) subscription_server_->stop();
   indexing_.stop();
   long_working_.stop();

@@ -77,6 +77,11 @@ class Sidecar {
   Caches caches() const { return {cache_.get(), query_cache_.get()}; }
   void tell_of_disk();
   void reset(AdminReply reply);
+  enum class Phase : uint8_t { kStarting, kServing, kStopping };
+  Phase phase() const { return phase_.load(std::memory_order_acquire); }
+  Status serving() const;
+  /// What the administrative port answers before and after that.
+  std::optional<AdminResponse> not_serving() const;
   void allow_stream_control();
   AdminResponse advance_clock(const AdminRequest& request);
   void wake_readers();
@@ -90,7 +95,7 @@ class Sidecar {
   Disk& disk_;
   const std::optional<FolderLock> lock_;  // none: in memory
   DataFolder folder_;
-  std::atomic<bool> ready_{false};
+  std::atomic<Phase> phase_{Phase::kStarting};
   std::atomic<bool> log_failed_{false};
   DiskBudget::Level disk_level_ = DiskBudget::Level::kRoomy;  // as last told; maintenance's
 

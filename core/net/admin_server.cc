@@ -72,6 +72,8 @@ class Session : public AdminConnection, public std::enable_shared_from_this<Sess
 
   void read();
   void close();
+  /// The server stops: a stream that has been finished may have its end written, for a second.
+  void end();
   void answer(AdminResponse response) override;
   void open_stream(const std::string& content_type) override;
   void pump() override;
@@ -80,7 +82,7 @@ class Session : public AdminConnection, public std::enable_shared_from_this<Sess
  private:
   using Parser = http::request_parser<http::string_body>;
   void set_timeout() {
-    stream_.expires_after(std::chrono::seconds(core_->options.timeout_seconds));
+    stream_.expires_after(std::chrono::seconds(ending_ ? 1 : core_->options.timeout_seconds));
   }
   void on_read(error_code error);
   void route(AdminRequest request);
@@ -95,6 +97,7 @@ class Session : public AdminConnection, public std::enable_shared_from_this<Sess
   bool streaming_ = false;
   bool writing_ = false;
   bool closed_ = false;
+  bool ending_ = false;
   std::shared_ptr<AdminReply::Exchange> exchange_;
   std::optional<http::response<http::string_body>> response_;
   std::optional<http::response<http::empty_body>> stream_head_;
@@ -233,6 +236,13 @@ void Session::close() {
   stream_.close();
 }
 
+void Session::end() {
+  const bool being_finished = streaming_ && (exchange_ == nullptr || exchange_->finished());
+  if (closed_ || !being_finished) return close();
+  ending_ = true;
+  set_timeout();
+}
+
 }  // namespace
 
 struct AdminServer::State : std::enable_shared_from_this<AdminServer::State> {
@@ -315,14 +325,15 @@ void AdminServer::stop() {
     // A session that closes may go, and leave the set.
     const std::set<Session*> sessions = state->core->sessions;
     for (Session* session : sessions) {
-      if (auto held = session->weak_from_this().lock()) held->close();
+      if (auto held = session->weak_from_this().lock()) held->end();
     }
   });
   {
     std::lock_guard lock(core.mutex);
     core.stopped = true;
   }
-  // Without acceptor and sessions nothing is left to wait for: the loop ends by itself.
+  // Without acceptor and sessions, a second later at most, nothing is left to wait for: the loop ends
+  // by itself.
   state_->thread.join();
 }
 

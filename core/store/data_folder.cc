@@ -163,7 +163,8 @@ bool may_be_in_new_folder(const std::string& name) {
   return name == "FORMAT.new" || name == "LOCK" || name == "lost+found" || name.starts_with('.');
 }
 
-Status create_format(const std::string& path, Disk& disk, const DataFolderIdentity& identity) {
+// A folder without FORMAT that holds what is not ours.
+Status refuse_foreign(const std::string& path, Disk& disk) {
   ASSIGN_OR_RETURN(const auto names, disk.list(path));
   for (const std::string& name : names) {
     if (!may_be_in_new_folder(name)) {
@@ -172,6 +173,11 @@ Status create_format(const std::string& path, Disk& disk, const DataFolderIdenti
                           "name an empty folder, or restore the file from a copy");
     }
   }
+  return {};
+}
+
+Status create_format(const std::string& path, Disk& disk, const DataFolderIdentity& identity) {
+  RETURN_IF_ERROR(refuse_foreign(path, disk));
   const std::string text = render(identity);
   const std::string unfinished = path + "/FORMAT.new";
   if (disk.exists(unfinished)) RETURN_IF_ERROR(disk.remove(unfinished));
@@ -232,6 +238,8 @@ Result<FolderLock> FolderLock::acquire(const std::string& given_path) {
   PosixDisk disk;
   const std::string path = without_trailing_slashes(given_path);
   RETURN_IF_ERROR(create_folders(path, disk));
+  // Before anything is left in it.
+  if (!disk.exists(path + "/FORMAT")) RETURN_IF_ERROR(refuse_foreign(path, disk));
   const std::string file = path + "/LOCK";
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) {

@@ -58,7 +58,7 @@ class DataFolder {
 class FolderLock {
  public:
   /// Creates the folder if need be. kConfig, naming the folder and the process that holds it, if
-  /// one does.
+  /// one does; or if it holds something else, in which nothing is left then.
   static Result<FolderLock> acquire(const std::string& path);
 
   /// Of a folder that is only looked at: writes nothing, and needs no permission to. None if it has

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -86,6 +87,67 @@ def test_sigterm_drains_and_ends_with_0(sidecar):
     with Connection(sidecar.endpoint) as connection:
         connection.call("CreateTable", definition("films"))
         assert sidecar.stop() == 0
+
+
+def test_while_it_drains_it_says_so(sidecar):
+    sidecar.start()
+
+    def get(path):
+        try:
+            with urllib.request.urlopen(f"http://{sidecar.admin}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+
+    body = b"{}"
+    with socket.create_connection(("127.0.0.1", sidecar.port), 10) as client:
+        client.sendall(
+            b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\n"
+            b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n" + body[:1]
+        )
+        # One whose answer tells that the bytes before were read.
+        with Connection(sidecar.endpoint) as connection:
+            connection.call("ListTables", {})
+        sidecar.process.signal(signal.SIGTERM)
+        wait_until(lambda: get("/readyz") == (503, "stopping\n"), 10, "it says that it stops")
+        assert get("/v1/cache/hot-keys") == (503, "stopping\n")
+        assert get("/livez")[0] == 200
+        assert "# TYPE" in get("/metrics")[1]
+        client.sendall(body[1:])
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+    assert sidecar.process.wait(20) == 0
+
+
+def test_tail_ends_in_order_when_the_sidecar_does(sidecar):
+    sidecar.start()
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films"))
+        tail = subprocess.Popen(
+            [str(peer.binary()), "tail", "films", "--json", "--from", "trim_horizon", "--admin",
+             sidecar.admin],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with tail:
+            connection.call("PutItem", {"TableName": "films", "Item": item(pk="first")})
+            assert "first" in tail.stdout.readline()
+            for n in range(300):
+                connection.call("PutItem", {"TableName": "films", "Item": item(pk=f"k{n}")})
+            assert sidecar.stop() == 0
+            lines, told = tail.communicate(timeout=20)
+    assert len(lines.splitlines()) == 300
+    assert (tail.returncode, told) == (0, "")
+
+
+def test_in_a_folder_of_others_nothing_is_left(sidecar):
+    sidecar.data.mkdir()
+    (sidecar.data / "theirs").write_text("theirs")
+    told = run("--config", sidecar.config)
+    assert told.returncode != 0
+    assert "theirs" in told.stderr
+    assert [entry.name for entry in sidecar.data.iterdir()] == ["theirs"]
 
 
 def test_sigint_ends_with_0(sidecar):
