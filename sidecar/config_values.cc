@@ -9,6 +9,9 @@
 namespace millrace::sidecar {
 namespace {
 
+constexpr size_t kCacheBytesMin = 16'000;
+
+
 // Less holds neither a request of 16 MB nor a memory table worth writing.
 constexpr size_t kMemoryBytesMin = 16u << 20;
 // Segments, tables and the reserve have no room in less.
@@ -170,6 +173,18 @@ Result<int64_t> parse_age(std::string_view text) {
 }
 
 Status check_config(const Config& config) {
+  if (config.listen.port != 0 && config.listen.text() == config.admin.text()) {
+    return make_error(ErrorCode::kConfig, "listen and admin are both " + config.listen.text() +
+                                              "; give one of them another port");
+  }
+  for (const auto& [name, bytes] : {std::pair{"cache.bytes", config.cache.bytes},
+                                    std::pair{"cache.query_bytes", config.cache.query_bytes}}) {
+    if (bytes > 0 && bytes < kCacheBytesMin) {
+      return make_error(ErrorCode::kConfig, std::string(name) + " is " + std::to_string(bytes) +
+                                                ", too little to hold anything; write 16KB or "
+                                                "more, or 0 for no cache");
+    }
+  }
   if (config.insecure_no_auth) return {};
   auto refuse = [](const std::string& where, const std::string& what) {
     return make_error(ErrorCode::kConfig, "refusing to listen on " + where + ": " + what +

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,24 @@ constexpr size_t kUnclaimedBytes = 32 * 1024;
 
 // How far the buffer of a request whose size is not known yet grows at a time.
 constexpr size_t kGrowBytes = 16 * 1024;
+
+// recv() and send() are cancellation points: that costs each call two atomic operations, a hit one
+// hundredth of its time. ThreadSanitizer knows sockets by these functions alone.
+#ifdef __SANITIZE_THREAD__
+ssize_t system_receive(int socket, char* into, size_t room) {
+  return ::recv(socket, into, room, MSG_DONTWAIT);
+}
+ssize_t system_send(int socket, const char* bytes, size_t size) {
+  return ::send(socket, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+#else
+ssize_t system_receive(int socket, char* into, size_t room) {
+  return ::syscall(SYS_recvfrom, socket, into, room, MSG_DONTWAIT, nullptr, nullptr);
+}
+ssize_t system_send(int socket, const char* bytes, size_t size) {
+  return ::syscall(SYS_sendto, socket, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+}
+#endif
 
 }  // namespace
 
@@ -80,7 +99,7 @@ void HttpConnection::on_event(uint32_t events) {
 bool HttpConnection::receive(char* into, size_t room, size_t& count) {
   ssize_t received;
   do {
-    received = ::recv(socket_, into, room, MSG_DONTWAIT);
+    received = system_receive(socket_, into, room);
   } while (received < 0 && errno == EINTR);
   if (received <= 0) {
     if (received < 0 && errno == EAGAIN) {
@@ -324,8 +343,7 @@ void HttpConnection::flush_gathered() {
 
 void HttpConnection::flush() {
   while (sent_bytes_ < out_.size()) {
-    const ssize_t sent = ::send(socket_, out_.data() + sent_bytes_, out_.size() - sent_bytes_,
-                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = system_send(socket_, out_.data() + sent_bytes_, out_.size() - sent_bytes_);
     if (sent >= 0) {
       sent_bytes_ += static_cast<size_t>(sent);
     } else if (errno == EAGAIN) {

@@ -1,5 +1,7 @@
 #include "core/ops/operation.h"
 
+#include <limits>
+
 #include "core/ops/cors.h"
 #include "core/ops/error_wire.h"
 #include "core/ops/operations.h"
@@ -37,6 +39,16 @@ void Reply::error(const Error& error) {
   send(http_status(error.code), body, {}, std::nullopt);
 }
 
+OperationTable::OperationTable() {
+  Operation unknown;
+  unknown.name = "unknown";
+  unknown.body_bytes_max = std::numeric_limits<size_t>::max();
+  unknown.run = [](Node&, const Request&, Reply reply) {
+    reply.error(make_error(ErrorCode::kUnknownOperation, ""));
+  };
+  add(std::move(unknown));
+}
+
 void OperationTable::add(Operation operation) {
   operation.index = rows_.size();
   rows_.push_back(std::make_unique<Operation>(std::move(operation)));
@@ -44,8 +56,8 @@ void OperationTable::add(Operation operation) {
 
 const Operation* OperationTable::find(std::string_view target) const {
   // A few dozen rows, told apart by their length mostly.
-  for (const auto& row : rows_) {
-    if (row->target == target) return row.get();
+  for (auto row = rows_.begin() + 1; row != rows_.end(); ++row) {
+    if ((*row)->target == target) return row->get();
   }
   return nullptr;
 }

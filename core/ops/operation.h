@@ -125,9 +125,12 @@ struct Operation {
 
 class OperationTable {
  public:
+  OperationTable();
   void add(Operation operation);
   /// Null if there is none.
   const Operation* find(std::string_view target) const;
+  /// The row of all targets that have none: answers UnknownOperationException.
+  const Operation& unknown() const { return *rows_.front(); }
   const std::vector<std::unique_ptr<Operation>>& all() const { return rows_; }
 
  private:

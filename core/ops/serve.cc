@@ -78,7 +78,7 @@ void serve(Node& node, const OperationTable& operations, const HttpRequest& requ
   if (any_origin) reply.allow_any_origin();
   if (is_traceparent(request.traceparent)) reply.set_traceparent(request.traceparent);
   const Operation* operation = operations.find(request.target);
-  if (operation == nullptr) return reply.error(make_error(ErrorCode::kUnknownOperation, ""));
+  if (operation == nullptr) operation = &operations.unknown();
   reply.observe(node, *operation);
   if (request.body.size() > operation->body_bytes_max) {
     return reply.error(make_error(ErrorCode::kRequestTooLarge,

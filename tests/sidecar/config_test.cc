@@ -430,6 +430,26 @@ TEST(ConfigValues, AnOpenAddressNeedsTheFlag) {
   EXPECT_TRUE(check_config(config));
 }
 
+TEST(ConfigValues, WhatCannotWorkIsRefusedBeforeTheStart) {
+  Config config;
+  config.admin = config.listen;
+  Status status = check_config(config);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message,
+            "listen and admin are both 127.0.0.1:8000; give one of them another port");
+  // Two ports that the system picks.
+  config.listen.port = config.admin.port = 0;
+  EXPECT_TRUE(check_config(config));
+  config.cache.query_bytes = 1;
+  status = check_config(config);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message,
+            "cache.query_bytes is 1, too little to hold anything; write 16KB or more, or 0 for no "
+            "cache");
+  config.cache.query_bytes = 0;
+  EXPECT_TRUE(check_config(config));
+}
+
 TEST(ConfigValues, AnOpenZeroMqEndpointNeedsTheFlagToo) {
   Result<Config> config = parse_config(
       "connectors:\n"

@@ -134,8 +134,10 @@ TEST_F(Serve, an_observer_is_told_of_each_answer) {
   node.node().observer = &observer;
   post("DynamoDB_20120810.ListTables", "{}");
   post("DynamoDB_20120810.GetItem", "{}");
+  post("DynamoDB_20120810.Nothing", "{}");
+  post("", "{}");
   node.node().observer = nullptr;
-  EXPECT_EQ(observer.told, "ListTables:200 GetItem:400 ");
+  EXPECT_EQ(observer.told, "ListTables:200 GetItem:400 unknown:400 unknown:400 ");
 }
 
 TEST(ErrorWire, inner_errors_keep_their_text_to_themselves) {
