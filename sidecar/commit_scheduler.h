@@ -11,8 +11,9 @@
 namespace millrace::sidecar {
 
 /// Sees to it that the engine steps when commands wait: on the network thread that queued the first
-/// of them, after all requests that had arrived there were parsed, so that a batch holds all that
-/// is ready and no hand-off between threads is paid for. Thread-safe.
+/// of them, after all requests that had arrived there were parsed and some more looks for others,
+/// so that a batch holds all that is ready, also what clients send who have just been answered, and
+/// no hand-off between threads is paid for. Thread-safe.
 class CommitScheduler {
  public:
   /// `on_refusal` is told of each command that the engine refused.
@@ -25,6 +26,8 @@ class CommitScheduler {
   void schedule_in(int64_t delay_ns);
 
  private:
+  /// Steps after so many more looks for requests.
+  void step_after(int looks);
   void step();
 
   Engine& engine_;

@@ -1,7 +1,6 @@
 #include "sidecar/log_flusher.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #include <algorithm>
 #include <utility>
@@ -14,27 +13,9 @@ constexpr int64_t kAveraged = 8;
 // What usually must be waited for no longer is waited for at once: a file system in memory.
 constexpr int64_t kInstantNs = 30'000;
 
-// What a thread does from flush to flush is what the commands cost, if the flushes follow each other
-// so closely; and no command costs more.
-constexpr int64_t kPauseNs = 10'000'000;
-constexpr int64_t kCommandNsMax = 1'000'000;
-
 void average(int64_t& value, int64_t sample) { value += (sample - value) / kAveraged; }
 
-int64_t thread_cpu_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
-
 }  // namespace
-
-void FlushCosts::flush_took(int64_t ns) { average(flush_ns_, ns); }
-
-void FlushCosts::commands_took(int64_t cpu_ns, size_t commands) {
-  if (commands == 0) return;
-  average(command_ns_, std::min(cpu_ns / static_cast<int64_t>(commands), kCommandNsMax));
-}
 
 LogFlusher::LogFlusher(IoThreads& threads, Clock& clock)
     : threads_(threads), clock_(clock), networks_(threads.count()), waited_ns_(kInstantNs) {
@@ -63,7 +44,7 @@ void LogFlusher::stop() {
   if (under_way_ != nullptr) {
     Flush& flush = *std::exchange(under_way_, nullptr);
     flush.end(*network_->write);
-    flush.finish(false);
+    flush.finish();
   }
 }
 
@@ -74,36 +55,23 @@ void LogFlusher::flush(Flush& flush) {
 }
 
 bool LogFlusher::begin(Network& network, Flush& flush) {
-  const int64_t began_ns = clock_.monotonic_ns();
   if (!network.write || !flush.begin(*network.write)) return false;
   under_way_ = &flush;
   network_ = &network;
-  began_ns_ = began_ns;
   network.watch->once_readable([this] { end(); });
   return true;
 }
 
 void LogFlusher::end() {
   Flush& flush = *std::exchange(under_way_, nullptr);
-  Network& network = *network_;
-  flush.end(*network.write);
-  note_costs(network, flush.commands());
-  flush.finish(costs_.next_first(flush.commands() + flush.commands_waiting()));
-}
-
-void LogFlusher::note_costs(Network& network, size_t commands) {
-  const int64_t now_ns = clock_.monotonic_ns();
-  const int64_t cpu_ns = thread_cpu_ns();
-  costs_.flush_took(now_ns - began_ns_);
-  const int64_t spent_ns = cpu_ns - std::exchange(network.cpu_ns, cpu_ns);
-  const int64_t since_ns = now_ns - std::exchange(network.finished_ns, now_ns);
-  if (since_ns < kPauseNs) costs_.commands_took(spent_ns, commands);
+  flush.end(*network_->write);
+  flush.finish();
 }
 
 void LogFlusher::hand_over(Flush& flush) {
   if (waited_ns_ < kInstantNs) {
     average(waited_ns_, timed_write(flush));
-    flush.finish(false);
+    flush.finish();
     return;
   }
   {
@@ -137,7 +105,7 @@ void LogFlusher::finish_handed_over() {
     flush = std::exchange(to_finish_, nullptr);
     if (flush != nullptr) average(waited_ns_, took_ns_);
   }
-  if (flush != nullptr) flush->finish(false);
+  if (flush != nullptr) flush->finish();
 }
 
 int64_t LogFlusher::timed_write(Flush& flush) const {

@@ -77,9 +77,4 @@ size_t CommandQueue::bytes() const {
   return bytes_;
 }
 
-size_t CommandQueue::size() const {
-  std::lock_guard lock(mutex_);
-  return usual_.size() + large_.size();
-}
-
 }  // namespace millrace

@@ -46,7 +46,6 @@ class CommandQueue {
   bool has_next(bool room_for_large) const;
   /// Of all commands that wait.
   size_t bytes() const;
-  size_t size() const;
 
  private:
   using Line = std::deque<std::unique_ptr<Command>>;

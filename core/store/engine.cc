@@ -34,15 +34,13 @@ constexpr int64_t kLargeRest = 4;
 }  // namespace
 
 struct Engine::State final : Flush {
-  State(Engine& the_engine, EngineOptions engine_options, Disk& the_disk, Clock& the_clock)
-      : engine(the_engine),
-        options(std::move(engine_options)),
+  State(EngineOptions engine_options, Disk& the_disk, Clock& the_clock)
+      : options(std::move(engine_options)),
         disk(the_disk),
         clock(the_clock),
         disk_budget(the_disk, options.folder, options.disk_bytes_max),
         queue(options.queue_bytes_max, options.batch_bytes) {}
 
-  Engine& engine;
   const EngineOptions options;
   Disk& disk;
   Clock& clock;
@@ -89,7 +87,7 @@ struct Engine::State final : Flush {
   std::atomic<bool> starved{false};  // commands wait for room in the memory tables
   std::atomic<bool> crowded{false};  // large ones do
   std::atomic<int64_t> large_rest_until_ns{0};
-  std::atomic<uint64_t> batches_made{0}, commands_made{0}, changes{0}, log_bytes{0};
+  std::atomic<uint64_t> batches{0}, commands{0}, changes{0}, log_bytes{0};
 
   bool too_crowded_for_large();
   bool large_may_go() const {
@@ -100,22 +98,19 @@ struct Engine::State final : Flush {
   void look_for_room();
   void refuse_all(const Status& status);
   void evaluate_batch();
-  Status publish_batch(CommandBatch& done);
-  bool give_token_back();
-  void tell_listeners();
+  bool finish_batch();
+  bool give_token_back(bool published);
   Status frame_refused();
   Status undo(const Frame& frame, const View& base);
   void publish(const FramePtr& frame);
   Status look_at_disk();
-  bool finish_drop(Generation generation);
+  bool finish_drop(Engine& engine, Generation generation);
 
   // The flush of the batch.
-  size_t commands() const override { return batch.size(); }
-  size_t commands_waiting() const override { return queue.size(); }
   void write() override { written = log->write(frame); }
   bool begin(AsyncWrite& write) override { return log->begin_write(frame, write); }
   void end(AsyncWrite& write) override { written = log->end_write(frame, write); }
-  void finish(bool next_first) override;
+  void finish() override;
 };
 
 namespace {
@@ -173,7 +168,7 @@ class BatchCommit final : public Commit {
 }  // namespace
 
 Engine::Engine(EngineOptions options, Disk& disk, Clock& clock)
-    : state_(std::make_unique<State>(*this, std::move(options), disk, clock)) {}
+    : state_(std::make_unique<State>(std::move(options), disk, clock)) {}
 
 Engine::~Engine() = default;
 
@@ -266,48 +261,31 @@ void Engine::State::evaluate_batch() {
   }
   if (evaluated < batch.size()) queue.give_back(batch, evaluated);
   if (!builder.empty()) frame = log->seal(std::move(builder));
-  batches_made.fetch_add(1, std::memory_order_relaxed);
-  commands_made.fetch_add(batch.size(), std::memory_order_relaxed);
+  batches.fetch_add(1, std::memory_order_relaxed);
+  commands.fetch_add(batch.size(), std::memory_order_relaxed);
 }
 
-namespace {
-
-// Every answer of a batch has waited for the flush, also a failed condition's: what it saw may have
-// been staged by a command before it.
-void answer(CommandBatch& batch, const Status& status) {
-  for (auto& command : batch) command->done(status);
-  batch.clear();
-}
-
-}  // namespace
-
-// What the batch staged is in the views from now on, unless it was not written. Then nothing is
-// left of the batch but its answers.
-Status Engine::State::publish_batch(CommandBatch& done) {
+// What the batch staged is in the views from now on, unless it was not written. Every answer of a
+// batch has waited for the flush, also a failed condition's: what it saw may have been staged by a
+// command before it. True if changes were published.
+bool Engine::State::finish_batch() {
   Status status = written;
+  const bool published = frame != nullptr && written;
   note_large();
-  if (frame != nullptr && written) {
+  if (published) {
     publish(frame);
   } else if (frame != nullptr) {
     status = frame_refused();
   }
-  done.swap(batch);
+  for (auto& command : batch) command->done(status);
+  batch.clear();
   frame.reset();
   base.reset();
-  return status;
+  return published;
 }
 
-void Engine::State::finish(bool next_first) {
-  const bool published = frame != nullptr && written;
-  CommandBatch done;
-  const Status status = publish_batch(done);
-  bool more = false;
-  if (next_first && give_token_back()) more = engine.step();
-  answer(done, status);
-  // Behind the answers: who is told of them by the log's growing finds them.
-  if (!next_first) more = give_token_back();
-  if (published) tell_listeners();
-  if (more) step_wakeup();
+void Engine::State::finish() {
+  if (give_token_back(finish_batch())) step_wakeup();
 }
 
 // Why the frame was not written, for its commands; stops all writing unless nothing of it can have
@@ -408,10 +386,7 @@ bool Engine::step() {
         return false;
       }
       if (state.frame != nullptr) state.write();
-      published = state.frame != nullptr && state.written;
-      CommandBatch done;
-      const Status status = state.publish_batch(done);
-      answer(done, status);
+      published = state.finish_batch();
     }
   } else {
     // Nobody makes room while the tables cannot be written: whoever waits is told.
@@ -422,18 +397,15 @@ bool Engine::step() {
     }
     if (!error) state.refuse_all(error);
   }
-  const bool more = state.give_token_back();
-  if (published) state.tell_listeners();
-  return more;
-}
-
-void Engine::State::tell_listeners() {
-  for (const auto& listener : publication_listeners) listener();
+  return state.give_token_back(published);
 }
 
 // True if commands wait that a step could commit.
-bool Engine::State::give_token_back() {
+bool Engine::State::give_token_back(bool published) {
   committing.store(false, std::memory_order_release);
+  if (published) {
+    for (const auto& listener : publication_listeners) listener();
+  }
   if (starved.load(std::memory_order_seq_cst)) return false;
   // A thread that submitted while the token was taken got false from its own step(): its command is
   // seen here.
@@ -477,7 +449,7 @@ Status Engine::State::look_at_disk() {
   return {};
 }
 
-bool Engine::State::finish_drop(Generation generation) {
+bool Engine::State::finish_drop(Engine& engine, Generation generation) {
   auto refused = [this](Generation again) {
     std::lock_guard lock(mutex);
     refused_drops.push_back(again);
@@ -495,13 +467,13 @@ Result<bool> Engine::maintain() {
     again.swap(state.refused_drops);
   }
   for (Generation generation : again) {
-    if (state.finish_drop(generation)) continue;
+    if (state.finish_drop(*this, generation)) continue;
     std::lock_guard lock(state.mutex);
     state.refused_drops.push_back(generation);
   }
   if (state.rotated.exchange(false)) state.tables->want_checkpoint();
   Result<bool> more = state.tables->maintain(
-      *state.log, [&](Generation generation) { return state.finish_drop(generation); });
+      *state.log, [&](Generation generation) { return state.finish_drop(*this, generation); });
   if (Status measured = state.look_at_disk(); more && !measured) more = measured.error();
   {
     std::lock_guard lock(state.mutex);
@@ -561,8 +533,8 @@ void Engine::set_wakeups(std::function<void()> maintenance_wakeup,
 
 Engine::Statistics Engine::statistics() const {
   const State& state = *state_;
-  return {state.batches_made.load(std::memory_order_relaxed),
-          state.commands_made.load(std::memory_order_relaxed),
+  return {state.batches.load(std::memory_order_relaxed),
+          state.commands.load(std::memory_order_relaxed),
           state.changes.load(std::memory_order_relaxed),
           state.log_bytes.load(std::memory_order_relaxed),
           state.queue.bytes(),

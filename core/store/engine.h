@@ -62,8 +62,7 @@ class Command {
   virtual std::string_view traceparent() const { return {}; }
   /// Runs on the committer's thread once all that evaluate() saw and staged is durable and
   /// published; or with the error that keeps it from ever being (the engine has stopped). Exactly
-  /// once, never without evaluate() unless with an error. The next batch may be under way, and may
-  /// be done first.
+  /// once, never without evaluate() unless with an error.
   virtual void done(const Status& status) = 0;
 };
 
@@ -80,17 +79,13 @@ class CommitObserver {
 class Flush {
  public:
   virtual ~Flush() = default;
-  /// Commands that it makes durable; those that wait for the next one.
-  virtual size_t commands() const = 0;
-  virtual size_t commands_waiting() const = 0;
   /// Waits for the disk.
   virtual void write() = 0;
   /// Begins without waiting; false: nothing has begun.
   virtual bool begin(AsyncWrite& write) = 0;
   virtual void end(AsyncWrite& write) = 0;
-  /// Publishes what is durable and answers. `next_first`: the next batch's flush is begun before
-  /// the answers are given; not from within Flusher::flush().
-  virtual void finish(bool next_first) = 0;
+  /// Publishes what is durable and answers.
+  virtual void finish() = 0;
 };
 
 /// Where the committer's one blocking call is made: what flushes the log. So that a thread that

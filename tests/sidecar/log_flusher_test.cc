@@ -24,21 +24,15 @@ class DiskTime final : public Clock {
 class TestFlush : public Flush {
  public:
   TestFlush(DiskTime& clock, int64_t takes_ns) : clock_(clock), takes_ns_(takes_ns) {}
-  size_t commands() const override { return 1; }
-  size_t commands_waiting() const override { return 0; }
   void write() override {
     clock_.now_ns += takes_ns_;
     written_on = std::this_thread::get_id();
   }
   bool begin(AsyncWrite&) override { return false; }
   void end(AsyncWrite&) override {}
-  void finish(bool next) override {
-    next_first = next;
-    finished.set_value(std::this_thread::get_id());
-  }
+  void finish() override { finished.set_value(std::this_thread::get_id()); }
 
   std::thread::id written_on;
-  bool next_first = false;
   std::promise<std::thread::id> finished;
 
  private:
@@ -100,7 +94,7 @@ TEST_F(LogFlusherTest, WhatMustBeWaitedForIsElsewhereAndTheCommitFinishedWhereIt
 class FileFlush final : public TestFlush {
  public:
   FileFlush(DiskTime& clock, File& file, std::function<void()> begun = {})
-      : TestFlush(clock, 0), file_(file), clock_(clock), begun_(std::move(begun)) {}
+      : TestFlush(clock, 0), file_(file), begun_(std::move(begun)) {}
   bool begin(AsyncWrite& write) override {
     if (!file_.begin_durable_write(write, 0, "bytes")) return false;
     if (begun_) begun_();
@@ -108,15 +102,11 @@ class FileFlush final : public TestFlush {
   }
   void end(AsyncWrite& write) override {
     EXPECT_TRUE(file_.end_durable_write(write).has_value());
-    clock_.now_ns += takes_ns;
     written_on = std::this_thread::get_id();
   }
 
-  int64_t takes_ns = 0;
-
  private:
   File& file_;
-  DiskTime& clock_;
   const std::function<void()> begun_;
 };
 
@@ -155,23 +145,6 @@ TEST_F(LogFlusherFileTest, TheNetworkThreadServesOthersWhileAWriteIsUnderWay) {
   EXPECT_EQ(out, "bytes");
 }
 
-TEST_F(LogFlusherFileTest, OnlyOnAQuickDiskTheNextFlushGoesFirst) {
-  for (const int64_t takes_ns : {0, 5'000'000}) {
-    bool next_first = false;
-    for (int i = 0; i < 100; ++i) {
-      FileFlush file_flush(clock_, *file_);
-      file_flush.takes_ns = takes_ns;
-      run(file_flush);
-      next_first = file_flush.next_first;
-    }
-    EXPECT_EQ(next_first, takes_ns == 0);
-  }
-  // Nor when it must be waited for.
-  TestFlush waited(clock_, 0);
-  run(waited);
-  EXPECT_FALSE(waited.next_first);
-}
-
 TEST_F(LogFlusherFileTest, FinishesAtTheEndWhatIsUnderWay) {
   std::promise<void> begun;
   FileFlush file_flush(clock_, *file_, [&] {
@@ -196,20 +169,6 @@ TEST(LogFlusher, FinishesAtTheEndWhatTheNetworkThreadsHaveNot) {
   flusher.stop();
   EXPECT_NE(flush.written_on, std::this_thread::get_id());
   EXPECT_EQ(flush.finished.get_future().get(), std::this_thread::get_id());
-}
-
-TEST(FlushCosts, TheNextFlushGoesFirstIfItsCommandsCostMoreThanAFlush) {
-  FlushCosts costs;
-  for (int i = 0; i < 100; ++i) {
-    costs.flush_took(150'000);
-    costs.commands_took(8 * 15'000, 8);
-  }
-  EXPECT_FALSE(costs.next_first(4));
-  EXPECT_FALSE(costs.next_first(9));
-  EXPECT_TRUE(costs.next_first(16));
-  for (int i = 0; i < 100; ++i) costs.flush_took(1'000'000);
-  EXPECT_FALSE(costs.next_first(64)) << "on a slow disk as many as can be share a flush";
-  EXPECT_TRUE(costs.next_first(100));
 }
 
 }  // namespace

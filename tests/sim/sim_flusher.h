@@ -16,7 +16,7 @@ class SimFlusher final : public Flusher {
   void flush(Flush& flush) override {
     if (random_.one_in(3) || !flush.begin(write_)) {
       flush.write();
-      return flush.finish(false);
+      return flush.finish();
     }
     under_way_ = &flush;
   }
@@ -29,7 +29,7 @@ class SimFlusher final : public Flusher {
     if (under_way_ == nullptr) return;
     Flush& flush = *std::exchange(under_way_, nullptr);
     flush.end(write_);
-    flush.finish(random_.one_in(2));
+    flush.finish();
   }
 
  private:

@@ -256,7 +256,7 @@ void Simulation::crash() {
   subscription_.reset();
   node_.reset();
   pending_.clear();
-  first_refused_without_power_ = kNone;
+  refused_without_power_ = false;
   disk_.crash(random_);
   checker_.lose_cursor();
   boot();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,10 +53,7 @@ class Simulation {
 
  private:
   // A write on its way.
-  static constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
-
   struct Pending {
-    uint64_t number = 0;         // in the order of submission
     std::string expected_error;  // "" for success
     std::string expected_body;   // "" for any
     uint64_t operation = 0;      // of its changes in the model; 0: it makes none
@@ -154,7 +150,7 @@ class Simulation {
 
   std::vector<std::shared_ptr<Pending>> pending_;
   bool under_fault_ = false;
-  uint64_t first_refused_without_power_ = kNone;  // a write, since the power was lost
+  bool refused_without_power_ = false;  // a write, since the power was lost
   // The changes that answers since then stand for: whether they are durable the log tells after the
   // start, since nothing can read it before.
   size_t answered_without_power_ = 0;

@@ -18,7 +18,7 @@ std::string old_attributes(const Key& key, const std::optional<Item>& before) {
 
 void Simulation::write_request(const std::string& operation, const std::string& body,
                                Pending pending) {
-  pending.number = ++counts_.writes;
+  ++counts_.writes;
   pending.changes_through = model_.changes().size();
   const auto& changes = model_.changes();
   for (size_t i = changes.size(); i > 0 && changes[i - 1].operation == pending.operation; --i) {
@@ -39,12 +39,9 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
   if (disk_.power_lost()) {
     // A write whose read fails is refused before it stages anything. Those behind it find the state
     // without it, which is not the model's, and may have nothing to change there; but nothing that
-    // they change becomes durable any more. Those before it may be answered after it: the next
-    // flush, which was refused, may go before the answers of the last.
-    if (answer.status == 500) {
-      first_refused_without_power_ = std::min(first_refused_without_power_, pending.number);
-    }
-    if (pending.number >= first_refused_without_power_) {
+    // they change becomes durable any more.
+    refused_without_power_ = refused_without_power_ || answer.status == 500;
+    if (refused_without_power_) {
       require(answer.status != 200 || !pending.puts, "a write is answered without power");
       return;
     }

@@ -111,7 +111,7 @@ class BeginningFlusher final : public Flusher {
     } else {
       flush.write();
     }
-    flush.finish(false);
+    flush.finish();
   }
   int begun = 0;
 
@@ -204,7 +204,7 @@ TEST_P(EngineFailureTest, AfterAFailedFlushNothingThatWasStagedReachesTheTables)
   EXPECT_EQ(get(1), "old");
 }
 
-// Those that wait for the next flush are told, also if it would have begun first.
+// Those that wait for the next flush are told.
 TEST_P(EngineFailureTest, AfterAFailedFlushTheNextIsNotBegun) {
   class Holding final : public Flusher {
    public:
@@ -220,7 +220,7 @@ TEST_P(EngineFailureTest, AfterAFailedFlushTheNextIsNotBegun) {
   disk_.fail_writes = true;
   Flush* const flush = std::exchange(holding.held, nullptr);
   flush->write();
-  flush->finish(GetParam());
+  flush->finish();
   for (int i = 0; i < 3; ++i) engine_->step();
   EXPECT_EQ(holding.held, nullptr);
   ASSERT_EQ(answers_.size(), 3u);
