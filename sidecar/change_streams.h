@@ -16,8 +16,8 @@ namespace millrace::sidecar {
 /// GET /v1/changes: changes as lines of JSON, for as long as the client stays. Parameters: `table`
 /// (names separated by commas; none: all tables), `from` (as streams::StartAt; `latest` by default)
 /// and `filter` (as streams::EventFilter). A stream that cannot go on ends with a line
-/// `{"error":"..."}`; at an orderly stop it just ends. One thread serves all; a client that reads slowly is not waited for, its
-/// stream just lags.
+/// `{"error":"..."}`; at an orderly stop it just ends. One thread serves all; a client that reads
+/// slowly is not waited for, its stream just lags.
 class ChangeStreams {
  public:
   /// `engine` and `catalog` outlive it.

@@ -332,8 +332,8 @@ void AdminServer::stop() {
     std::lock_guard lock(core.mutex);
     core.stopped = true;
   }
-  // Without acceptor and sessions, a second later at most, nothing is left to wait for: the loop ends
-  // by itself.
+  // Without acceptor and sessions, a second later at most, nothing is left to wait for: the loop
+  // ends by itself.
   state_->thread.join();
 }
 

@@ -183,11 +183,12 @@ class Engine {
   /// the first step().
   void set_known_items(KnownItems* items);
   /// Called after each publication and the answers of its commands, on the committer's thread, and
-  /// outside of its token: tells followers that the log has grown. Add them before the first step().
+  /// outside of its token: tells followers that the log has grown. Add them before the first
+  /// step().
   void add_publication_listener(std::function<void()> listener);
   /// Called when maintain() has work again (from the committer's thread), and when a step() has
-  /// (from maintain()); with a time, in nanoseconds, when one will have work: large commands rest so
-  /// long.
+  /// (from maintain()); with a time, in nanoseconds, when one will have work: large commands rest
+  /// so long.
   void set_wakeups(std::function<void()> maintenance_wakeup, std::function<void()> step_wakeup,
                    std::function<void(int64_t)> step_wakeup_in = {});
 
