@@ -272,7 +272,7 @@ Status Sidecar::open_admin() {
     return ready ? plain_text(200, "ready\n") : refusal(503, ready.error().message);
   });
   admin_->add("GET", "/metrics", [this](const AdminRequest&) {
-    // Until the very end: the last minute is what an operator wants to see.
+    // While it drains too: the last minute is what an operator wants to see.
     if (phase() == Phase::kStarting) return refusal(serving().error());
     AdminResponse page;
     page.content_type = "text/plain; version=0.0.4; charset=utf-8";

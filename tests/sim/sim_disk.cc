@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "tests/sim/begun_write.h"
 
 namespace millrace::sim {
 namespace {
@@ -20,7 +21,7 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-class SimFile final : public File {
+class SimFile final : public BeginningFile {
  public:
   SimFile(SimDisk& disk, std::shared_ptr<SimDisk::Inode> inode, std::string path, uint64_t epoch)
       : disk_(disk), inode_(std::move(inode)), path_(std::move(path)), epoch_(epoch) {}
@@ -37,15 +38,6 @@ class SimFile final : public File {
     std::lock_guard lock(disk_.mutex_);
     return disk_.sync(*inode_, path_, epoch_);
   }
-  // A crash between the two finds what was written and not synced.
-  bool begin_durable_write(AsyncWrite&, uint64_t offset, std::string_view bytes) override {
-    begun_ = write(offset, bytes);
-    return true;
-  }
-  Status end_durable_write(AsyncWrite&) override {
-    RETURN_IF_ERROR(begun_);
-    return sync();
-  }
   Result<uint64_t> size() const override {
     std::lock_guard lock(disk_.mutex_);
     return uint64_t{inode_->current.size()};
@@ -56,7 +48,6 @@ class SimFile final : public File {
   const std::shared_ptr<SimDisk::Inode> inode_;
   const std::string path_;
   const uint64_t epoch_;
-  Status begun_;
 };
 
 Status SimDisk::begin_operation(const char* what, const std::string& path) {

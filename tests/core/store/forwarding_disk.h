@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/disk.h"
+#include "tests/sim/begun_write.h"
 
 namespace millrace {
 
@@ -37,7 +38,7 @@ class ForwardingDisk : public Disk {
 };
 
 /// The same for a file, which it owns.
-class ForwardingFile : public File {
+class ForwardingFile : public BeginningFile {
  public:
   explicit ForwardingFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
 
@@ -48,21 +49,11 @@ class ForwardingFile : public File {
     return file_->write(offset, bytes);
   }
   Status sync() override { return file_->sync(); }
-  // Both halves are calls of this file's own, so that who makes those fail makes these fail.
-  bool begin_durable_write(AsyncWrite&, uint64_t offset, std::string_view bytes) override {
-    begun_ = write(offset, bytes);
-    return true;
-  }
-  Status end_durable_write(AsyncWrite&) override {
-    RETURN_IF_ERROR(begun_);
-    return sync();
-  }
   void write_back(uint64_t offset, uint64_t bytes) override { file_->write_back(offset, bytes); }
   Result<uint64_t> size() const override { return file_->size(); }
 
  private:
   const std::unique_ptr<File> file_;
-  Status begun_;
 };
 
 }  // namespace millrace
