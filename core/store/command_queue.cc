@@ -62,9 +62,9 @@ CommandBatch CommandQueue::take_all() {
   return all;
 }
 
-bool CommandQueue::has_large() const {
+size_t CommandQueue::large_count() const {
   std::lock_guard lock(mutex_);
-  return !large_.empty();
+  return large_.size();
 }
 
 bool CommandQueue::has_next(bool room_for_large) const {

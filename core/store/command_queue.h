@@ -41,7 +41,7 @@ class CommandQueue {
   /// All of them.
   CommandBatch take_all();
 
-  bool has_large() const;
+  size_t large_count() const;
   /// Whether take() would find something.
   bool has_next(bool room_for_large) const;
   /// Of all commands that wait.

@@ -27,9 +27,14 @@ constexpr int64_t kMeasureNs = kSecondNs;
 constexpr int64_t kReclaimNs = 10 * kSecondNs;
 constexpr int64_t kReclaimRest = 10;
 
-// While others write, large commands rest this many times as long as the last of them took: what
-// takes milliseconds to evaluate and to flush would else leave those little more than the gaps.
-constexpr int64_t kLargeRest = 4;
+// What takes milliseconds to evaluate and to flush holds up all that comes meanwhile. If others had
+// to wait for a large command, the next one rests this many times as long as it took, so that fewer
+// than one in a hundred of them is held up; with more clients that send large ones that is shared,
+// down to the least rest.
+constexpr int64_t kLargeRest = 200;
+constexpr int64_t kLargeRestLeast = 4;
+// A disk that once stood still must not keep large commands waiting.
+constexpr int64_t kLargeRestNsMax = 2 * kSecondNs;
 
 }  // namespace
 
@@ -74,7 +79,6 @@ struct Engine::State final : Flush {
   Status written;
   ViewPtr base;  // what it was evaluated on
   int64_t taken_ns = 0;
-  bool others_since_large = false;  // commands that are not large were taken
 
   // Maintenance's.
   int64_t measured_ns = 0;
@@ -227,15 +231,14 @@ void Engine::State::refuse_all(const Status& status) {
 void Engine::State::take_batch() {
   taken_ns = clock.monotonic_ns();
   batch = queue.take(large_may_go());
-  if (!batch.empty() && !CommandQueue::is_large(*batch.front())) others_since_large = true;
 }
 
 void Engine::State::note_large() {
-  if (batch.empty() || !CommandQueue::is_large(*batch.front())) return;
+  if (batch.empty() || !CommandQueue::is_large(*batch.front()) || !queue.has_next(false)) return;
   const int64_t now_ns = clock.monotonic_ns();
-  if (std::exchange(others_since_large, false)) {
-    large_rest_until_ns = now_ns + kLargeRest * (now_ns - taken_ns);
-  }
+  const auto clients = static_cast<int64_t>(1 + queue.large_count());
+  const int64_t rest_ns = std::max(kLargeRest / clients, kLargeRestLeast) * (now_ns - taken_ns);
+  large_rest_until_ns = now_ns + std::min(rest_ns, kLargeRestNsMax);
 }
 
 // Evaluates the batch; what it stages becomes the frame.
@@ -360,7 +363,7 @@ void Engine::State::look_for_room() {
     starved.store(true, std::memory_order_seq_cst);
     if (!tables->full()) starved.store(false, std::memory_order_seq_cst);
   }
-  if (queue.has_large() && too_crowded_for_large()) {
+  if (queue.large_count() > 0 && too_crowded_for_large()) {
     crowded.store(true, std::memory_order_seq_cst);
     if (!too_crowded_for_large()) crowded.store(false, std::memory_order_seq_cst);
   }
@@ -410,7 +413,7 @@ bool Engine::State::give_token_back(bool published) {
   // A thread that submitted while the token was taken got false from its own step(): its command is
   // seen here.
   if (queue.has_next(large_may_go())) return true;
-  if (queue.has_large()) {
+  if (queue.large_count() > 0) {
     const int64_t rest_ns = large_rest_until_ns - clock.monotonic_ns();
     if (rest_ns > 0) step_wakeup_in(rest_ns);
   }

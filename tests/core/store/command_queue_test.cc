@@ -84,7 +84,7 @@ TEST_F(CommandQueueTest, ALargeCommandIsPassedALimitedNumberOfTimes) {
 
 TEST_F(CommandQueueTest, WithoutRoomALargeCommandWaitsAndOthersGoOn) {
   push('L', kLarge);
-  EXPECT_TRUE(queue_.has_large());
+  EXPECT_EQ(queue_.large_count(), 1u);
   EXPECT_FALSE(queue_.has_next(false));
   EXPECT_TRUE(queue_.has_next(true));
   EXPECT_EQ(take(false), "");

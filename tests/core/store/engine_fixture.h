@@ -15,7 +15,8 @@ class ManualClock final : public Clock {
  public:
   int64_t wall_ms() const override { return now_ns_ / 1'000'000; }
   int64_t monotonic_ns() const override { return now_ns_; }
-  void advance_s(int64_t seconds) { now_ns_ += seconds * 1'000'000'000; }
+  void advance_s(int64_t seconds) { advance_ns(seconds * 1'000'000'000); }
+  void advance_ns(int64_t ns) { now_ns_ += ns; }
 
  private:
   std::atomic<int64_t> now_ns_{1'790'000'000'000'000'000};

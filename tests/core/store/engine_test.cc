@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cctype>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <thread>
 #include <utility>
@@ -354,19 +355,22 @@ TEST_F(EngineTest, ConcurrentIncrementsLoseNothingAndEveryAnswerIsPublished) {
 }
 
 // Else what takes them milliseconds leaves others little more than the gaps.
-TEST_F(EngineTest, LargeCommandsRestWhileOthersWrite) {
+TEST_F(EngineTest, LargeCommandsRestIfOthersWaitedForOne) {
   ManualClock clock;
   engine_.reset();
   engine_ = Engine::open(options_, disk_, leveldb::Env::Default(), clock).value();
   std::vector<int64_t> wake_ups_in_ms;
   engine_->set_wakeups([] {}, [] {}, [&](int64_t ns) { wake_ups_in_ms.push_back(ns / 1'000'000); });
   std::string order;
-  auto submit = [&](char name) {
+  std::string meanwhile;  // submitted while the next large one is evaluated
+  std::function<void(char)> submit = [&](char name) {
     const bool large = std::isupper(name);
     auto command = std::unique_ptr<Command>(std::make_unique<Lambda>(
-        [&clock, name, large](Commit& commit) {
-          if (large) clock.advance_s(1);
+        [&, name, large](Commit& commit) {
+          if (large) clock.advance_ns(5'000'000);
           commit.put(key_of(static_cast<uint64_t>(name)), "value", false, std::nullopt);
+          if (!large) return;
+          for (char other : std::exchange(meanwhile, {})) submit(other);
         },
         [&order, name](const Status& status) {
           EXPECT_TRUE(status);
@@ -379,22 +383,32 @@ TEST_F(EngineTest, LargeCommandsRestWhileOthersWrite) {
     while (engine_->step()) {
     }
   };
-  // Nobody else writes.
-  for (char name : std::string("AB")) submit(name);
+  // Nobody waited.
+  submit('a');
   step_all();
-  EXPECT_EQ(order, "AB");
-  submit('c');
+  for (char name : std::string("BC")) submit(name);
   step_all();
-  for (char name : std::string("DE")) submit(name);
+  submit('d');
   step_all();
-  EXPECT_EQ(order, "ABcD");
-  EXPECT_THAT(wake_ups_in_ms, testing::ElementsAre(4000));
-  submit('f');
+  submit('E');
   step_all();
-  EXPECT_EQ(order, "ABcDf");
-  clock.advance_s(4);
+  EXPECT_EQ(order, "aBCdE");
+  // One client that sends large ones; then ten, who share the rest.
+  meanwhile = "f";
+  submit('G');
   step_all();
-  EXPECT_EQ(order, "ABcDfE");
+  submit('H');
+  step_all();
+  EXPECT_EQ(order, "aBCdEGf");
+  EXPECT_EQ(wake_ups_in_ms.back(), 1000);
+  clock.advance_ns(1'000'000'000);
+  meanwhile = "iJKLMNOPQR";
+  step_all();
+  EXPECT_EQ(order, "aBCdEGfHi");
+  EXPECT_EQ(wake_ups_in_ms.back(), 100);
+  clock.advance_ns(100'000'000);
+  step_all();
+  EXPECT_EQ(order, "aBCdEGfHiJKLMNOPQR");
   engine_.reset();
 }
 
