@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 #include "core/base/bytes.h"
 #include "core/base/turns.h"
@@ -14,6 +15,8 @@ namespace {
 
 // Bytes that one maintain() writes at most: bounds how long it holds up what runs beside it.
 constexpr size_t kWriteBytes = 128u << 10;
+// While LevelDB compacts by hand, memory tables are looked at this often.
+constexpr auto kCompactionWait = std::chrono::milliseconds(10);
 constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
 
 // Persisted: generation 0 is no table's.
@@ -84,9 +87,8 @@ Result<std::shared_ptr<leveldb::DB>> Tables::open_leveldb() {
   });
 }
 
-void Tables::compact(const leveldb::Slice* begin, const leveldb::Slice* end) {
-  const TableEnv::Prompt prompt(env_);
-  db_->CompactRange(begin, end);
+Tables::~Tables() {
+  if (compacting_.valid()) compacting_.wait();
 }
 
 Status Tables::open_database() {
@@ -256,7 +258,10 @@ Status Tables::take_checkpoint(Log& log) {
   // Over an empty range this only forces LevelDB's memtable into a table file, which is synced: the
   // record becomes durable with all that was written before it, or not at all.
   leveldb::Slice nowhere("");
-  compact(&nowhere, &nowhere);
+  {
+    const TableEnv::Prompt prompt(env_);
+    db_->CompactRange(&nowhere, &nowhere);
+  }
   RETURN_IF_ERROR(background_failure());
   recovered_ = record;
   last_applied_.reset();
@@ -295,7 +300,9 @@ Result<bool> Tables::do_some(Log& log) {
     RETURN_IF_ERROR(write_some(false));
     return true;
   }
-  if (checkpoint_due()) {
+  const bool compacting = still_compacting();
+  // LevelDB compacts by hand one range at a time.
+  if (!compacting && checkpoint_due()) {
     RETURN_IF_ERROR(take_checkpoint(log));
     for (Drop& drop : drops_) drop.durable = drop.emptied;
     return true;
@@ -310,8 +317,12 @@ Result<bool> Tables::do_some(Log& log) {
     RETURN_IF_ERROR(find_drops());
     return true;
   }
+  if (compacting) {
+    compacting_.wait_for(kCompactionWait);
+    return true;
+  }
   if (!compactions_.empty()) {
-    RETURN_IF_ERROR(compact_some());
+    compact_some();
     return true;
   }
   return false;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <future>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -51,6 +52,8 @@ class Tables {
  public:
   /// `env` and `disk`, which is what `env` stands on, outlive it.
   static Result<std::unique_ptr<Tables>> open(TablesOptions options, leveldb::Env* env, Disk& disk);
+
+  ~Tables();
 
   /// Where the log is to be replayed from; none if no checkpoint was ever taken.
   const std::optional<LogCheckpoint>& recovered_checkpoint() const { return recovered_; }
@@ -103,7 +106,7 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
-  bool reclaiming() const { return !compactions_.empty(); }
+  bool reclaiming() const { return compacting_.valid() || !compactions_.empty(); }
   /// Writes all memory tables and takes a checkpoint.
   Status checkpoint(Log& log);
 
@@ -125,7 +128,6 @@ class Tables {
   Status open_database();
   leveldb::Options database_options();
   Result<std::shared_ptr<leveldb::DB>> open_leveldb();
-  void compact(const leveldb::Slice* begin, const leveldb::Slice* end);
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
   Status write_some(bool all);
@@ -140,7 +142,8 @@ class Tables {
   void look_at_failure();
   Status reopen(Log& log);
   Status open_beside(Log& log);
-  Status compact_some();
+  bool still_compacting();
+  void compact_some();
   Status write_again(Log& log, leveldb::DB& db, Lsn through) const;
 
   const TablesOptions options_;
@@ -174,7 +177,9 @@ class Tables {
   struct KeyRange {
     std::string begin, end;  // no end: to the last key
   };
+  struct Compaction;
   std::deque<KeyRange> compactions_;     // whose space is to come back
+  std::future<void> compacting_;         // the one that LevelDB is at; not valid: none
   bool broken_ = false;                  // LevelDB refuses writes, but not for corruption
   int calls_until_reopen_ = 0;           // while broken_
   int reopen_after_calls_ = 1;           // doubles with each failure

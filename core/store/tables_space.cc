@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 #include "core/base/bytes.h"
 #include "core/base/turns.h"
@@ -16,7 +17,7 @@ namespace {
 constexpr int kReclaimKeys = 1000;
 constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
 
-// The most that one compaction rewrites, about: nothing else is maintained meanwhile.
+// The most that one compaction rewrites, about: no checkpoint is taken meanwhile.
 constexpr uint64_t kCompactBytes = 64u << 20;
 
 // Keys are told apart by their first bytes: a generation, then a hash or an expiry.
@@ -132,7 +133,36 @@ void Tables::reclaim_space() {
   compactions_.push_back({"", ""});
 }
 
-Status Tables::compact_some() {
+// CompactRange returns when LevelDB's background thread is done with the range, which may take
+// seconds. Maintenance goes on writing memory tables meanwhile, or clients would wait for it.
+struct Tables::Compaction {
+  std::shared_ptr<leveldb::DB> db;
+  TableEnv& env;
+  KeyRange range;
+  std::promise<void> done;
+
+  static void run(void* given) {
+    const std::unique_ptr<Compaction> self(static_cast<Compaction*>(given));
+    const leveldb::Slice begin(self->range.begin), end(self->range.end);
+    {
+      const TableEnv::Prompt prompt(self->env);
+      self->db->CompactRange(&begin, self->range.end.empty() ? nullptr : &end);
+    }
+    // The tables, which `env` belongs to, may go as soon as they are told.
+    self->db.reset();
+    self->done.set_value();
+  }
+};
+
+bool Tables::still_compacting() {
+  if (!compacting_.valid()) return false;
+  if (compacting_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return true;
+  compacting_ = {};
+  return false;
+}
+
+// Begins the next one, unless there is nothing in its range.
+void Tables::compact_some() {
   KeyRange range = std::move(compactions_.front());
   compactions_.pop_front();
   const std::string last(kSplitBytes, '\xff');
@@ -140,16 +170,16 @@ Status Tables::compact_some() {
     leveldb::Range bounds(range.begin, range.end.empty() ? last : range.end);
     uint64_t bytes = 0;
     db_->GetApproximateSizes(&bounds, 1, &bytes);
-    if (bytes == 0) return {};
+    if (bytes == 0) return;
     if (bytes <= kCompactBytes) break;
     std::string middle = key_between(range.begin, range.end);
     if (middle == range.begin) break;
     compactions_.push_front({middle, range.end});
     range.end = std::move(middle);
   }
-  const leveldb::Slice begin(range.begin), end(range.end);
-  compact(&begin, range.end.empty() ? nullptr : &end);
-  return background_failure();
+  auto compaction = std::make_unique<Compaction>(Compaction{db_, env_, std::move(range), {}});
+  compacting_ = compaction->done.get_future();
+  env_.StartThread(&Compaction::run, compaction.release());
 }
 
 }  // namespace millrace

@@ -42,6 +42,8 @@ void SimEnv::Schedule(void (*work)(void*), void* argument) {
   work_.push_back([work, argument] { work(argument); });
 }
 
+void SimEnv::StartThread(void (*work)(void*), void* argument) { work(argument); }
+
 uint64_t SimEnv::NowMicros() { return static_cast<uint64_t>(clock_.monotonic_ns()) / 1000; }
 
 // LevelDB sleeps a millisecond to slow writers down; simulated time stands still meanwhile.

@@ -24,6 +24,8 @@ class SimEnv final : public DiskEnv {
   bool work();
 
   void Schedule(void (*work)(void*), void* argument) override;
+  /// At once, on this thread.
+  void StartThread(void (*work)(void*), void* argument) override;
   uint64_t NowMicros() override;
   void SleepForMicroseconds(int micros) override;
 

@@ -69,6 +69,17 @@ class WatchedEnv final : public DiskEnv {
     }
     DiskEnv::Schedule(&WatchedEnv::run, new Job{*this, work, argument});
   }
+  void StartThread(void (*work)(void*), void* argument) override {
+    if (!holds_threads_) return DiskEnv::StartThread(work, argument);
+    held_ = [this, work, argument] { DiskEnv::StartThread(work, argument); };
+  }
+  /// The next thread does not begin until it is let.
+  void hold_threads() { holds_threads_ = true; }
+  bool holds_thread() const { return held_ != nullptr; }
+  void let_go() {
+    holds_threads_ = false;
+    std::exchange(held_, nullptr)();
+  }
 
  private:
   struct Job {
@@ -86,6 +97,8 @@ class WatchedEnv final : public DiskEnv {
 
   std::atomic<int> granted_{1'000'000};
   std::atomic<bool> refused_{false};
+  bool holds_threads_ = false;  // the next two are the test's thread's
+  std::function<void()> held_;
   std::mutex mutex_;
   std::condition_variable idle_;
   int under_way_ = 0;
@@ -404,6 +417,36 @@ TEST_F(EngineDiskTest, AReadThatFailsConcernsNoOtherCommandOfItsBatch) {
   engine_->step();
   EXPECT_TRUE(fails);
   EXPECT_EQ(get(1), "one+");
+}
+
+// LevelDB may take seconds for that.
+TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileADroppedRangeIsCompacted) {
+  std::string drop;
+  append_partition_prefix(kDropGeneration, std::to_string(kTable + 1), drop);
+  for (uint64_t n = 0; n < 100; ++n) {
+    const std::string image = noise(n, 1000);
+    ASSERT_TRUE(run([&](Commit& commit) { commit.put(key_of(n, kTable + 1), image, false, {}); }));
+  }
+  ASSERT_TRUE(run([&](Commit& commit) { commit.put(drop, "x", false, {}); }));
+  ASSERT_TRUE(engine_->checkpoint());
+  env_.hold_threads();
+  for (int i = 0; i < 100 && !env_.holds_thread(); ++i) ASSERT_TRUE(engine_->maintain());
+  ASSERT_TRUE(env_.holds_thread());
+
+  const Lsn checkpoint = engine_->statistics().checkpoint_lsn;
+  for (uint64_t n = 0; n < 400; ++n) {
+    ASSERT_TRUE(put(n, noise(n, 1000)));
+    if (n % 10 > 0) continue;
+    EXPECT_TRUE(*engine_->maintain());
+  }
+  EXPECT_LT(engine_->statistics().memory_table_bytes, 64u << 10);
+  EXPECT_EQ(engine_->statistics().checkpoint_lsn, checkpoint);
+
+  env_.let_go();
+  ASSERT_TRUE(maintain());
+  EXPECT_GT(engine_->statistics().checkpoint_lsn, checkpoint);
+  EXPECT_EQ(get(drop).value(), "none");
+  for (uint64_t n = 0; n < 400; ++n) EXPECT_EQ(get(n), noise(n, 1000));
 }
 
 // LevelDB may hold more than the checkpoint says: here a drop, whose table's items the replay puts
