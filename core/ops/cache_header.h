@@ -14,7 +14,7 @@ inline constexpr std::string_view kStaleIfError = "stale-if-error";
 
 /// The header that says where a read's answer came from, a line of it built without an allocation:
 /// `x-millrace-cache: hit|miss|bypass; lsn=N[; why=WORD]`. The answer is the store's as of that
-/// LSN.
+/// LSN. cache/README.md says what each word means.
 class CacheHeader {
  public:
   /// `outcome` and `why` are words of ours, short enough to fit.
