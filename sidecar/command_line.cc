@@ -71,9 +71,17 @@ Result<Config> effective_config(const ServeFlags& flags) {
       apply_flag(flags.durability, "--durability", parse_durability, config.durability));
   RETURN_IF_ERROR(
       apply_flag(flags.log_format, "--log-format", parse_log_format, config.log_format));
-  if (!flags.data.empty()) config.data = flags.data;
   if (flags.insecure_no_auth) config.insecure_no_auth = true;
   if (flags.in_memory) config.in_memory = true;
+  if (!flags.data.empty()) {
+    // Who names a folder expects to find the data there again.
+    if (config.in_memory) {
+      return make_error(ErrorCode::kConfig,
+                        "--data names a folder, but in memory (--in-memory, or in_memory of the "
+                        "configuration) no file is written; leave one of the two out");
+    }
+    config.data = flags.data;
+  }
   if (flags.allow_reset) config.allow_reset = true;
   if (flags.allow_stream_control) config.allow_stream_control = true;
   RETURN_IF_ERROR(check_config(config));

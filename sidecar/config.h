@@ -44,7 +44,7 @@ struct Config {
   Address listen{"127.0.0.1", 8000};
   Address admin{"127.0.0.1", 8001};
   std::string data = "./millrace-data";
-  bool in_memory = false;  // no file is written; `data` is not used
+  bool in_memory = false;  // no file is written; `data` is not used, and no flag may name it
   size_t threads = 0;      // 0: the CPUs available to the process, at most 4
   Durability durability = Durability::kFlush;
   CacheConfig cache;
@@ -69,6 +69,9 @@ Result<Config> read_config(const std::string& path);
 /// What no single value shows: refuses addresses that other machines reach unless
 /// `insecure_no_auth`.
 Status check_config(const Config& config);
+/// Refuses limits of memory that are each beyond all that the machine has: what they bound would
+/// end the process before it met them.
+Status check_memory_limits(const Config& config, uint64_t machine_bytes);
 
 // The forms of values, shared with the command line. Errors are kConfig and say what is expected.
 

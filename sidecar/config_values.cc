@@ -210,6 +210,22 @@ Status check_config(const Config& config) {
   return {};
 }
 
+Status check_memory_limits(const Config& config, uint64_t machine_bytes) {
+  const size_t disk_in_memory = config.in_memory ? config.disk_bytes : 0;
+  for (const auto& [name, bytes] : {std::pair{"cache.bytes", config.cache.bytes},
+                                    std::pair{"cache.query_bytes", config.cache.query_bytes},
+                                    std::pair{"memory.bytes", config.memory_bytes},
+                                    std::pair{"disk.bytes (in memory)", disk_in_memory}}) {
+    if (bytes <= machine_bytes) continue;
+    return make_error(ErrorCode::kConfig, std::string(name) + " is " +
+                                              std::to_string(bytes >> 20) +
+                                              "MB, but this machine has " +
+                                              std::to_string(machine_bytes >> 20) +
+                                              "MB of memory; write less than that");
+  }
+  return {};
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
   size_t best_distance = std::min<size_t>(3, word.size() / 2 + 1);

@@ -83,6 +83,7 @@ data_folder() {
     case $1 in
       --data) folder=${2:-}; break ;;
       --data=*) folder=${1#--data=}; break ;;
+      --in-memory) folder="memory"; break ;;
       --config | --config=*) folder="the folder that the configuration names" ;;
     esac
     shift

@@ -33,6 +33,7 @@ uint64_t physical_bytes() {
 }  // namespace
 
 Status serve(const Config& config) {
+  RETURN_IF_ERROR(check_memory_limits(config, physical_bytes()));
   // An arena for each thread would keep memory that no other thread can use.
   mallopt(M_ARENA_MAX, 2);
   // Threads inherit the mask, so that only the main thread below takes the signals.

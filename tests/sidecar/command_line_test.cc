@@ -95,6 +95,21 @@ TEST(CommandLine, BoundsAndWhatIsForTestSuites) {
   EXPECT_TRUE(config.allow_stream_control);
 }
 
+TEST(CommandLine, AFolderIsNotForWhatIsInMemory) {
+  const std::string refused =
+      "--data names a folder, but in memory (--in-memory, or in_memory of the configuration) no "
+      "file is written; leave one of the two out";
+  EXPECT_EQ(error_of({"--in-memory", "--data", "d"}), refused);
+  const std::string path =
+      testing::TempDir() + "millrace-memory-" + std::to_string(getpid()) + ".yaml";
+  std::ofstream(path) << "in_memory: true\n";
+  EXPECT_EQ(error_of({"--config", path, "--data", "d"}), refused);
+  // The flag wins over a configuration that is otherwise served from a folder.
+  std::ofstream(path) << "data: d\n";
+  EXPECT_EQ(error_of({"--config", path, "--in-memory"}), "(no error)");
+  unlink(path.c_str());
+}
+
 TEST(CommandLine, TailOfSeveralTablesByAPattern) {
   auto invocation = parse_command_line({"tail", "films", "people", "--from", "2026-11-25T10:00:00Z",
                                         "--filter", R"( {"eventName": ["INSERT"]} )"});

@@ -1,6 +1,7 @@
 #include "sidecar/config.h"
 
 #include <random>
+#include <utility>
 
 namespace millrace::sidecar {
 namespace {
@@ -448,6 +449,29 @@ TEST(ConfigValues, WhatCannotWorkIsRefusedBeforeTheStart) {
             "cache");
   config.cache.query_bytes = 0;
   EXPECT_TRUE(check_config(config));
+}
+
+TEST(ConfigValues, NoLimitIsBeyondTheMachinesMemory) {
+  constexpr uint64_t kMachineBytes = uint64_t{8} << 30;
+  Config config;
+  EXPECT_TRUE(check_memory_limits(config, kMachineBytes));
+  config.cache.bytes = kMachineBytes;
+  config.disk_bytes = size_t{100} << 40;
+  EXPECT_TRUE(check_memory_limits(config, kMachineBytes));
+  config.in_memory = true;
+  EXPECT_FALSE(check_memory_limits(config, kMachineBytes)) << "the disk is memory, too";
+  config.disk_bytes = 0;
+  for (size_t* bytes : {&config.cache.bytes, &config.cache.query_bytes, &config.memory_bytes}) {
+    const size_t before = std::exchange(*bytes, size_t{1} << 40);
+    EXPECT_FALSE(check_memory_limits(config, kMachineBytes));
+    *bytes = before;
+  }
+  config.cache.bytes = size_t{1} << 40;
+  const Status status = check_memory_limits(config, kMachineBytes);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kConfig);
+  EXPECT_EQ(status.error().message,
+            "cache.bytes is 1048576MB, but this machine has 8192MB of memory; write less than that");
 }
 
 TEST(ConfigValues, AnOpenZeroMqEndpointNeedsTheFlagToo) {

@@ -82,6 +82,20 @@ def test_other_addresses_than_loopback_need_the_flag(tmp_path):
     assert "--insecure-no-auth" in told.stderr
 
 
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--in-memory"], "--data names a folder"),
+        (["--cache-bytes", "60000GB"], "cache.bytes is 61440000MB, but this machine has"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_leaves_nothing_behind(tmp_path, flags, words):
+    told = run("--data", tmp_path / "data", *flags)
+    assert told.returncode == 2
+    assert words in told.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_sigterm_drains_and_ends_with_0(sidecar):
     sidecar.start()
     with Connection(sidecar.endpoint) as connection:
