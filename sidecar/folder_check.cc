@@ -15,6 +15,7 @@
 #include "core/store/data_folder.h"
 #include "core/store/disk_env.h"
 #include "core/store/engine.h"
+#include "core/store/leveldb_status.h"
 #include "core/store/table_files.h"
 
 namespace millrace::sidecar {
@@ -49,7 +50,7 @@ class FolderCheck {
     if (Status loaded = catalog.load(*engine_->view()); loaded) {
       for (const TablePtr& table : catalog.tables()) check_table(*table);
     } else {
-      add("catalogue", loaded.error().message);
+      add_of_store("catalogue", loaded.error());
     }
     return std::move(report_);
   }
@@ -59,6 +60,14 @@ class FolderCheck {
     if (report_.findings.size() < kFindingsMax) {
       report_.findings.push_back({std::move(part), std::move(what)});
     }
+  }
+
+  // What a walk through the store meets. The tables' files have been read by then, each to its end:
+  // what is damaged there is told by its file, and not by each walk that comes by.
+  void add_of_store(const std::string& part, const Error& error) {
+    if (!error.message.starts_with(kTablesErrorStart)) return add(part, error.message);
+    if (!tables_damaged_) add("tables", error.message.substr(kTablesErrorStart.size()));
+    tables_damaged_ = true;
   }
 
   Status check_format() {
@@ -84,11 +93,12 @@ class FolderCheck {
     Result<uint64_t> files = check_table_files(
         env, path_ + "/tables", [this](const std::string& file, const std::string& what) {
           add("tables", file + ": " + what);
+          tables_damaged_ = true;
         });
     if (files) {
       report_.table_files = *files;
     } else {
-      add("tables", files.error().message);
+      add_of_store("tables", files.error());
     }
   }
 
@@ -99,7 +109,7 @@ class FolderCheck {
     options.memory_table_bytes = size_t{1} << 30;
     options.memory_tables_bytes_max = size_t{1} << 40;
     Result<std::unique_ptr<Engine>> engine = Engine::open(options, disk_, &env_, clock_);
-    if (!engine) return add("log", engine.error().message);
+    if (!engine) return add_of_store("log", engine.error());
     engine_ = *std::move(engine);
     report_.checkpoint_lsn = engine_->statistics().checkpoint_lsn;
   }
@@ -126,7 +136,8 @@ class FolderCheck {
   void check_table(const Table& table) {
     ++report_.tables;
     found_.clear();
-    walk(table.generation, "table " + table.name,
+    items_damaged_ = false;
+    walk(table.generation,
          [&](std::string_view key, std::string_view image) { check_item(table, key, image); });
     for (const Index& index : table.indexes) {
       check_strays(index.generation, "index " + table.name + "/" + index.name);
@@ -137,11 +148,13 @@ class FolderCheck {
   void check_item(const Table& table, std::string_view key, std::string_view image) {
     ++report_.items;
     if (Status valid = validate_item(image); !valid) {
+      items_damaged_ = true;
       return add("items", "table " + table.name + ": an item is not one: " + valid.error().message);
     }
     const ItemView item(image);
     Result<std::string> own_key = store_key(table.key, table.generation, item.attributes(), false);
     if (!own_key || *own_key != key) {
+      items_damaged_ = true;
       return add("items", "table " + table.name + ": " + name_of(table, item) +
                               " does not lie under its key");
     }
@@ -154,7 +167,7 @@ class FolderCheck {
     const Generation generation = get_big_endian64(entry.key.data());
     std::string image;
     Result<bool> there = engine_->view()->get(entry.key, image);
-    if (!there) return add("tables", there.error().message);
+    if (!there) return add_of_store("tables", there.error());
     const std::string where =
         index_name(table, generation) + ": the entry of " + name_of(table, item);
     if (!*there) {
@@ -168,26 +181,25 @@ class FolderCheck {
     if (image != wanted) add("indexes", where + " is not what the item says");
   }
 
-  // Every entry that an item accounts for has been counted: more are of no item.
+  // Every entry that an item accounts for has been counted: more are of no item. Beside items that
+  // could not be read nobody knows.
   void check_strays(Generation generation, const std::string& name) {
     uint64_t entries = 0;
-    walk(generation, name, [&](std::string_view, std::string_view) { ++entries; });
+    walk(generation, [&](std::string_view, std::string_view) { ++entries; });
     report_.index_entries += entries;
     const uint64_t wanted = found_[generation];
-    if (entries == wanted) return;
+    if (entries == wanted || tables_damaged_ || items_damaged_) return;
     add("indexes", name + " has " + std::to_string(entries) + " entries, of which " +
                        std::to_string(wanted) + " are of items");
   }
 
-  void walk(Generation generation, const std::string& name,
+  void walk(Generation generation,
             const std::function<void(std::string_view, std::string_view)>& visit) {
     std::string begin;
     append_generation_prefix(generation, begin);
     auto range = engine_->view()->range(begin, prefix_successor(begin), false);
     for (; range->valid(); range->next()) visit(range->key(), range->image());
-    if (Status status = range->status(); !status) {
-      add("tables", name + " cannot be read to its end: " + status.error().message);
-    }
+    if (Status status = range->status(); !status) add_of_store("tables", status.error());
   }
 
   static bool is_in_making(const Table& table, Generation generation) {
@@ -222,6 +234,8 @@ class FolderCheck {
   OverlayDisk disk_{below_};
   NoTablesEnv env_{disk_};
   std::unique_ptr<Engine> engine_;
+  bool tables_damaged_ = false;           // and told so
+  bool items_damaged_ = false;            // of the table that is checked
   std::map<Generation, uint64_t> found_;  // entries of items, by index
   FolderReport report_;
 };

@@ -28,7 +28,8 @@ struct FolderReport {
 /// segment and frame by frame, with the checkpoint's place in it; every block of the tables; the
 /// definitions; every item; every entry of every index against the items. It goes through a start,
 /// recovery and all, with everything that this would write kept in memory: the folder stays as it
-/// is. kConfig if `path` is no data folder, or in use.
+/// is. Each damage is told once, where it lies: beside items that cannot be read, entries of their
+/// table's indexes are not called strays. kConfig if `path` is no data folder, or in use.
 Result<FolderReport> check_folder(const std::string& path, Clock& clock);
 
 std::string report_text(const FolderReport& report);

@@ -3,6 +3,7 @@
 #include <leveldb/slice.h>
 #include <leveldb/status.h>
 
+#include <string>
 #include <string_view>
 
 #include "core/base/result.h"
@@ -14,10 +15,13 @@ inline std::string_view string_view_of(const leveldb::Slice& bytes) {
   return {bytes.data(), bytes.size()};
 }
 
+/// What errors of the tables begin with.
+inline constexpr std::string_view kTablesErrorStart = "tables: ";
+
 /// LevelDB's error as ours; `status` is not ok.
 inline Error table_error(const leveldb::Status& status) {
   return make_error(status.IsCorruption() ? ErrorCode::kCorruption : ErrorCode::kIo,
-                    "tables: " + status.ToString());
+                    std::string(kTablesErrorStart) + status.ToString());
 }
 
 inline Status checked(const leveldb::Status& status) {

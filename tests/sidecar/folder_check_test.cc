@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "core/base/disk.h"
@@ -76,6 +80,31 @@ class FolderCheckTest : public ::testing::Test {
     append_index_changes(table_, std::nullopt, ItemView(indexed), changes);
     run([&](Commit& commit) { commit.put(key_of(title), item, false, {}, changes); });
   }
+  /// Enough for several blocks of the table file.
+  void put_many() {
+    for (int i = 0; i < 300; ++i) {
+      const std::string title = "film " + std::to_string(i);
+      put(title, film(title, "1979"), film(title, "1979"));
+    }
+  }
+  /// The only one.
+  std::string table_file() const { return file_of("/tables", ".ldb"); }
+  std::string file_of(const std::string& part, const std::string& extension) const {
+    std::string found;
+    for (const auto& file : std::filesystem::directory_iterator(folder_ + part)) {
+      if (file.path().extension() != extension) continue;
+      EXPECT_EQ(found, "");
+      found = file.path();
+    }
+    return found;
+  }
+  static std::string read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  static void write(const std::string& path, const std::string& content) {
+    std::ofstream(path, std::ios::binary) << content;
+  }
   FolderReport checked() {
     EXPECT_TRUE(engine_->checkpoint());
     engine_.reset();
@@ -116,12 +145,56 @@ TEST_F(FolderCheckTest, NamesAnItemThatLiesUnderAnothersKeyAndOneThatIsNone) {
   put("Alien", film("Brazil", "1985"), film("Brazil", "1985"));
   run([&](Commit& commit) { commit.put(key_of("Dune"), "no item", false, {}); });
   FolderReport report = checked();
-  ASSERT_EQ(report.findings.size(), 3u) << report_text(report);
-  for (const FolderReport::Finding& finding : report.findings) {
-    const bool item = finding.part == "items";
-    EXPECT_TRUE(item || finding.what.find("has 1 entries, of which 0") != std::string::npos)
-        << finding.what;
+  ASSERT_EQ(report.findings.size(), 2u) << report_text(report);
+  for (const FolderReport::Finding& finding : report.findings) EXPECT_EQ(finding.part, "items");
+}
+
+TEST_F(FolderCheckTest, TellsEachDamageOfATableFileOnce) {
+  put_many();
+  EXPECT_TRUE(checked().findings.empty());
+  const std::string file = table_file();
+  const std::string sound = read(file);
+  std::set<std::string> told;
+  // In blocks of definitions, items and entries of the index.
+  for (size_t at = 10; at < sound.size() * 3 / 4; at += 997) {
+    std::string damaged = sound;
+    damaged[at] ^= 1;
+    write(file, damaged);
+    const FolderReport report = check_folder(folder_, clock_).value();
+    ASSERT_EQ(report.findings.size(), 1u) << at << " " << report_text(report);
+    EXPECT_EQ(report.findings[0].part, "tables");
+    EXPECT_TRUE(report.findings[0].what.starts_with(file + ": ")) << report.findings[0].what;
+    told.insert(std::to_string(report.items) + " " + std::to_string(report.index_entries));
   }
+  EXPECT_GE(told.size(), 3u) << "all of the damage was met by the same walk";
+}
+
+TEST_F(FolderCheckTest, TellsTablesThatCannotBeOpenedOnce) {
+  put("Alien", film("Alien", "1979"), film("Alien", "1979"));
+  EXPECT_TRUE(checked().findings.empty());
+  std::filesystem::remove(table_file());
+  const FolderReport report = check_folder(folder_, clock_).value();
+  ASSERT_EQ(report.findings.size(), 1u) << report_text(report);
+  EXPECT_EQ(report.findings[0].part, "tables");
+  EXPECT_TRUE(report.findings[0].what.starts_with("Corruption: 1 missing files"))
+      << report.findings[0].what;
+}
+
+TEST_F(FolderCheckTest, TellsDamageInATableAndInTheLogApart) {
+  put_many();
+  EXPECT_TRUE(checked().findings.empty());
+  const std::string file = table_file();
+  std::string content = read(file);
+  content[content.size() / 2] ^= 1;
+  write(file, content);
+  const std::string segment = file_of("/log", ".log");
+  content = read(segment);
+  content[100] ^= 1;
+  write(segment, content);
+  const FolderReport report = check_folder(folder_, clock_).value();
+  ASSERT_EQ(report.findings.size(), 2u) << report_text(report);
+  EXPECT_EQ(report.findings[0].part, "tables");
+  EXPECT_EQ(report.findings[1].part, "log");
 }
 
 TEST_F(FolderCheckTest, RefusesWhatIsNoDataFolder) {

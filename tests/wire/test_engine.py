@@ -347,6 +347,7 @@ def test_check_names_damage_in_a_table(filled):
     table.write_bytes(content)
     told = run("check", "--data", filled.data)
     assert told.returncode == 1
+    assert told.stdout.count("DAMAGED: ") == 1, "the walks that come by do not tell it again"
     assert "DAMAGED: tables:" in told.stdout
     assert table.name in told.stdout
 
