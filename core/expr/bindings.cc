@@ -1,6 +1,7 @@
 #include "core/expr/expression.h"
 #include "core/expr/parser.h"
 #include "core/model/item_json.h"
+#include "core/model/set_duplicates.h"
 
 namespace millrace {
 namespace {
@@ -97,7 +98,7 @@ Status Bindings::parse_names(simdjson::ondemand::object names) {
   return check_size(kParameter, names_);
 }
 
-Status Bindings::parse_values(simdjson::ondemand::object values) {
+Status Bindings::parse_values(simdjson::ondemand::object values, ValueWords words) {
   constexpr const char* kParameter = "ExpressionAttributeValues";
   has_values_ = true;
   // DynamoDB looks at all keys before any value.
@@ -114,11 +115,12 @@ Status Bindings::parse_values(simdjson::ondemand::object values) {
       bad_key = std::move(status);
     }
     std::string encoded;
-    if (Status status = parse_value(field.value(), encoded); !status) {
+    if (Status status = parse_value(field.value(), encoded, words); !status) {
       if (status.error().code != ErrorCode::kValidation) return status;
       const std::string& message = status.error().message;
-      // An overdeep value is refused as such.
-      const bool bare = message.rfind("Nesting Levels", 0) == 0;
+      // An overdeep value is refused as such, and some more where the words are Query's.
+      const bool bare = message.rfind("Nesting Levels", 0) == 0 ||
+                        (words == ValueWords::kRead && is_of_number_or_duplicates(status.error()));
       if (bad_value) {
         bad_value = bare ? std::move(status)
                          : Status(validation_error(std::string(kParameter) +

@@ -13,6 +13,7 @@
 #include "core/base/result.h"
 #include "core/model/schema.h"
 #include "core/model/value.h"
+#include "core/model/value_words.h"
 
 namespace millrace {
 
@@ -21,7 +22,7 @@ namespace millrace {
 class Bindings {
  public:
   Status parse_names(simdjson::ondemand::object names);
-  Status parse_values(simdjson::ondemand::object values);
+  Status parse_values(simdjson::ondemand::object values, ValueWords words = ValueWords::kWrite);
 
   /// The name behind `#alias`; the ValidationException of DynamoDB if it is not defined. `kind` is
   /// the expression's parameter name, such as "ConditionExpression".

@@ -7,6 +7,7 @@
 
 #include "core/base/result.h"
 #include "core/model/value.h"
+#include "core/model/value_words.h"
 
 namespace millrace {
 
@@ -21,10 +22,12 @@ Error attribute_name_too_large();
 /// for a value that its rules refuse (several or no types in a value, empty set, duplicate in a
 /// set, bad number, nesting over 32, base64, an empty or too long name). Size is the caller's to
 /// check.
-Status parse_item(simdjson::ondemand::object object, std::string& out);
+Status parse_item(simdjson::ondemand::object object, std::string& out,
+                  ValueWords words = ValueWords::kWrite);
 
 /// Reads one attribute value, and appends its encoding to `out`.
-Status parse_value(simdjson::ondemand::value json, std::string& out);
+Status parse_value(simdjson::ondemand::value json, std::string& out,
+                   ValueWords words = ValueWords::kWrite);
 
 /// What `json`, which is neither null nor a string, is answered with where a string is needed.
 Error not_a_string(simdjson::ondemand::value json);

@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "core/model/item_json.h"
+#include "core/model/set_duplicates.h"
 
 namespace millrace {
 namespace {
@@ -94,6 +95,8 @@ std::optional<ValueType> type_of_name(std::string_view name) {
 // first of those is kept while reading goes on.
 class AttributeReader {
  public:
+  explicit AttributeReader(ValueWords words) : words_(words) {}
+
   Status item(ondemand::object object, std::string& out) {
     const size_t start = out.size();
     out.push_back(0);
@@ -326,7 +329,7 @@ class AttributeReader {
     }
     decoded_.clear();
     if (type == ValueType::kNumber) {
-      Result<Number> number = Number::parse(text);
+      Result<Number> number = Number::parse(text, words_);
       if (!number) refuse(number.error());
       (number ? *number : Number()).append_ordered(decoded_);
     } else if (!parse_base64(text, decoded_)) {
@@ -390,27 +393,8 @@ class AttributeReader {
     }
     if (in_order) return;
     std::string original = out.substr(begin);
-    if (sort_parts(out, begin, false) != count) refuse(duplicates(type, original));
-  }
-
-  static Error duplicates(ValueType type, std::string_view elements) {
-    if (type == ValueType::kNumberSet)
-      return validation_error("Input collection contains duplicates");
-    std::string message(kWrongParameter);
-    message += "Input collection [";
-    bool first = true;
-    for (SetView::Iterator it(elements), end(elements.substr(elements.size())); it != end; ++it) {
-      if (!first) message += ", ";
-      first = false;
-      if (type == ValueType::kBinarySet) {
-        render_base64(*it, message);
-      } else {
-        message += *it;
-      }
-    }
-    message += type == ValueType::kBinarySet ? "]of type BS contains duplicates."
-                                             : "] contains duplicates.";
-    return validation_error(std::move(message));
+    if (sort_parts(out, begin, false) == count) return;
+    refuse(set_duplicates(type, original, words_));
   }
 
   Status list(ondemand::value json, std::string_view token, int level, std::string& out) {
@@ -458,6 +442,7 @@ class AttributeReader {
   struct Part {
     std::string_view name, whole;
   };
+  const ValueWords words_;
   std::optional<Error> refusal_;
   std::string decoded_;   // of the number or binary being read
   std::string unsorted_;  // for sort_parts
@@ -475,12 +460,12 @@ Error attribute_name_too_large() {
                           std::to_string(kAttributeNameBytesMax + 1) + " bytes");
 }
 
-Status parse_item(simdjson::ondemand::object object, std::string& out) {
-  return AttributeReader().item(object, out);
+Status parse_item(simdjson::ondemand::object object, std::string& out, ValueWords words) {
+  return AttributeReader(words).item(object, out);
 }
 
-Status parse_value(simdjson::ondemand::value json, std::string& out) {
-  return AttributeReader().single(json, out);
+Status parse_value(simdjson::ondemand::value json, std::string& out, ValueWords words) {
+  return AttributeReader(words).single(json, out);
 }
 
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <limits>
 
 namespace millrace {
 namespace {
@@ -26,9 +27,9 @@ constexpr uint8_t kNegativeEnd = 0xFF;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-Error not_a_number(std::string_view text) {
+Error not_a_number(std::string_view text, ValueWords words) {
   std::string message = "The parameter cannot be converted to a numeric value";
-  if (!text.empty()) message.append(": ").append(text);
+  if (!text.empty() || words == ValueWords::kRead) message.append(": ").append(text);
   return validation_error(std::move(message));
 }
 
@@ -65,7 +66,7 @@ bool parse_exponent(const char*& p, const char* end, int64_t& exponent) {
 
 }  // namespace
 
-Result<Number> Number::parse(std::string_view text) {
+Result<Number> Number::parse(std::string_view text, ValueWords words) {
   const char* p = text.data();
   const char* const end = p + text.size();
   Number number;
@@ -77,7 +78,7 @@ Result<Number> Number::parse(std::string_view text) {
   bool any = false, point = false;
   for (; p != end; ++p) {
     if (*p == '.') {
-      if (point) return not_a_number(text);
+      if (point) return not_a_number(text, words);
       point = true;
       continue;
     }
@@ -101,13 +102,13 @@ Result<Number> Number::parse(std::string_view text) {
     }
     integer_digits += !point;
   }
-  if (!any) return not_a_number(text);
+  if (!any) return not_a_number(text, words);
   int64_t exponent = 0;
   if (p != end && (*p == 'e' || *p == 'E')) {
     ++p;
-    if (!parse_exponent(p, end, exponent)) return not_a_number(text);
+    if (!parse_exponent(p, end, exponent)) return not_a_number(text, words);
   }
-  if (p != end) return not_a_number(text);
+  if (p != end) return not_a_number(text, words);
   if (significant == 0) {
     // The service holds the exponent that a zero is written with against the range, too; of 0.0e126
     // that of its last digit.
@@ -116,7 +117,11 @@ Result<Number> Number::parse(std::string_view text) {
     return Number();
   }
 
+  constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
+  const bool written_in_an_int = exponent <= kIntMax;
   exponent += integer_digits > 0 ? integer_digits : -leading_fraction_zeros;
+  // An exponent that only the digits carry past an int wraps around there.
+  if (words == ValueWords::kBatch && written_in_an_int && exponent > kIntMax) return underflow();
   if (exponent > kExponentMax) return overflow();
   if (exponent < kExponentMin) return underflow();
   if (significant > kDigitsMax) return too_many_digits();

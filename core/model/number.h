@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/base/result.h"
+#include "core/model/value_words.h"
 
 namespace millrace {
 
@@ -20,7 +21,7 @@ class Number {
   /// Parses what a client may send (`-12.50`, `+1e3`, `5.`; no white space); DynamoDB's
   /// ValidationException for text that is not a number, has more than 38 significant digits, or
   /// lies out of range.
-  static Result<Number> parse(std::string_view text);
+  static Result<Number> parse(std::string_view text, ValueWords words = ValueWords::kWrite);
 
   /// The canonical text that DynamoDB answers: no exponent, no leading or trailing zeros ("0.0012",
   /// "-3", "1200").

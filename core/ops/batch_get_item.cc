@@ -41,7 +41,7 @@ Status read_keys(JsonValue value, TableReads& table) {
   return each_element(array, [&](size_t, JsonValue element) -> Status {
     if (++table.key_count > kKeysMax) return {};  // past the limit only the count matters
     std::string& key = table.keys.emplace_back();
-    Status status = read_item(element, key);
+    Status status = millrace::read_item(element, key, ValueWords::kRead);
     if (status || status.error().code == ErrorCode::kSerialization) return status;
     if (table.keys_status) table.keys_status = std::move(status);
     return {};

@@ -49,7 +49,7 @@ Status read_write(JsonValue value, TableWrites& table) {
       if (inner != (put ? "Item" : "Key")) return {};
       has_image = true;
       write.image.clear();
-      return hold_refusal(read_item(image, write.image), refused);
+      return hold_refusal(read_item(image, write.image, ValueWords::kBatch), refused);
     });
   }));
   if (requests != 1) {

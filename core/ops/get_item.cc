@@ -178,7 +178,7 @@ Status read_request(RequestJson& json, ReadMembers& members, std::string& key, b
     if (name == "Key") {
       has_key = true;
       key.clear();
-      return hold_refusal(read_item(value, key), key_status);
+      return hold_refusal(read_item(value, key, ValueWords::kRead), key_status);
     }
     return members.read(name, value);
   }));

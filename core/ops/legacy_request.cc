@@ -20,12 +20,12 @@ std::string class_of(std::string_view structure) {
 }
 
 // A value that is a member of a structure, which is told of a wrong shape in words of its own.
-Status read_value(JsonValue value, std::string& out) {
+Status read_value(JsonValue value, ValueWords words, std::string& out) {
   simdjson::ondemand::json_type type;
   if (value.type().get(type)) return malformed_json();
   if (type != simdjson::ondemand::json_type::object)
     return read_structure(value, "AttributeValue").error();
-  return parse_value(value, out);
+  return parse_value(value, out, words);
 }
 
 // Keeps the first refusal.
@@ -36,22 +36,22 @@ Status hold_first(Status status, Status& held) {
   return {};
 }
 
-Status read_value_list(JsonValue value, LegacyConditionMembers& condition) {
+Status read_value_list(JsonValue value, ValueWords words, LegacyConditionMembers& condition) {
   ASSIGN_OR_RETURN(JsonArray array, read_list(value));
   condition.values.emplace();
   return each_element(array, [&](size_t, JsonValue element) {
-    return hold_first(parse_value(element, condition.values->emplace_back()),
+    return hold_first(parse_value(element, condition.values->emplace_back(), words),
                       condition.value_status);
   });
 }
 
-Status read_condition(JsonObject& object, LegacyConditionMembers& condition) {
+Status read_condition(JsonObject& object, ValueWords words, LegacyConditionMembers& condition) {
   return each_member(object, [&](std::string_view name, JsonValue value) -> Status {
     if (name == "ComparisonOperator") return read_string(value, condition.comparison_operator);
-    if (name == "AttributeValueList") return read_value_list(value, condition);
+    if (name == "AttributeValueList") return read_value_list(value, words, condition);
     if (name == "Exists") return read_bool(value, condition.exists);
     if (name != "Value") return {};
-    return hold_first(read_value(value, condition.value.emplace()), condition.value_status);
+    return hold_first(read_value(value, words, condition.value.emplace()), condition.value_status);
   });
 }
 
@@ -64,7 +64,8 @@ Status read_updates(JsonValue value, LegacyUpdateMap& updates) {
     return each_member(object, [&](std::string_view name, JsonValue inner) -> Status {
       if (name == "Action") return read_string(inner, update.action);
       if (name != "Value") return {};
-      return hold_first(read_value(inner, update.value.emplace()), update.value_status);
+      return hold_first(read_value(inner, ValueWords::kWrite, update.value.emplace()),
+                        update.value_status);
     });
   });
 }
@@ -134,12 +135,12 @@ Result<std::optional<Condition>> combine(const std::vector<LegacyCondition>& con
 
 }  // namespace
 
-Status read_conditions(JsonValue value, std::string_view structure,
+Status read_conditions(JsonValue value, std::string_view structure, ValueWords words,
                        LegacyConditionMap& conditions) {
   ASSIGN_OR_RETURN(JsonObject map, read_map(value, class_of(structure)));
   return each_member(map, [&](std::string_view attribute, JsonValue element) -> Status {
     ASSIGN_OR_RETURN(JsonObject object, read_structure_element(element, structure));
-    return read_condition(object, conditions[attribute] = {});
+    return read_condition(object, words, conditions[attribute] = {});
   });
 }
 
@@ -207,7 +208,7 @@ Projection project(const std::vector<std::string_view>& attributes) {
 
 Status LegacyWriteMembers::read(std::string_view name, JsonValue value) {
   if (name == "Expected")
-    return read_conditions(value, "ExpectedAttributeValue", expected.emplace());
+    return read_conditions(value, "ExpectedAttributeValue", ValueWords::kWrite, expected.emplace());
   if (name == "AttributeUpdates") return read_updates(value, updates.emplace());
   return read_string(value, conditional_operator);
 }

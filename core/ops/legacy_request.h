@@ -33,7 +33,8 @@ struct LegacyUpdateMembers {
 using LegacyUpdateMap = std::map<std::string_view, LegacyUpdateMembers>;
 
 /// `structure`: "Condition" or, for Expected, "ExpectedAttributeValue".
-Status read_conditions(JsonValue value, std::string_view structure, LegacyConditionMap& conditions);
+Status read_conditions(JsonValue value, std::string_view structure, ValueWords words,
+                       LegacyConditionMap& conditions);
 
 /// The model's constraints on the conditions at `path`, such as "queryFilter".
 void check_condition_constraints(const LegacyConditionMap& conditions, std::string_view path,

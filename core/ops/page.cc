@@ -1,5 +1,6 @@
 #include "core/ops/page.h"
 
+#include "core/model/set_duplicates.h"
 #include "core/ops/index_changes.h"
 
 namespace millrace {
@@ -11,18 +12,18 @@ constexpr std::string_view kSelectSet =
 
 }  // namespace
 
-Status PageMembers::read_member(std::string_view name, JsonValue value) {
+Status PageMembers::read_member(std::string_view name, JsonValue value, ValueWords words) {
   if (name == "IndexName") return read_string(value, index_name);
   if (name == "FilterExpression") return read_string(value, filter_expression);
   if (name == "Select") return read_string(value, select);
   if (name == "Limit") return read_integer(value, "Integer", limit);
   if (name == "ExclusiveStartKey") {
-    return hold_refusal(read_item(value, start_key.emplace()), start_key_status);
+    return hold_refusal(read_item(value, start_key.emplace(), words), start_key_status);
   }
   if (name == "QueryFilter" || name == "ScanFilter")
-    return read_conditions(value, "Condition", legacy_filter.emplace());
+    return read_conditions(value, "Condition", words, legacy_filter.emplace());
   if (name == "ConditionalOperator") return read_string(value, conditional_operator);
-  if (name == "ExpressionAttributeValues") return read.read_values(value);
+  if (name == "ExpressionAttributeValues") return read.read_values(value, words);
   return read.read(name, value);
 }
 
@@ -49,10 +50,8 @@ Status check_start_key_value(const PageMembers& members) {
   if (members.start_key_status) return {};
   const Error& error = members.start_key_status.error();
   // The service prefixes some of its complaints about values and not others.
-  for (std::string_view bare : {"contains duplicates", "number set", "numeric value",
-                                "significant digits", "number with magnitude"}) {
-    if (error.message.find(bare) != std::string::npos) return error;
-  }
+  if (is_of_number_or_duplicates(error) || error.message.find("number set") != std::string::npos)
+    return error;
   return validation_error("The provided starting key is invalid: " + error.message);
 }
 

@@ -27,7 +27,8 @@ struct PageMembers {
   std::optional<LegacyConditionMap> legacy_filter;  // QueryFilter or ScanFilter
   std::optional<std::string_view> conditional_operator;
 
-  Status read_member(std::string_view name, JsonValue value);
+  /// `words`: the operation's.
+  Status read_member(std::string_view name, JsonValue value, ValueWords words);
   /// The members from before expressions that are there; `filter_name` is the filter's.
   std::vector<std::string_view> legacy(std::string_view filter_name) const;
 };

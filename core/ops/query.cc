@@ -25,10 +25,12 @@ Status read_request(RequestJson& json, QueryMembers& members) {
     if (name == "KeyConditionExpression")
       return read_string(value, members.key_condition_expression);
     if (name == "ScanIndexForward") return read_bool(value, members.scan_index_forward);
-    if (name == "KeyConditions")
-      return read_conditions(value, "Condition", members.key_conditions.emplace());
+    if (name == "KeyConditions") {
+      return read_conditions(value, "Condition", ValueWords::kRead,
+                             members.key_conditions.emplace());
+    }
     if (name == "ScanFilter") return {};  // not a member of Query
-    return members.page.read_member(name, value);
+    return members.page.read_member(name, value, ValueWords::kRead);
   });
 }
 

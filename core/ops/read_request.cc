@@ -24,10 +24,10 @@ Status ReadMembers::read(std::string_view name, JsonValue value) {
   return {};
 }
 
-Status ReadMembers::read_values(JsonValue value) {
+Status ReadMembers::read_values(JsonValue value, ValueWords words) {
   has_values = true;
   ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
-  return hold_refusal(used_bindings().parse_values(object), values_status);
+  return hold_refusal(used_bindings().parse_values(object, words), values_status);
 }
 
 Status ReadMembers::check_projection_use() const {

@@ -29,7 +29,7 @@ struct ReadMembers {
   /// Reads one member; those that it does not know are ignored.
   Status read(std::string_view name, JsonValue value);
   /// Reads ExpressionAttributeValues, a member of Query and Scan only.
-  Status read_values(JsonValue value);
+  Status read_values(JsonValue value, ValueWords words);
 
   /// Whether there is anything that parse_projection_only must look at.
   bool has_expressions() const { return projection_expression || has_names || attributes_to_get; }

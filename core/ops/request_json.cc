@@ -210,9 +210,9 @@ Status hold_refusal(Status status, Status& held) {
   return status;
 }
 
-Status read_item(JsonValue value, std::string& out) {
+Status read_item(JsonValue value, std::string& out, ValueWords words) {
   ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
-  return parse_item(object, out);
+  return parse_item(object, out, words);
 }
 
 }  // namespace millrace

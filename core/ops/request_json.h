@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/model/value_words.h"
 
 namespace millrace {
 
@@ -106,6 +107,6 @@ inline constexpr std::string_view kStringType = "java.lang.String";
 Status hold_refusal(Status status, Status& held);
 
 /// An item or a key: a map of attribute values, appended to `out` in its encoding.
-Status read_item(JsonValue value, std::string& out);
+Status read_item(JsonValue value, std::string& out, ValueWords words = ValueWords::kWrite);
 
 }  // namespace millrace

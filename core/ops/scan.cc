@@ -23,7 +23,7 @@ Status read_request(RequestJson& json, ScanMembers& members) {
     if (name == "Segment") return read_integer(value, "Integer", members.segment);
     if (name == "TotalSegments") return read_integer(value, "Integer", members.total_segments);
     if (name == "QueryFilter" || name == "KeyConditions") return {};  // not members of Scan
-    return members.page.read_member(name, value);
+    return members.page.read_member(name, value, ValueWords::kBatch);
   });
 }
 

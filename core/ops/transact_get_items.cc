@@ -43,7 +43,8 @@ Status read_get(JsonValue value, Get& get) {
     return each_member(request, [&](std::string_view member, JsonValue member_value) -> Status {
       if (member == "AttributesToGet") return {};  // not a member of Get
       if (member != "Key") return get.members.read(member, member_value);
-      return hold_refusal(read_item(member_value, get.key.emplace()), get.key_status);
+      return hold_refusal(read_item(member_value, get.key.emplace(), ValueWords::kBatch),
+                          get.key_status);
     });
   });
 }

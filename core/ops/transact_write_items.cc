@@ -65,7 +65,8 @@ Status read_action(JsonValue value, Action& action) {
     action.kind = *kind;
     ASSIGN_OR_RETURN(JsonObject request, read_structure(inner, name));
     return each_member(request, [&](std::string_view member, JsonValue member_value) {
-      return action.members.read(member, member_value, *kind == WriteKind::kPut ? "Item" : "Key");
+      return action.members.read(member, member_value, *kind == WriteKind::kPut ? "Item" : "Key",
+                                 ValueWords::kBatch);
     });
   });
 }

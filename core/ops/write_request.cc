@@ -7,7 +7,8 @@ namespace millrace {
 
 namespace {
 
-Status read_bindings(std::string_view name, JsonValue value, WriteMembers& members) {
+Status read_bindings(std::string_view name, JsonValue value, ValueWords words,
+                     WriteMembers& members) {
   if (name == "ExpressionAttributeNames") {
     members.has_names = true;
     ASSIGN_OR_RETURN(JsonObject object, read_map(value, kStringType));
@@ -15,7 +16,7 @@ Status read_bindings(std::string_view name, JsonValue value, WriteMembers& membe
   }
   members.has_values = true;
   ASSIGN_OR_RETURN(JsonObject object, read_map(value, kAttributeValueType));
-  return hold_refusal(members.bindings.parse_values(object), members.values_status);
+  return hold_refusal(members.bindings.parse_values(object, words), members.values_status);
 }
 
 std::string joined(const std::vector<std::string_view>& names) {
@@ -60,11 +61,12 @@ bool is_key_attribute(const KeySchema& schema, std::string_view name) {
 
 }  // namespace
 
-Status WriteMembers::read(std::string_view name, JsonValue value, std::string_view image_member) {
+Status WriteMembers::read(std::string_view name, JsonValue value, std::string_view image_member,
+                          ValueWords words) {
   if (name == image_member) {
     std::string encoded;
     image_status = Status{};
-    RETURN_IF_ERROR(hold_refusal(read_item(value, encoded), image_status));
+    RETURN_IF_ERROR(hold_refusal(read_item(value, encoded, words), image_status));
     image = std::move(encoded);
     return {};
   }
@@ -73,7 +75,7 @@ Status WriteMembers::read(std::string_view name, JsonValue value, std::string_vi
   if (name == "UpdateExpression" && image_member == "Key")
     return read_string(value, update_expression);
   if (name == "ExpressionAttributeNames" || name == "ExpressionAttributeValues")
-    return read_bindings(name, value, *this);
+    return read_bindings(name, value, words, *this);
   if (name == "ReturnValues") return read_string(value, return_values);
   if (name == "ReturnConsumedCapacity") return read_string(value, return_consumed_capacity);
   if (name == "ReturnItemCollectionMetrics")
@@ -86,7 +88,7 @@ Status WriteMembers::read(std::string_view name, JsonValue value, std::string_vi
 Status WriteMembers::read_single(std::string_view name, JsonValue value,
                                  std::string_view image_member) {
   if (LegacyWriteMembers::has(name)) return legacy.read(name, value);
-  return read(name, value, image_member);
+  return read(name, value, image_member, ValueWords::kWrite);
 }
 
 std::string_view image_path(WriteKind kind) { return kind == WriteKind::kPut ? "item" : "key"; }

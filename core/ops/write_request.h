@@ -34,8 +34,10 @@ struct WriteMembers {
   Status values_status;
   LegacyWriteMembers legacy;
 
-  /// Reads one member; those that it does not know are ignored. `image_member` is "Item" or "Key".
-  Status read(std::string_view name, JsonValue value, std::string_view image_member);
+  /// Reads one member; those that it does not know are ignored. `image_member` is "Item" or "Key",
+  /// `words` are the operation's.
+  Status read(std::string_view name, JsonValue value, std::string_view image_member,
+              ValueWords words);
   /// The same for a write that is no action of a batch or transaction, so that it may have members
   /// from before expressions.
   Status read_single(std::string_view name, JsonValue value, std::string_view image_member);

@@ -8,7 +8,7 @@ namespace millrace {
 namespace {
 
 // The encoding of a JSON item, or the error.
-Result<std::string> parse(std::string_view json) {
+Result<std::string> parse(std::string_view json, ValueWords words = ValueWords::kWrite) {
   simdjson::padded_string padded(json);
   simdjson::ondemand::parser parser;
   simdjson::ondemand::document document;
@@ -17,7 +17,7 @@ Result<std::string> parse(std::string_view json) {
     return make_error(ErrorCode::kSerialization, {});
   }
   std::string out = "before";
-  if (Status status = parse_item(object, out); !status) return status.error();
+  if (Status status = parse_item(object, out, words); !status) return status.error();
   EXPECT_TRUE(out.starts_with("before"));
   out.erase(0, 6);
   EXPECT_TRUE(validate_item(out).has_value()) << json;
@@ -251,6 +251,21 @@ TEST(ItemJson, DamagedJsonIsAnErrorOrAnItem) {
     if (random.one_in(3)) json.resize(random.below(json.size() + 1));
     (void)parse(json);  // checks what it accepts
   }
+}
+
+TEST(ItemJson, ReadsHaveWordsOfTheirOwnForDuplicatesAndNumbers) {
+  const std::string invalid = "One or more parameter values were invalid: Input collection ";
+  auto message = [](std::string_view json) {
+    return parse(json, ValueWords::kRead).error().message;
+  };
+  EXPECT_EQ(message(R"({"a":{"SS":["b","a","b"]}})"),
+            invalid + R"(["a", "b", "b"] contains duplicates.)");
+  EXPECT_EQ(message(R"({"a":{"SS":["c","a","c","b","a"]}})"),
+            invalid + R"(["a", "c", "c", "b", "a"] contains duplicates.)");
+  EXPECT_EQ(message(R"({"a":{"BS":["/w==","AA==","AA=="]}})"),
+            invalid + R"(["AA==","/w==","AA=="]of type BS contains duplicates.)");
+  EXPECT_EQ(message(R"({"a":{"NS":["2","1","2"]}})"), invalid + "contains duplicates.");
+  EXPECT_EQ(message(R"({"a":{"N":""}})"), "The parameter cannot be converted to a numeric value: ");
 }
 
 TEST(ItemJson, SingleValues) {

@@ -110,6 +110,19 @@ TEST(Number, RefusesWhatIsOutOfRange) {
   EXPECT_EQ(number("-9.9999999999999999999999999999999999999E+125").text().size(), 127u);
 }
 
+TEST(Number, ExponentsPastAnIntWrapAroundInBatches) {
+  auto refusal = [](std::string_view text, ValueWords words) {
+    return Number::parse(text, words).error().message;
+  };
+  for (const char* text : {"1e2147483647", "10e2147483646", "-1.5e2147483647"}) {
+    EXPECT_EQ(refusal(text, ValueWords::kBatch), kUnderflow) << text;
+    EXPECT_EQ(refusal(text, ValueWords::kWrite), kOverflow) << text;
+    EXPECT_EQ(refusal(text, ValueWords::kRead), kOverflow) << text;
+  }
+  EXPECT_EQ(refusal("1e126", ValueWords::kBatch), kOverflow);
+  EXPECT_EQ(refusal("1e2147483646", ValueWords::kBatch), kOverflow);
+}
+
 TEST(Number, OrderedBytesArePersistedAsTheyAre) {
   EXPECT_EQ(hex(ordered(number("0"))), "80");
   EXPECT_EQ(hex(ordered(number("1"))), "c0820b");
