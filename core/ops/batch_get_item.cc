@@ -33,6 +33,7 @@ struct TableReads {
 
 struct BatchGet {
   std::optional<std::vector<TableReads>> tables;
+  std::optional<std::string> wrong_keys;  // RequestItems as sent, if a key of it names no table
   std::optional<std::string_view> return_consumed_capacity;
 };
 
@@ -48,6 +49,18 @@ Status read_keys(JsonValue value, TableReads& table) {
   });
 }
 
+// The map without white space, after its members were read.
+Result<std::string> printed(JsonObject& tables) {
+  bool empty = false;
+  std::string_view raw;
+  if (tables.reset().get(empty) || tables.raw_json().get(raw)) return malformed_json();
+  std::string text(raw.size() + simdjson::SIMDJSON_PADDING, '\0');
+  size_t size = 0;
+  if (simdjson::minify(raw.data(), raw.size(), text.data(), size)) return malformed_json();
+  text.resize(size);
+  return text;
+}
+
 Status read_request(RequestJson& json, BatchGet& batch) {
   return json.each_member([&](std::string_view name, JsonValue value) -> Status {
     if (name == "ReturnConsumedCapacity") return read_string(value, batch.return_consumed_capacity);
@@ -55,15 +68,21 @@ Status read_request(RequestJson& json, BatchGet& batch) {
     batch.tables.emplace();
     ASSIGN_OR_RETURN(JsonObject tables,
                      read_map(value, "com.amazonaws.dynamodb.v20120810.KeysAndAttributes"));
-    return each_member(tables, [&](std::string_view table_name, JsonValue reads) -> Status {
+    bool wrong_keys = false;
+    RETURN_IF_ERROR(each_member(tables, [&](std::string_view key, JsonValue reads) -> Status {
       ASSIGN_OR_RETURN(JsonObject object, read_structure_element(reads, "KeysAndAttributes"));
       TableReads& table = batch.tables->emplace_back();
-      table.table_name = table_name;
+      table.table_name = key;
+      wrong_keys = wrong_keys || !is_table_key(key);
       return each_member(object, [&](std::string_view member, JsonValue inner) -> Status {
         if (member == "Keys") return read_keys(inner, table);
         return table.members.read(member, inner);
       });
-    });
+    }));
+    if (wrong_keys) {
+      ASSIGN_OR_RETURN(batch.wrong_keys, printed(tables));
+    }
+    return {};
   });
 }
 
@@ -71,10 +90,10 @@ Status check_shape(const BatchGet& batch) {
   if (!batch.tables || batch.tables->empty())
     return validation_error("The requestItems parameter is required for BatchGetItem");
   Violations violations;
+  if (batch.wrong_keys) violations.add(batch.wrong_keys, "requestItems", kTableKeysConstraint);
   size_t count = 0;
   const TableReads* largest = &batch.tables->front();
   for (const TableReads& table : *batch.tables) {
-    check_table_name(table.table_name, "requestItems", violations);
     if (table.key_count == 0) {
       violations.add_unvalued("RequestItems." + std::string(table.table_name) + ".member.Keys",
                               "Member must have length greater than or equal to 1");

@@ -95,12 +95,36 @@ Status read_request(RequestJson& json, BatchWrite& batch) {
   });
 }
 
-// The service prints the whole map; the part that tells the tables apart is enough here.
+void print_write(const ItemWrite& write, std::string& text) {
+  text += write.kind == WriteKind::kPut ? "WriteRequest(putRequest=PutRequest(item={"
+                                        : "WriteRequest(deleteRequest=DeleteRequest(key={";
+  if (!write.image.empty()) {
+    bool first = true;
+    for (const MapView::Entry& attribute : MapView(write.image)) {
+      if (!first) text += ", ";
+      first = false;
+      text.append(attribute.name).append("=AttributeValue()");
+    }
+  }
+  text += "}))";
+}
+
+// The service prints the whole map, in ways that differ by region; what tells the tables and
+// attributes apart is enough here.
 std::string printed(const BatchWrite& batch) {
   std::string text = "{";
   for (const TableWrites& table : *batch.tables) {
     if (text.size() > 1) text += ", ";
-    text.append(table.table_name).append(table.count == 0 ? "=[]" : "=[WriteRequest()]");
+    text.append(table.table_name).append("=[");
+    for (size_t i = 0; i < table.count; ++i) {
+      if (i > 0) text += ", ";
+      if (i == table.writes.size()) {  // those past the limit were not kept
+        text += "WriteRequest()";
+        break;
+      }
+      print_write(table.writes[i], text);
+    }
+    text += ']';
   }
   return text + "}";
 }
@@ -109,9 +133,9 @@ Status check_shape(const BatchWrite& batch) {
   if (!batch.tables || batch.tables->empty())
     return validation_error("The requestItems parameter is required for BatchWriteItem");
   Violations violations;
-  bool empty_list = false;
+  bool empty_list = false, wrong_key = false;
   for (const TableWrites& table : *batch.tables) {
-    check_table_name(table.table_name, "requestItems", violations);
+    wrong_key = wrong_key || !is_table_key(table.table_name);
     empty_list = empty_list || table.count == 0;
   }
   if (empty_list || batch.count > kWritesMax) {
@@ -123,6 +147,9 @@ Status check_shape(const BatchWrite& batch) {
                     kReturnConsumedCapacitySet);
   violations.one_of(batch.return_item_collection_metrics, "returnItemCollectionMetrics",
                     kReturnItemCollectionMetricsSet);
+  RETURN_IF_ERROR(violations.status());
+  // Only if nothing else is wrong with a member.
+  if (wrong_key) violations.add(printed(batch), "requestItems", kTableKeysConstraint);
   RETURN_IF_ERROR(violations.status());
   size_t bytes = 0;
   for (const TableWrites& table : *batch.tables) {

@@ -94,6 +94,10 @@ void check_table_name(std::optional<std::string_view> name, std::string_view pat
   check_longest(*name, path, violations);
 }
 
+bool is_table_key(std::string_view name) {
+  return is_arn(name) || (is_name(name) && name.size() >= 3 && name.size() <= 255);
+}
+
 void check_index_name(std::optional<std::string_view> name, std::string_view path,
                       Violations& violations) {
   if (!name) return;

@@ -44,6 +44,14 @@ inline constexpr std::string_view kReturnOnFailureSet = "ALL_OLD, NONE";
 void check_table_name(std::optional<std::string_view> name, std::string_view path,
                       Violations& violations);
 
+/// Whether `name` may be a key of RequestItems in a batch: a name of 3 to 255 characters, or a
+/// table's ARN. If one may not, the service says so of the map as a whole.
+bool is_table_key(std::string_view name);
+inline constexpr std::string_view kTableKeysConstraint =
+    "Map keys must satisfy constraint: [Member must have length less than or equal to 255, Member "
+    "must have length greater than or equal to 3, Member must satisfy regular expression pattern: "
+    "[a-zA-Z0-9_.-]+]";
+
 /// The name of an index, if there is one: 3 to 255 characters.
 void check_index_name(std::optional<std::string_view> name, std::string_view path,
                       Violations& violations);

@@ -108,6 +108,37 @@ def test_an_empty_list_is_refused(ddb, table):
         ddb.batch_get_item(RequestItems={table: {"Keys": []}})
 
 
+@pytest.mark.service
+def test_what_is_no_table_name_is_refused_as_a_key_of_the_map(ddb):
+    of_keys = (
+        " at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member must "
+        "have length less than or equal to 255, Member must have length greater than or equal to 3, "
+        "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"
+    )
+    of_capacity = (
+        "Value 'x' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum "
+        "value set: [INDEXES, TOTAL, NONE]"
+    )
+    reads = {"bad!name": {"Keys": [item(pk="a")]}}
+    of_reads = "Value '" + '{"bad!name":{"Keys":[{"pk":{"S":"a"}}]}}' + "'" + of_keys
+    with invalid(f"1 validation error detected: {of_reads}"):
+        ddb.batch_get_item(RequestItems=reads)
+    with invalid(f"2 validation errors detected: {of_reads}; {of_capacity}"):
+        ddb.batch_get_item(RequestItems=reads, ReturnConsumedCapacity="x")
+
+    writes = {"bad!name": puts(1)}
+    with refused("ValidationException") as refusal:
+        ddb.batch_write_item(RequestItems=writes)
+    # What the service prints of an item differs by region.
+    assert refusal.message.startswith(
+        "1 validation error detected: Value '{bad!name=[WriteRequest(putRequest=PutRequest(item={"
+    )
+    assert refusal.message.endswith(")]}'" + of_keys)
+    assert "pk=" in refusal.message
+    with invalid(f"1 validation error detected: {of_capacity}"):
+        ddb.batch_write_item(RequestItems=writes, ReturnConsumedCapacity="x")
+
+
 def test_an_unknown_table_refuses_the_whole_batch(ddb, table):
     with refused("ResourceNotFoundException"):
         ddb.batch_write_item(RequestItems={table: puts(1), unused_name(): puts(1)})

@@ -92,7 +92,8 @@ TEST_F(Batches, sizes_are_limited) {
 TEST_F(Batches, an_empty_list_is_refused) {
   EXPECT_EQ(node.refused("BatchWriteItem", "{'RequestItems':{'one':[],'two':[" + puts(1) + "]}}"),
             "ValidationException: 1 validation error detected: Value "
-            "'{one=[], two=[WriteRequest()]}' at 'requestItems' failed to satisfy constraint: Map "
+            "'{one=[], two=[WriteRequest(putRequest=PutRequest(item={"
+            "pk=AttributeValue()}))]}' at 'requestItems' failed to satisfy constraint: Map "
             "value must satisfy constraint: [Member must have length less than or equal to 25, "
             "Member must have length greater than or equal to 1]");
   EXPECT_EQ(count("two"), "{\"Count\":0,\"ScannedCount\":0}");
@@ -100,6 +101,40 @@ TEST_F(Batches, an_empty_list_is_refused) {
       node.refused("BatchGetItem", "{'RequestItems':{'one':{'Keys':[]}}}"),
       "ValidationException: 1 validation error detected: Value at 'RequestItems.one.member.Keys' "
       "failed to satisfy constraint: Member must have length greater than or equal to 1");
+}
+
+TEST_F(Batches, what_is_no_table_name_is_refused_as_a_key_of_the_map) {
+  const std::string constraint =
+      " at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member "
+      "must have length less than or equal to 255, Member must have length greater than or equal "
+      "to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]";
+  const std::string unknown_capacity =
+      "Value 'x' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy "
+      "enum value set: [INDEXES, TOTAL, NONE]";
+  const std::string error = "ValidationException: 1 validation error detected: ";
+  EXPECT_EQ(node.refused("BatchGetItem",
+                         "{'RequestItems': {'one': {'Keys': [{'pk': {'S': 'a b'}}]}, 'a!b': "
+                         "{'Keys': [{'pk':{'S':'a'}}]}}}"),
+            error +
+                "Value '{\"one\":{\"Keys\":[{\"pk\":{\"S\":\"a b\"}}]},\"a!b\":"
+                "{\"Keys\":[{\"pk\":{\"S\":\"a\"}}]}}'" +
+                constraint);
+  for (const std::string& name : {std::string("ab"), std::string(256, 'a')}) {
+    EXPECT_EQ(node.refused("BatchGetItem", "{'ReturnConsumedCapacity':'x','RequestItems':{'" +
+                                               name + "':{'Keys':[{'pk':{'S':'a'}}]}}}"),
+              "ValidationException: 2 validation errors detected: Value '{\"" + name +
+                  "\":{\"Keys\":[{\"pk\":{\"S\":\"a\"}}]}}'" + constraint + "; " +
+                  unknown_capacity);
+  }
+  const std::string writes = "'RequestItems':{'a!b':[" + put("a") + "," + remove("b") + "]}}";
+  EXPECT_EQ(node.refused("BatchWriteItem", "{" + writes),
+            error +
+                "Value '{a!b=[WriteRequest(putRequest=PutRequest(item={pk=AttributeValue()})), "
+                "WriteRequest(deleteRequest=DeleteRequest(key={pk=AttributeValue()}))]}'" +
+                constraint);
+  // An enumeration is reported alone.
+  EXPECT_EQ(node.refused("BatchWriteItem", "{'ReturnConsumedCapacity':'x'," + writes),
+            error + unknown_capacity);
 }
 
 TEST_F(Batches, a_key_twice_is_refused) {
