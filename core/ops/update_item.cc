@@ -8,12 +8,18 @@ namespace {
 Status read_request(RequestJson& json, WriteMembers& members) {
   RETURN_IF_ERROR(json.each_member(
       [&](std::string_view name, JsonValue value) { return members.read_single(name, value, "Key"); }));
-  Violations table_name;  // reported alone, before everything else
-  check_table_name(members.table_name, "tableName", table_name);
-  RETURN_IF_ERROR(table_name.status());
+  const bool has_key = members.image || !members.image_status;
   Violations violations;
-  violations.require(members.image || !members.image_status, "key");
-  check_enumerations(members, violations);
+  if (has_key) {
+    // Reported alone, before everything else.
+    check_table_name(members.table_name, "tableName", violations);
+    RETURN_IF_ERROR(violations.status());
+  }
+  violations.one_of(members.return_consumed_capacity, "returnConsumedCapacity",
+                    kReturnConsumedCapacitySet);
+  if (!has_key) check_table_name(members.table_name, "tableName", violations);
+  check_other_enumerations(members, violations);
+  violations.require(has_key, "key");
   return violations.status();
 }
 

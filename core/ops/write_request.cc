@@ -96,6 +96,10 @@ std::string_view image_path(WriteKind kind) { return kind == WriteKind::kPut ? "
 void check_enumerations(const WriteMembers& members, Violations& violations) {
   violations.one_of(members.return_consumed_capacity, "returnConsumedCapacity",
                     kReturnConsumedCapacitySet);
+  check_other_enumerations(members, violations);
+}
+
+void check_other_enumerations(const WriteMembers& members, Violations& violations) {
   violations.one_of(members.return_values, "returnValues", kReturnValuesSet);
   violations.one_of(members.return_item_collection_metrics, "returnItemCollectionMetrics",
                     kReturnItemCollectionMetricsSet);

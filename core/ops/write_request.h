@@ -48,6 +48,8 @@ std::string_view image_path(WriteKind kind);
 
 /// The constraints on enumerations that PutItem, UpdateItem and DeleteItem share.
 void check_enumerations(const WriteMembers& members, Violations& violations);
+/// The same without ReturnConsumedCapacity, the first of them.
+void check_other_enumerations(const WriteMembers& members, Violations& violations);
 
 /// Everything about one write that can be checked without its table; parses its expressions. The
 /// table and key of the result are still to be set by bind_table.

@@ -172,6 +172,42 @@ def test_a_missing_field(connection, table):
     usable(connection)
 
 
+def test_what_is_reported_beside_a_missing_key_of_an_update(connection):
+    no_key = "Value null at 'key' failed to satisfy constraint: Member must not be null"
+    no_name = (
+        "Value '' at 'tableName' failed to satisfy constraint: Member must have length greater than or "
+        "equal to 1"
+    )
+    no_capacity = (
+        "Value 'x' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum "
+        "value set: [INDEXES, TOTAL, NONE]"
+    )
+    no_values = (
+        "Value 'x' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: "
+        "[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"
+    )
+    no_operator = (
+        "Value 'XOR' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum "
+        "value set: [OR, AND]"
+    )
+    update = {"TableName": "", "UpdateExpression": "REMOVE a"}
+    enums = {"ReturnConsumedCapacity": "x", "ReturnValues": "x"}
+    for request, found in (
+        (update, [no_name, no_key]),
+        ({**update, **enums}, [no_capacity, no_name, no_values, no_key]),
+        ({"TableName": "absent", "ConditionalOperator": "XOR"}, [no_operator, no_key]),
+    ):
+        answer = connection.send(request, "UpdateItem").check()
+        assert answer.json() == {
+            "__type": VALIDATION,
+            "message": f"{len(found)} validation errors detected: " + "; ".join(found),
+        }
+    # With a key the table's name is reported alone.
+    answer = connection.send({**update, **enums, "Key": {}}, "UpdateItem").check()
+    assert answer.json()["message"] == f"1 validation error detected: {no_name}"
+    usable(connection)
+
+
 def test_unknown_fields_are_ignored(connection):
     assert connection.send({"Nonsense": {"a": [1]}}, "ListTables").check().status == 200
 

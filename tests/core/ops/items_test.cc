@@ -230,6 +230,22 @@ TEST_F(Items, constraints_of_the_model_are_listed) {
       "ValidationException: 2 validation errors detected: Value null at 'key' failed to "
       "satisfy constraint: Member must not be null; Value null at 'tableName' failed to satisfy "
       "constraint: Member must not be null");
+  // Without its key an update is refused with all that is wrong, its table's name among it.
+  EXPECT_EQ(
+      node.refused("UpdateItem",
+                   "{'TableName':'','ReturnValues':'x','ReturnConsumedCapacity':'y',"
+                   "'ConditionalOperator':'z'}"),
+      "ValidationException: 5 validation errors detected: Value 'y' at 'returnConsumedCapacity' "
+      "failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; "
+      "Value '' at 'tableName' failed to satisfy constraint: Member must have length greater than "
+      "or equal to 1; Value 'x' at 'returnValues' failed to satisfy constraint: Member must "
+      "satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; Value 'z' at "
+      "'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: "
+      "[OR, AND]; Value null at 'key' failed to satisfy constraint: Member must not be null");
+  EXPECT_EQ(node.refused("UpdateItem", "{'TableName':'','ReturnValues':'x','Key':{}}"),
+            kOne +
+                "'' at 'tableName' failed to satisfy constraint: Member must have length greater "
+                "than or equal to 1");
   // A name is refused before the item is looked at.
   EXPECT_THAT(node.refused("PutItem", "{'TableName':'a b','Item':{'pk':{}}}"),
               StartsWith(kOne + "'a b' at 'tableName'"));
