@@ -490,9 +490,11 @@ Result<bool> Engine::maintain() {
   if (!state.too_crowded_for_large()) wake |= state.crowded.exchange(false);
   if (wake) state.step_wakeup();
   if (!more) return more.error();
-  if (*more) return true;
-  if (state.disk_budget.level() != DiskBudget::Level::kRoomy) return false;
-  return state.log->prepare_spare();
+  // A compaction may take seconds, in which the log needs spares as ever.
+  if (*more && !state.tables->compacting()) return true;
+  if (state.disk_budget.level() != DiskBudget::Level::kRoomy) return *more;
+  ASSIGN_OR_RETURN(const bool more_of_spare, state.log->prepare_spare());
+  return *more || more_of_spare;
 }
 
 Status Engine::health() const {

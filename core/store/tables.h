@@ -106,7 +106,9 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
-  bool reclaiming() const { return compacting_.valid() || !compactions_.empty(); }
+  bool reclaiming() const { return compacting() || !compactions_.empty(); }
+  /// Whether LevelDB is at a compaction; called from where maintain() is.
+  bool compacting() const { return compacting_.valid(); }
   /// Writes all memory tables and takes a checkpoint.
   Status checkpoint(Log& log);
 

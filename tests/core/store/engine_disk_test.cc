@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -441,6 +442,11 @@ TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileADroppedRangeIsCompacted) {
   }
   EXPECT_LT(engine_->statistics().memory_table_bytes, 64u << 10);
   EXPECT_EQ(engine_->statistics().checkpoint_lsn, checkpoint);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(*engine_->maintain());
+  const std::vector<std::string> log_files = disk_.list("data/log").value();
+  EXPECT_TRUE(std::any_of(log_files.begin(), log_files.end(), [](const std::string& name) {
+    return name.starts_with("spare-");
+  })) << "the log gets its spares";
 
   env_.let_go();
   ASSERT_TRUE(maintain());
