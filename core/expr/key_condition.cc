@@ -5,6 +5,7 @@
 #include "core/expr/ast.h"
 #include "core/expr/bind.h"
 #include "core/expr/parser.h"
+#include "core/model/refusals.h"
 
 namespace millrace {
 namespace {
@@ -110,22 +111,11 @@ Status collect_terms(const ConditionNode& node, std::vector<KeyTerm>& terms) {
   return {};
 }
 
-Error too_long(bool is_partition) {
-  // "of2048" is DynamoDB's own spelling.
-  return validation_error(
-      is_partition ? "One or more parameter values were invalid: Size of hashkey has exceeded the "
-                     "maximum size limit of2048 bytes"
-                   : "One or more parameter values were invalid: Aggregated size of all range keys "
-                     "has exceeded the size limit of 1024 bytes");
-}
-
 // The scalar bytes that a value has as the key attribute.
 Result<std::string> key_scalar(std::string_view encoded, const KeyAttribute& attribute) {
   const ValueView value(encoded);
   if (value.type() != attribute.type) {
-    return validation_error(
-        "One or more parameter values were invalid: Condition parameter type does not match schema "
-        "type");
+    return invalid_parameter("Condition parameter type does not match schema type");
   }
   const std::string_view scalar = value.scalar();
   if (scalar.empty()) {
@@ -229,7 +219,7 @@ class Assembly {
     }
     bytes += largest;
     if (bytes > (is_partition ? kPartitionKeyBytesMax : kSortKeyBytesMax)) {
-      return too_long(is_partition);
+      return key_too_long(is_partition);
     }
     return {};
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/expr/ast.h"
+#include "core/model/refusals.h"
 
 namespace millrace {
 namespace {
@@ -23,10 +24,6 @@ constexpr std::pair<std::string_view, LegacyOperator> kOperators[] = {
     {"IN", LegacyOperator::kIn},
     {"BETWEEN", LegacyOperator::kBetween},
 };
-
-Error invalid(std::string what) {
-  return validation_error("One or more parameter values were invalid: " + std::move(what));
-}
 
 bool takes_count(LegacyOperator op, size_t count) {
   switch (op) {
@@ -182,18 +179,19 @@ Status check_legacy_condition(const LegacyCondition& condition) {
   const std::string name(legacy_operator_name(condition.op));
   const std::vector<std::string>& values = condition.values;
   if (!takes_count(condition.op, values.size())) {
-    return invalid("Invalid number of argument(s) for the " + name + " ComparisonOperator");
+    return invalid_parameter("Invalid number of argument(s) for the " + name +
+                             " ComparisonOperator");
   }
   if (values.empty()) return {};
   const std::string_view type = wire_name(ValueView(values[0]).type());
   for (const std::string& value : values) {
     if (wire_name(ValueView(value).type()) != type) {
-      return invalid("AttributeValues inside AttributeValueList must be of same type");
+      return invalid_parameter("AttributeValues inside AttributeValueList must be of same type");
     }
   }
   if (!takes_type(condition.op, type)) {
-    return invalid("ComparisonOperator " + name + " is not valid for " + std::string(type) +
-                   " AttributeValue type");
+    return invalid_parameter("ComparisonOperator " + name + " is not valid for " +
+                             std::string(type) + " AttributeValue type");
   }
   if (condition.op == LegacyOperator::kBetween &&
       ValueView(values[0]).scalar() > ValueView(values[1]).scalar()) {
@@ -223,15 +221,16 @@ std::vector<KeyTerm> compile_key_terms(const std::vector<LegacyCondition>& condi
 Status check_legacy_update(const LegacyUpdate& update) {
   if (!update.value) {
     if (update.action == LegacyUpdate::Action::kDelete) return {};
-    return invalid("Only DELETE action is allowed when no attribute value is specified");
+    return invalid_parameter("Only DELETE action is allowed when no attribute value is specified");
   }
   const std::string_view type = wire_name(ValueView(*update.value).type());
   const bool set = type == "SS" || type == "NS" || type == "BS";
   if (update.action == LegacyUpdate::Action::kDelete && !set) {
-    return invalid("DELETE action with value is not supported for the type " + std::string(type));
+    return invalid_parameter("DELETE action with value is not supported for the type " +
+                             std::string(type));
   }
   if (update.action == LegacyUpdate::Action::kAdd && !set && type != "N" && type != "L") {
-    return invalid("ADD action is not supported for the type " + std::string(type));
+    return invalid_parameter("ADD action is not supported for the type " + std::string(type));
   }
   return {};
 }

@@ -26,6 +26,13 @@ std::string path_text(const Path& path) {
   return text;
 }
 
+bool path_before(const Path& a, const Path& b) {
+  return std::lexicographical_compare(
+      a.begin(), a.end(), b.begin(), b.end(), [](const PathElement& x, const PathElement& y) {
+        return x.index != y.index ? x.index < y.index : x.name < y.name;
+      });
+}
+
 std::optional<ValueView> resolve(ItemView item, const Path& path) {
   std::optional<ValueView> value = item.get(path[0].name);
   for (size_t i = 1; i < path.size() && value; ++i) {

@@ -21,6 +21,10 @@ std::string path_text(const Path& path);
 /// What stands at `path` in `item`, if anything.
 std::optional<ValueView> resolve(ItemView item, const Path& path);
 
+/// An order of paths: those that agree in their first steps stand together, places of a list by
+/// index.
+bool path_before(const Path& a, const Path& b);
+
 /// The error for two of `paths` of which one is inside or equal to the other ("overlap"), or which
 /// take one place for a map and for a list ("conflict").
 Status check_overlaps(const std::vector<const Path*>& paths, std::string_view kind);

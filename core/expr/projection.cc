@@ -6,17 +6,10 @@
 #include "core/expr/bind.h"
 #include "core/expr/expression.h"
 #include "core/expr/parser.h"
+#include "core/expr/paths.h"
 
 namespace millrace {
 namespace {
-
-bool step_before(const PathElement& a, const PathElement& b) {
-  return a.index != b.index ? a.index < b.index : a.name < b.name;
-}
-
-bool path_before(const Path& a, const Path& b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), step_before);
-}
 
 // Paths in order, which agree in their first `depth` steps.
 using Paths = std::span<const Path* const>;

@@ -210,13 +210,6 @@ Result<Plan> make_plan(const std::vector<UpdateAction>& actions, bool legacy, co
   return plan;
 }
 
-bool path_before(const Path& a, const Path& b) {
-  return std::lexicographical_compare(
-      a.begin(), a.end(), b.begin(), b.end(), [](const PathElement& x, const PathElement& y) {
-        return x.index != y.index ? x.index < y.index : x.name < y.name;
-      });
-}
-
 // The map or list that holds what `path` names; the plan has checked that it is there.
 Value* parent_of(ItemTree& item, const Path& path) {
   return const_cast<Value*>(find(item, path, path.size() - 1));

@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "core/model/item_json.h"
+#include "core/model/refusals.h"
 #include "core/model/set_duplicates.h"
 
 namespace millrace {
@@ -18,7 +19,6 @@ Error serialization_error(std::string message) {
 // What a JSON syntax error is answered with: DynamoDB gives no message.
 Error bad_json() { return serialization_error({}); }
 
-constexpr std::string_view kWrongParameter = "One or more parameter values were invalid: ";
 constexpr std::string_view kStructureFound = "Start of structure or map found where not expected";
 constexpr std::string_view kUnexpectedField = "Unexpected field type";
 
@@ -305,8 +305,7 @@ class AttributeReader {
     }
     if (type == ValueType::kNull) {
       if (!value) {
-        refuse(validation_error(std::string(kWrongParameter) +
-                                "Null attribute value types must have the value of true"));
+        refuse(invalid_parameter("Null attribute value types must have the value of true"));
       }
     } else {
       type = value ? ValueType::kTrue : ValueType::kFalse;
@@ -363,8 +362,7 @@ class AttributeReader {
       if (std::move(result).get(element)) return bad_json();
       const std::string_view element_token = token_of(element);
       if (element_token == "null") {
-        refuse(validation_error(std::string(kWrongParameter) +
-                                "A set may not have a null value as a member"));
+        refuse(invalid_parameter("A set may not have a null value as a member"));
         continue;
       }
       RETURN_IF_ERROR(scalar(element_type, element, element_token, out));
@@ -372,10 +370,9 @@ class AttributeReader {
     }
     if (count == 0) {
       refuse(
-          validation_error(std::string(kWrongParameter) +
-                           (type == ValueType::kStringSet   ? "An string set  may not be empty"
-                            : type == ValueType::kNumberSet ? "An number set  may not be empty"
-                                                            : "Binary sets should not be empty")));
+          invalid_parameter((type == ValueType::kStringSet   ? "An string set  may not be empty"
+                             : type == ValueType::kNumberSet ? "An number set  may not be empty"
+                                                             : "Binary sets should not be empty")));
     }
     order_set(type, begin, count, out);
     finish_counted(out, head, true, count);

@@ -2,6 +2,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
+#include "core/model/refusals.h"
 
 namespace millrace {
 namespace {
@@ -18,15 +19,13 @@ Result<std::string_view> key_scalar(const KeyAttribute& attribute, bool is_parti
   const std::optional<ValueView> value = key.get(attribute.name);
   if (!value) {
     if (exact) return schema_mismatch();
-    return validation_error("One or more parameter values were invalid: Missing the key " +
-                            attribute.name + " in the item");
+    return invalid_parameter("Missing the key " + attribute.name + " in the item");
   }
   if (value->type() != attribute.type) {
     if (exact) return schema_mismatch();
-    return validation_error("One or more parameter values were invalid: Type mismatch for key " +
-                            attribute.name +
-                            " expected: " + std::string(wire_name(attribute.type)) +
-                            " actual: " + std::string(wire_name(value->type())));
+    return invalid_parameter("Type mismatch for key " + attribute.name +
+                             " expected: " + std::string(wire_name(attribute.type)) +
+                             " actual: " + std::string(wire_name(value->type())));
   }
   const std::string_view scalar = value->scalar();
   if (scalar.empty()) {
@@ -36,16 +35,8 @@ Result<std::string_view> key_scalar(const KeyAttribute& attribute, bool is_parti
         std::string(attribute.type == ValueType::kString ? "string" : "binary") +
         " value. Key: " + attribute.name);
   }
-  if (is_partition && scalar.size() > kPartitionKeyBytesMax) {
-    // "of2048" is DynamoDB's own spelling.
-    return validation_error(
-        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size "
-        "limit of2048 bytes");
-  }
-  if (!is_partition && scalar.size() > kSortKeyBytesMax) {
-    return validation_error(
-        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded "
-        "the size limit of 1024 bytes");
+  if (scalar.size() > (is_partition ? kPartitionKeyBytesMax : kSortKeyBytesMax)) {
+    return key_too_long(is_partition);
   }
   return scalar;
 }

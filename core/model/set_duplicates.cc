@@ -5,11 +5,10 @@
 #include <vector>
 
 #include "core/model/item_json.h"
+#include "core/model/refusals.h"
 
 namespace millrace {
 namespace {
-
-constexpr std::string_view kWrongParameter = "One or more parameter values were invalid: ";
 
 // As ValueWords::kRead lists them: those up to the first that comes again in order, the rest as
 // sent.
@@ -27,9 +26,8 @@ std::vector<std::string_view> ordered_up_to_repeat(const std::vector<std::string
 Error set_duplicates(ValueType type, std::string_view elements, ValueWords words) {
   const bool read = words == ValueWords::kRead;
   if (type == ValueType::kNumberSet) {
-    return validation_error(read ? std::string(kWrongParameter) +
-                                       "Input collection contains duplicates."
-                                 : "Input collection contains duplicates");
+    return read ? invalid_parameter("Input collection contains duplicates.")
+                : validation_error("Input collection contains duplicates");
   }
   std::vector<std::string_view> listed;
   for (SetView::Iterator it(elements), end(elements.substr(elements.size())); it != end; ++it)
@@ -39,8 +37,7 @@ Error set_duplicates(ValueType type, std::string_view elements, ValueWords words
   const bool binary = type == ValueType::kBinarySet;
   const std::string_view quote = read ? "\"" : "";
   const std::string_view comma = read && binary ? "," : ", ";
-  std::string message(kWrongParameter);
-  message += "Input collection [";
+  std::string message = "Input collection [";
   for (size_t i = 0; i < listed.size(); ++i) {
     if (i > 0) message += comma;
     message += quote;
@@ -52,12 +49,12 @@ Error set_duplicates(ValueType type, std::string_view elements, ValueWords words
     message += quote;
   }
   message += binary ? "]of type BS contains duplicates." : "] contains duplicates.";
-  return validation_error(std::move(message));
+  return invalid_parameter(message);
 }
 
 bool is_of_number_or_duplicates(const Error& error) {
-  for (std::string_view part : {"contains duplicates", "numeric value", "significant digits",
-                                "number with magnitude"}) {
+  for (std::string_view part :
+       {"contains duplicates", "numeric value", "significant digits", "number with magnitude"}) {
     if (error.message.find(part) != std::string::npos) return true;
   }
   return false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/model/refusals.h"
 #include "core/ops/attachments.h"
 #include "core/ops/definition_command.h"
 #include "core/ops/write_request.h"
@@ -9,10 +10,6 @@
 namespace millrace {
 
 namespace {
-
-Error invalid(std::string what) {
-  return validation_error("One or more parameter values were invalid: " + std::move(what));
-}
 
 size_t characters(std::string_view utf8) {
   return static_cast<size_t>(
@@ -71,7 +68,7 @@ Error bad_arn(std::string_view arn) {
 
 Status check_prefix(std::string_view arn) {
   if (arn.starts_with("arn:")) return {};
-  return invalid("Invalid ResourceArn: ARNs must start with 'arn:': " + std::string(arn));
+  return invalid_parameter("Invalid ResourceArn: ARNs must start with 'arn:': " + std::string(arn));
 }
 
 class AttachmentCommand final : public DefinitionCommand {
@@ -132,10 +129,11 @@ Result<std::map<std::string, std::string, std::less<>>> TagMembers::checked() co
   for (const Tag& tag : list) {
     const std::string key(*tag.key);
     if (key.starts_with("aws:"))
-      return invalid("Tag keys that start with 'aws:' are reserved: " + key);
+      return invalid_parameter("Tag keys that start with 'aws:' are reserved: " + key);
     if (!is_tag_text(key) || !is_tag_text(*tag.value))
-      return invalid("Tag key or value contains invalid characters: " + key);
-    if (!tags.emplace(key, *tag.value).second) return invalid("Tag keys must be unique: " + key);
+      return invalid_parameter("Tag key or value contains invalid characters: " + key);
+    if (!tags.emplace(key, *tag.value).second)
+      return invalid_parameter("Tag keys must be unique: " + key);
   }
   return tags;
 }

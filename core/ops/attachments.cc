@@ -2,13 +2,12 @@
 
 #include <simdjson.h>
 
+#include "core/model/refusals.h"
 #include "core/ops/definition_values.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kInvalid = "One or more parameter values were invalid: ";
 
 Value policy_value(const ResourcePolicy& policy) {
   return Value::map({{"Document", text_value(policy.document)},
@@ -77,14 +76,14 @@ Status read_attachments(MapView definition, TableAttachments& attachments) {
 
 Status check_policy(std::string_view document) {
   if (document.size() > kPolicyBytesMax) {
-    return validation_error(std::string(kInvalid) + "Maximum policy size of " +
-                            std::to_string(kPolicyBytesMax) + " bytes exceeded");
+    return invalid_parameter("Maximum policy size of " + std::to_string(kPolicyBytesMax) +
+                             " bytes exceeded");
   }
   simdjson::dom::parser parser;
   simdjson::dom::object object;
   if (parser.parse(simdjson::padded_string(document)).get_object().get(object)) {
-    return validation_error(std::string(kInvalid) +
-                            "Invalid policy document: The policy is not in the valid JSON format.");
+    return invalid_parameter(
+        "Invalid policy document: The policy is not in the valid JSON format.");
   }
   return {};
 }
@@ -93,8 +92,8 @@ Status add_tags(const std::map<std::string, std::string, std::less<>>& tags,
                 TableAttachments& attachments) {
   for (const auto& [key, value] : tags) attachments.tags.insert_or_assign(key, value);
   if (attachments.tags.size() <= kTagsMax) return {};
-  return validation_error(std::string(kInvalid) + "The number of tags exceeds the limit of " +
-                          std::to_string(kTagsMax) + " tags per resource");
+  return invalid_parameter("The number of tags exceeds the limit of " + std::to_string(kTagsMax) +
+                           " tags per resource");
 }
 
 }  // namespace millrace

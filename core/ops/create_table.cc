@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/base/hash.h"
+#include "core/model/refusals.h"
 #include "core/ops/attachment_request.h"
 #include "core/ops/definition_command.h"
 #include "core/ops/definition_request.h"
@@ -63,15 +64,11 @@ Status check_constraints(const CreateMembers& members) {
 Status check_billing(const DefinitionMembers& members) {
   RETURN_IF_ERROR(check_throughput_bounds(members));
   if (members.billing_mode != "PAY_PER_REQUEST" && !members.throughput) {
-    return validation_error(
-        "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must "
-        "both be specified when BillingMode is PROVISIONED");
+    return invalid_parameter(
+        "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is "
+        "PROVISIONED");
   }
   return {};
-}
-
-Error invalid(std::string_view what) {
-  return validation_error(std::string("One or more parameter values were invalid: ").append(what));
 }
 
 Status check_table_key(const KeyElements& schema, const KeyElements& attributes) {
@@ -98,7 +95,7 @@ using Indexes = std::optional<std::vector<IndexMembers>>;
 Status check_attributes_used(const CreateMembers& members) {
   if (!members.local_indexes && !members.global_indexes) {
     if (members.key_schema->size() == members.attributes->size()) return {};
-    return invalid(
+    return invalid_parameter(
         "Number of attributes in KeySchema does not exactly match number of attributes defined in "
         "AttributeDefinitions");
   }
@@ -117,8 +114,8 @@ Status check_attributes_used(const CreateMembers& members) {
     }
   }
   if (used.size() == members.attributes->size()) return {};
-  return invalid("Some AttributeDefinitions are not used. AttributeDefinitions: " +
-                 names_of(*members.attributes) + ", keys used: " + names_of(used));
+  return invalid_parameter("Some AttributeDefinitions are not used. AttributeDefinitions: " +
+                           names_of(*members.attributes) + ", keys used: " + names_of(used));
 }
 
 Status check_local_index(const IndexMembers& index, const KeyElements& table_key) {
@@ -126,9 +123,9 @@ Status check_local_index(const IndexMembers& index, const KeyElements& table_key
   RETURN_IF_ERROR(check_key_roles(key));
   const std::string name(*index.name);
   if (key.size() != 2)
-    return invalid("Index KeySchema does not have a range key for index: " + name);
+    return invalid_parameter("Index KeySchema does not have a range key for index: " + name);
   if (*key[0].name != *table_key[0].name) {
-    return invalid(
+    return invalid_parameter(
         "Index KeySchema does not have the same leading hash key as table KeySchema for index: " +
         name + ". index hash key: " + std::string(*key[0].name) +
         ", table hash key: " + std::string(*table_key[0].name));
@@ -142,29 +139,29 @@ Status check_global_index(const IndexMembers& index, const DefinitionMembers& de
   const bool on_demand = definition.billing_mode == kPayPerRequest;
   const std::string name(*index.name);
   if (on_demand && index.throughput) {
-    return invalid("ProvisionedThroughput should not be specified for index: " + name +
-                   " when BillingMode is PAY_PER_REQUEST");
+    return invalid_parameter("ProvisionedThroughput should not be specified for index: " + name +
+                             " when BillingMode is PAY_PER_REQUEST");
   }
   if (!on_demand && !index.throughput)
-    return invalid("ProvisionedThroughput is not specified for index: " + name);
+    return invalid_parameter("ProvisionedThroughput is not specified for index: " + name);
   return index.throughput ? check_units_in_bounds(*index.throughput) : Status{};
 }
 
 Status check_indexes(const CreateMembers& members) {
   if (members.local_indexes && members.local_indexes->empty())
-    return invalid("List of LocalSecondaryIndexes is empty");
+    return invalid_parameter("List of LocalSecondaryIndexes is empty");
   if (members.local_indexes && members.key_schema->size() < 2) {
-    return invalid(
+    return invalid_parameter(
         "Table KeySchema does not have a range key, which is required when specifying a "
         "LocalSecondaryIndex");
   }
   if (members.global_indexes && members.global_indexes->empty())
-    return invalid("List of GlobalSecondaryIndexes is empty");
+    return invalid_parameter("List of GlobalSecondaryIndexes is empty");
   RETURN_IF_ERROR(check_attributes_used(members));
   std::set<std::string_view> names;
   auto check_name = [&](const IndexMembers& index) -> Status {
     if (names.insert(*index.name).second) return {};
-    return invalid("Duplicate index name: " + std::string(*index.name));
+    return invalid_parameter("Duplicate index name: " + std::string(*index.name));
   };
   size_t projected = 0;
   for (const IndexMembers& index : members.local_indexes.value_or(std::vector<IndexMembers>())) {
@@ -173,28 +170,26 @@ Status check_indexes(const CreateMembers& members) {
     projected += index.projected_attributes();
   }
   if (names.size() > kLocalIndexesMax)
-    return invalid("Number of LocalSecondaryIndexes exceeds per-table limit of 5");
+    return invalid_parameter("Number of LocalSecondaryIndexes exceeds per-table limit of 5");
   for (const IndexMembers& index : members.global_indexes.value_or(std::vector<IndexMembers>())) {
     RETURN_IF_ERROR(check_global_index(index, members.definition));
     RETURN_IF_ERROR(check_name(index));
     projected += index.projected_attributes();
   }
   if (members.global_indexes && members.global_indexes->size() > kGlobalIndexesMax)
-    return invalid("GlobalSecondaryIndex count exceeds the per-table limit of 20");
+    return invalid_parameter("GlobalSecondaryIndex count exceeds the per-table limit of 20");
   return check_projected_attributes(projected);
 }
 
 Status check_stream(const DefinitionMembers& members) {
   if (!members.stream) return {};
   if (!*members.stream->enabled && members.stream->view_type) {
-    return validation_error(
-        "One or more parameter values were invalid: Table is being created with a stream disabled, "
-        "UpdateViewType should not be specified");
+    return invalid_parameter(
+        "Table is being created with a stream disabled, UpdateViewType should not be specified");
   }
   if (*members.stream->enabled && !members.stream->view_type) {
-    return validation_error(
-        "One or more parameter values were invalid: Table is being created with a stream enabled, "
-        "UpdateViewType is required");
+    return invalid_parameter(
+        "Table is being created with a stream enabled, UpdateViewType is required");
   }
   return {};
 }

@@ -1,5 +1,7 @@
 #include "core/ops/definition_request.h"
 
+#include "core/model/refusals.h"
+
 namespace millrace {
 
 namespace {
@@ -102,9 +104,9 @@ void check_definition_constraints(const DefinitionMembers& members, Violations& 
 Status check_throughput_bounds(const DefinitionMembers& members) {
   if (!members.throughput) return {};
   if (members.billing_mode == "PAY_PER_REQUEST") {
-    return validation_error(
-        "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
-        "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+    return invalid_parameter(
+        "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+        "PAY_PER_REQUEST");
   }
   return check_units_in_bounds(*members.throughput);
 }
@@ -116,8 +118,7 @@ Status check_supported(const DefinitionMembers& members) {
     if (!names.empty()) names += ", ";
     names += name;
   }
-  return validation_error("One or more parameter values were invalid: " + names +
-                          " is not supported here");
+  return invalid_parameter(names + " is not supported here");
 }
 
 }  // namespace millrace

@@ -2,13 +2,12 @@
 #include <functional>
 
 #include "core/model/index_key.h"
+#include "core/model/refusals.h"
 #include "core/ops/index_changes.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::string_view kInvalid = "One or more parameter values were invalid: ";
 
 std::string empty_value(const KeyAttribute& attribute) {
   return std::string("The AttributeValue for a key attribute cannot contain an empty ") +
@@ -16,9 +15,9 @@ std::string empty_value(const KeyAttribute& attribute) {
 }
 
 Error wrong_type(const Index& index, const KeyAttribute& attribute, ValueView value) {
-  return validation_error(std::string(kInvalid) + "Type mismatch for Index Key " + attribute.name +
-                          " Expected: " + std::string(wire_name(attribute.type)) + " Actual: " +
-                          std::string(wire_name(value.type())) + " IndexName: " + index.name);
+  return invalid_parameter("Type mismatch for Index Key " + attribute.name +
+                           " Expected: " + std::string(wire_name(attribute.type)) + " Actual: " +
+                           std::string(wire_name(value.type())) + " IndexName: " + index.name);
 }
 
 Error empty_in_put(const Index& index, const KeyAttribute& attribute) {
@@ -84,13 +83,10 @@ Status check_put_index_keys(const Table& table, MapView item) {
   RETURN_IF_ERROR(check_fault(indexes, IndexKeyFault::kWrongType, value_of, wrong_type));
   for (const Index* index : indexes) {
     if (too_long(index->key.partition, kPartitionKeyBytesMax, item)) {
-      return validation_error(std::string(kInvalid) +
-                              "Size of hashkey has exceeded the maximum size limit of2048 bytes");
+      return key_too_long(/*is_partition=*/true);
     }
     if (too_long(index->key.sort, kSortKeyBytesMax, item)) {
-      return validation_error(
-          std::string(kInvalid) +
-          "Aggregated size of all range keys has exceeded the size limit of 1024 bytes");
+      return key_too_long(/*is_partition=*/false);
     }
   }
   return {};

@@ -3,20 +3,17 @@
 #include <algorithm>
 #include <set>
 
+#include "core/model/refusals.h"
+
 namespace millrace {
 
 namespace {
 
-constexpr std::string_view kInvalid = "One or more parameter values were invalid: ";
 constexpr size_t kLocalKeyElementsMax = 2;
 // Of a global index. Source: developer guide, "Global secondary indexes", multi-attribute keys.
 constexpr size_t kRoleElementsMax = 4;
 constexpr size_t kNonKeyAttributesMax = 20;
 constexpr size_t kAttributeNameBytesMax = 255;
-
-Error invalid(std::string_view what) {
-  return validation_error(std::string(kInvalid).append(what));
-}
 
 Status read_projection(JsonValue value, ProjectionMembers& projection) {
   ASSIGN_OR_RETURN(JsonObject object, read_structure(value, "Projection"));
@@ -118,37 +115,41 @@ Status check_global_index_key(const IndexMembers& index) {
     ++partition;
   }
   if (partition > kRoleElementsMax) {
-    return invalid("The KeySchema exceeds the maximum allowed number of HASH key attributes");
+    return invalid_parameter(
+        "The KeySchema exceeds the maximum allowed number of HASH key attributes");
   }
   if (schema.size() - partition > kRoleElementsMax) {
-    return invalid("The KeySchema exceeds the maximum allowed number of RANGE key attributes");
+    return invalid_parameter(
+        "The KeySchema exceeds the maximum allowed number of RANGE key attributes");
   }
   if (!in_order) {
-    return invalid("All HASH key attributes must precede RANGE key attributes in the KeySchema");
+    return invalid_parameter(
+        "All HASH key attributes must precede RANGE key attributes in the KeySchema");
   }
   return {};
 }
 
 Status check_projection(const IndexMembers& index) {
   const ProjectionMembers& projection = *index.projection;
-  if (!projection.type) return invalid("Unknown ProjectionType: null");
+  if (!projection.type) return invalid_parameter("Unknown ProjectionType: null");
   const bool include = *projection.type == "INCLUDE";
   if (include != projection.non_key_attributes.has_value()) {
-    return invalid("ProjectionType is " + std::string(*projection.type) +
-                   ", but NonKeyAttributes is " + (include ? "not specified" : "specified"));
+    return invalid_parameter("ProjectionType is " + std::string(*projection.type) +
+                             ", but NonKeyAttributes is " +
+                             (include ? "not specified" : "specified"));
   }
   if (!include) return {};
   std::set<std::string_view> names;
   for (std::string_view name : *projection.non_key_attributes) {
     if (!names.insert(name).second)
-      return invalid("Duplicate element in NonKeyAttributes: " + std::string(name));
+      return invalid_parameter("Duplicate element in NonKeyAttributes: " + std::string(name));
   }
   return {};
 }
 
 Status check_projected_attributes(size_t count) {
   if (count <= kProjectedAttributesMax) return {};
-  return invalid("Number of NonKeyAttributes of all indexes exceeds the limit of 100");
+  return invalid_parameter("Number of NonKeyAttributes of all indexes exceeds the limit of 100");
 }
 
 Index index_of(const IndexMembers& members, IndexKind kind, const KeyElements& attributes) {

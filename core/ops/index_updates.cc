@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "core/model/refusals.h"
 #include "core/ops/table_change.h"
 
 namespace millrace {
 
 namespace {
-
-Error invalid(std::string_view what) {
-  return validation_error("One or more parameter values were invalid: " + std::string(what));
-}
 
 Error in_use(const std::string& what) {
   return make_error(ErrorCode::kResourceInUse,
@@ -38,7 +35,8 @@ const IndexMembers& action_of(const IndexUpdateMembers& update) {
 
 Status check_create(const IndexMembers& create, const std::optional<KeyElements>& attributes) {
   const std::string name(*create.name);
-  if (!attributes) return invalid("AttributeDefinitions is not specified for index: " + name);
+  if (!attributes)
+    return invalid_parameter("AttributeDefinitions is not specified for index: " + name);
   RETURN_IF_ERROR(check_global_index_key(create));
   RETURN_IF_ERROR(check_projection(create));
   return create.throughput ? check_units_in_bounds(*create.throughput) : Status{};
@@ -68,9 +66,9 @@ Status check_not_redefined(const IndexMembers& create, const KeyElements& reques
       for (const KeyAttribute& attribute : *attributes) {
         if (find_element(*create.key_schema, attribute.name) == nullptr) continue;
         if (*find_element(requested, attribute.name)->type == wire_name(attribute.type)) continue;
-        return validation_error(
-            "One or more parameter values were invalid: Attributes cannot be redefined. Please "
-            "check that your attribute has the same type as previously defined. Existing schema: " +
+        return invalid_parameter(
+            "Attributes cannot be redefined. Please check that your attribute has the same type as "
+            "previously defined. Existing schema: " +
             schema_text(partition, sort) +
             " New schema: " + schema_text(created.partition, created.sort));
       }
@@ -135,12 +133,13 @@ Status Updater::create(const IndexUpdate& update) {
   if (find(name) != nullptr)
     return validation_error("Attempting to create an index which already exists");
   if (table_.billing_mode == kPayPerRequest && update.units) {
-    return invalid("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: " +
-                   name + " when BillingMode is PAY_PER_REQUEST");
+    return invalid_parameter(
+        "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: " + name +
+        " when BillingMode is PAY_PER_REQUEST");
   }
   if (table_.billing_mode != kPayPerRequest && !update.units) {
-    return invalid("Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: " +
-                   name);
+    return invalid_parameter(
+        "Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: " + name);
   }
   size_t global = 0, projected = update.index.non_key_attributes.size();
   for (const Index& index : table_.indexes) {
@@ -185,14 +184,15 @@ Result<Index*> Updater::global_index(std::string_view name, std::string_view ver
 Status Updater::apply_units(const IndexUpdate& update, Index& index) {
   if (table_.billing_mode == kPayPerRequest) {
     if (!update.units && (update.on_demand.any() || update.warm.any())) return {};
-    return invalid("The only Updates for index: " + index.name +
-                   " when TableThroughputMode is PAY_PER_REQUEST can be to OnDemandThroughput, "
-                   "WarmThroughput");
+    return invalid_parameter(
+        "The only Updates for index: " + index.name +
+        " when TableThroughputMode is PAY_PER_REQUEST can be to OnDemandThroughput, "
+        "WarmThroughput");
   }
   if (!update.units) {
     if (update.on_demand.any() || update.warm.any()) return {};
-    return invalid("Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: " +
-                   index.name);
+    return invalid_parameter(
+        "Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: " + index.name);
   }
   const CapacityUnits before{index.read_units, index.write_units};
   if (before == *update.units) return units_will_not_change("index " + index.name, before);
@@ -269,7 +269,7 @@ Status apply_mode(const std::vector<IndexUpdate>& updates, std::string_view mode
     if (!named) unnamed += (unnamed.empty() ? "" : ",") + index.name;
   }
   if (unnamed.empty()) return {};
-  return invalid("ProvisionedThroughput must be specified for index: " + unnamed);
+  return invalid_parameter("ProvisionedThroughput must be specified for index: " + unnamed);
 }
 
 }  // namespace
@@ -327,23 +327,23 @@ Status check_index_updates(const std::vector<IndexUpdateMembers>& updates,
   for (const IndexUpdateMembers& update : updates) {
     const int actions = (update.create ? 1 : 0) + (update.update ? 1 : 0) + (update.remove ? 1 : 0);
     if (actions == 0) {
-      return invalid(
+      return invalid_parameter(
           "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
           "GlobalSecondaryIndexUpdate.Delete must not be null");
     }
     if (actions > 1) {
-      return invalid(
+      return invalid_parameter(
           "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate "
           "object");
     }
     const std::string name(*action_of(update).name);
     if (!names.insert(*action_of(update).name).second) {
-      return invalid(
+      return invalid_parameter(
           "Only one global secondary index update per index is allowed simultaneously. Index: " +
           name);
     }
     if (update.empty_warm) {
-      return invalid(
+      return invalid_parameter(
           "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond "
           "specified for index: " +
           name);

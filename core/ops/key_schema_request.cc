@@ -1,5 +1,7 @@
 #include "core/ops/key_schema_request.h"
 
+#include "core/model/refusals.h"
+
 namespace millrace {
 
 namespace {
@@ -97,9 +99,8 @@ const KeyElement* find_element(const KeyElements& elements, std::string_view nam
 Status check_defined(const KeyElements& schema, const KeyElements& attributes) {
   for (const KeyElement& element : schema) {
     if (find_element(attributes, *element.name) != nullptr) continue;
-    return validation_error(
-        "One or more parameter values were invalid: Some index key attributes are not defined in "
-        "AttributeDefinitions. Keys: " +
+    return invalid_parameter(
+        "Some index key attributes are not defined in AttributeDefinitions. Keys: " +
         names_of(schema) + ", AttributeDefinitions: " + names_of(attributes));
   }
   return {};

@@ -4,16 +4,13 @@
 #include <utility>
 
 #include "core/model/item_json.h"
+#include "core/model/refusals.h"
 
 namespace millrace {
 
 namespace {
 
 constexpr size_t kAttributesToGetMax = 255;
-
-Error invalid(std::string what) {
-  return validation_error("One or more parameter values were invalid: " + std::move(what));
-}
 
 std::string class_of(std::string_view structure) {
   return "com.amazonaws.dynamodb.v20120810." + std::string(structure);
@@ -80,26 +77,28 @@ Status check_name(std::string_view attribute) {
 Status check_expected(const std::string& attribute, const LegacyConditionMembers& members) {
   const std::string for_attribute = " for Attribute: " + attribute;
   if (members.values && members.value)
-    return invalid("Value and AttributeValueList cannot be used together" + for_attribute);
+    return invalid_parameter("Value and AttributeValueList cannot be used together" +
+                             for_attribute);
   if (!members.comparison_operator) {
     if (members.values)
-      return invalid("AttributeValueList can only be used with a ComparisonOperator" +
-                     for_attribute);
+      return invalid_parameter("AttributeValueList can only be used with a ComparisonOperator" +
+                               for_attribute);
     const bool exists = members.exists.value_or(true);
     if (exists && !members.value) {
-      return invalid(std::string("Value must be provided when Exists is ") +
-                     (members.exists ? "true" : "null") + for_attribute);
+      return invalid_parameter(std::string("Value must be provided when Exists is ") +
+                               (members.exists ? "true" : "null") + for_attribute);
     }
     if (!exists && members.value)
-      return invalid("Value cannot be used when Exists is false" + for_attribute);
+      return invalid_parameter("Value cannot be used when Exists is false" + for_attribute);
     return {};
   }
   if (members.exists)
-    return invalid("Exists and ComparisonOperator cannot be used together" + for_attribute);
+    return invalid_parameter("Exists and ComparisonOperator cannot be used together" +
+                             for_attribute);
   const std::string_view op = *members.comparison_operator;
   if (op != "NULL" && op != "NOT_NULL" && !members.values && !members.value) {
-    return invalid("Value or AttributeValueList must be used with ComparisonOperator: " +
-                   std::string(op) + for_attribute);
+    return invalid_parameter("Value or AttributeValueList must be used with ComparisonOperator: " +
+                             std::string(op) + for_attribute);
   }
   return {};
 }
@@ -197,7 +196,7 @@ Status check_attributes_to_get(const std::vector<std::string_view>& attributes) 
   for (std::string_view attribute : attributes) {
     RETURN_IF_ERROR(check_name(attribute));
     if (seen.insert(attribute).second) continue;
-    return invalid("Duplicate value in attribute name: " + std::string(attribute));
+    return invalid_parameter("Duplicate value in attribute name: " + std::string(attribute));
   }
   return {};
 }

@@ -1,3 +1,4 @@
+#include "core/model/refusals.h"
 #include "core/ops/attachment_request.h"
 #include "core/ops/json_fields.h"
 #include "core/ops/operations.h"
@@ -14,8 +15,7 @@ void list_tags_of_resource(Node& node, const Request& request, Reply reply) {
   });
   if (status) status = check_tagged_arn(arn, Status{});
   // All tags fit into one answer, so no token was ever given.
-  if (status && next_token)
-    status = validation_error("One or more parameter values were invalid: Invalid NextToken");
+  if (status && next_token) status = invalid_parameter("Invalid NextToken");
   if (!status) return reply.error(status.error());
   const TablePtr table = node.catalog.resolve(*arn);
   if (table == nullptr) {

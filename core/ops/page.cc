@@ -1,5 +1,6 @@
 #include "core/ops/page.h"
 
+#include "core/model/refusals.h"
 #include "core/model/set_duplicates.h"
 #include "core/ops/index_changes.h"
 
@@ -102,10 +103,9 @@ Status check_select_on_index(const PageMembers& members, const Index* index) {
       index->projection == IndexProjection::kAll) {
     return {};
   }
-  return validation_error(
-      "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for "
-      "global secondary index " +
-      index->name + " because its projection type is not ALL");
+  return invalid_parameter(
+      "Select type ALL_ATTRIBUTES is not supported for global secondary index " + index->name +
+      " because its projection type is not ALL");
 }
 
 Status set_fetch(const PageMembers& members, PageRequest& page) {
@@ -119,8 +119,8 @@ Status set_fetch(const PageMembers& members, PageRequest& page) {
     }
   }
   if (!missing.empty() && index.kind == IndexKind::kGlobal) {
-    return validation_error("One or more parameter values were invalid: Global secondary index " +
-                            index.name + " does not project [" + missing + "]");
+    return invalid_parameter("Global secondary index " + index.name + " does not project [" +
+                             missing + "]");
   }
   page.fetch = !missing.empty() ||
                (members.select == "ALL_ATTRIBUTES" && index.projection != IndexProjection::kAll);

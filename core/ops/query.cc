@@ -2,6 +2,7 @@
 
 #include "core/base/bytes.h"
 #include "core/model/item_json.h"
+#include "core/model/refusals.h"
 #include "core/ops/index_changes.h"
 #include "core/ops/key_range.h"
 #include "core/ops/operations.h"
@@ -105,9 +106,8 @@ Status check_filter(const Condition& filter, std::string_view parameter, const I
     missing.append(missing.empty() ? "" : ", ").append(name);
   }
   if (missing.empty()) return {};
-  return validation_error("One or more parameter values were invalid: Secondary index " +
-                          page.index->name + " does not project one or more filter attributes: [" +
-                          missing + "]");
+  return invalid_parameter("Secondary index " + page.index->name +
+                           " does not project one or more filter attributes: [" + missing + "]");
 }
 
 Error no_second_item(MapView start_key, const KeyAttribute& partition) {

@@ -1,15 +1,13 @@
 #include "core/ops/settings_request.h"
 
+#include "core/model/refusals.h"
+
 namespace millrace {
 
 namespace {
 
 // Of the key that DynamoDB keeps in an account's KMS. There is none here: nothing is encrypted.
 constexpr std::string_view kManagedKeyId = "00000000-0000-4000-8000-000000000001";
-
-Error invalid(std::string_view what) {
-  return validation_error("One or more parameter values were invalid: " + std::string(what));
-}
 
 Status read_units(JsonValue value, std::string_view structure, std::string_view read_name,
                   std::string_view write_name, UnitsMembers& members) {
@@ -40,13 +38,14 @@ Status read_encryption(JsonValue value, EncryptionMembers& members) {
 
 Status check_encryption(const EncryptionMembers& members) {
   if (members.enabled == false) {
-    if (members.type) return invalid("SSEType can not be specified if Enabled is false");
-    if (members.key) return invalid("KMSMasterKeyId can not be specified if Enabled is false");
+    if (members.type) return invalid_parameter("SSEType can not be specified if Enabled is false");
+    if (members.key)
+      return invalid_parameter("KMSMasterKeyId can not be specified if Enabled is false");
     return {};
   }
-  if (members.type == "AES256") return invalid("SSEType AES256 is not supported");
+  if (members.type == "AES256") return invalid_parameter("SSEType AES256 is not supported");
   if (members.key && !members.type)
-    return invalid("SSEType KMS is required if KMSMasterKeyId is specified");
+    return invalid_parameter("SSEType KMS is required if KMSMasterKeyId is specified");
   return {};
 }
 
@@ -63,12 +62,12 @@ Status apply_encryption(const EncryptionMembers& members, const Catalog& catalog
                         Table& table) {
   if (!members.enabled.value_or(members.type.has_value())) {
     if (!creating && table.settings.kms_key_arn.empty())
-      return invalid("Table is already encrypted by default");
+      return invalid_parameter("Table is already encrypted by default");
     table.settings.kms_key_arn.clear();
     return {};
   }
   if (!creating && members.key == table.settings.kms_key_arn) {
-    return invalid(
+    return invalid_parameter(
         "Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you "
         "want to change Master Key");
   }
@@ -129,15 +128,16 @@ Status apply_on_demand(const UnitsMembers& members, const ThroughputOwner& owner
       std::string of_index;
       if (!owner.index.empty())
         of_index = (owner.creating ? " for index: " : " for index : ") + std::string(owner.index);
-      return invalid(what + of_index + " cannot be specified when " +
-                     (owner.creating ? "table BillingMode is PROVISIONED."
-                                     : "the table BillingMode is PROVISIONED"));
+      return invalid_parameter(what + of_index + " cannot be specified when " +
+                               (owner.creating ? "table BillingMode is PROVISIONED."
+                                               : "the table BillingMode is PROVISIONED"));
     }
     const bool clears = *units == kOnDemandLimitRemoved && !owner.creating;
     if (*units < 1 && !clears) {
-      return invalid("Requested " + what + " for " +
-                     (owner.index.empty() ? "table" : "index : " + std::string(owner.index)) +
-                     " is outside of valid range");
+      return invalid_parameter(
+          "Requested " + what + " for " +
+          (owner.index.empty() ? "table" : "index : " + std::string(owner.index)) +
+          " is outside of valid range");
     }
     limit = clears ? std::nullopt : units;
     return {};
@@ -169,7 +169,7 @@ Status apply_warm(const UnitsMembers& members, const ThroughputOwner& owner,
     } else {
       text.append(provisioned).append(" of ProvisionedThroughput");
     }
-    return invalid(text);
+    return invalid_parameter(text);
   };
   RETURN_IF_ERROR(apply(members.read_units, now.read, "ReadUnitsPerSecond", "ReadCapacityUnits",
                         settings.warm.read));

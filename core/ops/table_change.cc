@@ -1,5 +1,6 @@
 #include "core/ops/table_change.h"
 
+#include "core/model/refusals.h"
 #include "core/ops/table_description.h"
 
 namespace millrace {
@@ -8,9 +9,9 @@ namespace {
 
 Status apply_on_demand_mode(const TableChange& change, int64_t now_ms, Table& table) {
   if (change.units) {
-    return validation_error(
-        "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
-        "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+    return invalid_parameter(
+        "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+        "PAY_PER_REQUEST");
   }
   if (table.billing_mode == kPayPerRequest) return {};
   table.settings.throughput.keep_warm(table.billing_mode, {table.read_units, table.write_units});

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/model/refusals.h"
 #include "core/ops/backfill.h"
 #include "core/ops/definition_command.h"
 #include "core/ops/definition_request.h"
@@ -12,18 +13,13 @@ namespace millrace {
 
 namespace {
 
-constexpr std::string_view kInvalid = "One or more parameter values were invalid: ";
-
-Error invalid(std::string_view what) {
-  return validation_error(std::string(kInvalid).append(what));
-}
-
 Status check_stream_members(const std::optional<StreamMembers>& stream) {
   if (!stream) return {};
   if (*stream->enabled && !stream->view_type)
-    return invalid("If stream is being enabled then UpdateViewType is required");
+    return invalid_parameter("If stream is being enabled then UpdateViewType is required");
   if (!*stream->enabled && stream->view_type)
-    return invalid("If stream is being disabled, then UpdateViewType must not be specified");
+    return invalid_parameter(
+        "If stream is being disabled, then UpdateViewType must not be specified");
   return {};
 }
 
@@ -60,26 +56,26 @@ Status check_alone(const UpdateMembers& members) {
     } else if (definition.deletion_protection) {
       alone = "DeletionProtection modification";
     } else if (settings.warm.any() && create) {
-      return invalid(
+      return invalid_parameter(
           "Create global secondary index cannot be specified when updating WarmThroughput");
     } else if (settings.warm.any()) {
       alone = "WarmThroughput";
     }
     if (!alone.empty())
-      return invalid(std::string(alone) + " must be the only operation in the request");
+      return invalid_parameter(std::string(alone) + " must be the only operation in the request");
   }
   if (settings.on_demand.any() &&
       (definition.stream || (definition.throughput && !definition.billing_mode) ||
        members.index_updates)) {
-    return invalid(
+    return invalid_parameter(
         "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request");
   }
   if (definition.stream && definition.throughput)
-    return invalid("You cannot modify stream status while updating table IOPS");
+    return invalid_parameter("You cannot modify stream status while updating table IOPS");
   if (online && definition.throughput)
-    return invalid("You cannot create or delete index while updating table IOPS");
+    return invalid_parameter("You cannot create or delete index while updating table IOPS");
   if (online && definition.stream)
-    return invalid("You cannot create or delete index while changing stream status");
+    return invalid_parameter("You cannot create or delete index while changing stream status");
   return {};
 }
 
@@ -105,11 +101,12 @@ Status check_request(const UpdateMembers& members) {
         "OnDemandThroughput, WarmThroughput or TableClass is required");
   }
   if (members.index_updates && members.index_updates->empty())
-    return invalid("List of GlobalSecondaryIndexUpdates is empty");
+    return invalid_parameter("List of GlobalSecondaryIndexUpdates is empty");
   RETURN_IF_ERROR(check_alone(members));
   RETURN_IF_ERROR(check_stream_members(definition.stream));
   if (definition.billing_mode == kProvisioned && !definition.throughput)
-    return invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
+    return invalid_parameter(
+        "ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
   return members.index_updates ? check_index_updates(*members.index_updates, members.attributes)
                                : Status{};
 }

@@ -1,5 +1,6 @@
 #include "core/ops/write_request.h"
 
+#include "core/model/refusals.h"
 #include "core/ops/index_changes.h"
 #include "core/ops/read_request.h"
 
@@ -167,9 +168,8 @@ Status bind_table(ItemWrite& write, TablePtr table) {
   if (write.update) {
     for (const std::string& name : write.update->attribute_names()) {
       if (!is_key_attribute(table->key, name)) continue;
-      return validation_error(
-          "One or more parameter values were invalid: Cannot update attribute " + name +
-          ". This attribute is part of the key");
+      return invalid_parameter("Cannot update attribute " + name +
+                               ". This attribute is part of the key");
     }
     RETURN_IF_ERROR(check_update_index_keys(*table, *write.update));
     RETURN_IF_ERROR(check_scalar_keys(*table, write.update->operand_paths()));
