@@ -236,7 +236,10 @@ def test_requests_that_are_being_received_are_bounded(start):
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {10 * MB}\r\n\r\n"
     )
     address = ("127.0.0.1", sidecar.port)
-    with socket.create_connection(address) as first, socket.create_connection(address) as second:
+    with (
+        socket.create_connection(address, timeout=10) as first,
+        socket.create_connection(address, timeout=10) as second,
+    ):
         # It is told to go on once it is counted.
         first.sendall(head.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n").encode())
         assert first.recv(4096).startswith(b"HTTP/1.1 100 ")
