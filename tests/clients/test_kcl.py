@@ -144,8 +144,8 @@ def test_a_worker_sees_every_change_in_order(sidecar):
         assert not told.wrong, told.wrong
         return all(told.last[key] == value for key, value in load.values.items())
 
-    def settle(what):
-        wait_until(told_all, PATIENCE_SECONDS, what)
+    def settle(what, also=lambda: True):
+        wait_until(lambda: told_all() and also(), PATIENCE_SECONDS, what)
 
     load.write(KEYS)
     worker = Worker(sidecar, arn, "first", told)
@@ -160,11 +160,10 @@ def test_a_worker_sees_every_change_in_order(sidecar):
         load.write(elsewhere)
         sidecar.control("streams/merge", table=TABLE, shard=lower, **{"with": upper})
         load.write(KEYS)
-        settle("a split and a merge are passed")
-        # The parent that the merge does not name holds nothing and is listed no more: a worker that has not
-        # seen it by then never does. A worker tells an end after its checkpoint, so maybe after the child's records.
+        # The parent that the merge does not name holds nothing and is listed no more: a worker that has not seen
+        # it by then never does. An end is told after its checkpoint, so maybe after records of the child.
         assert upper not in shards()
-        wait_until(lambda: {first, lower} <= told.ended, PATIENCE_SECONDS, "both ends are told")
+        settle("a split and a merge are passed", lambda: {first, lower} | (told.opened & {upper}) <= told.ended)
 
         second = told.shard_of[elsewhere[0]]
         load.write(KEYS)
