@@ -7,13 +7,12 @@
 #include <ctime>
 
 #include "core/base/random.h"
-#include "core/net/gzip.h"
 
 namespace millrace {
 namespace {
 
-// Below this the head outweighs what compression saves.
-constexpr size_t kGzipBytesMin = 1024;
+// As the service: smaller bodies are not compressed.
+constexpr size_t kCodedBytesMin = 4096;
 
 std::string_view reason_of(int status) {
   switch (status) {
@@ -114,11 +113,12 @@ constexpr size_t kFixedHeadBytesMax = 512;
 }  // namespace
 
 void render_answer(const AnswerContext& context, const HttpResponse& response, std::string& out) {
-  const bool compressed = context.accepts_gzip && response.body.size() >= kGzipBytesMin;
+  const bool compressed =
+      context.coding != ContentCoding::kIdentity && response.body.size() >= kCodedBytesMin;
   std::string packed;
   std::string_view body = response.body;
   if (compressed) {
-    gzip(body, packed);
+    encode(context.coding, body, packed);
     body = packed;
   }
   // The checksum is of the bytes that travel (SDKs check before they decompress).
@@ -144,7 +144,10 @@ void render_answer(const AnswerContext& context, const HttpResponse& response, s
   start.text({context.request_id.data(), context.request_id.size()});
   start.text("\r\nX-Amz-Crc32: ").number(crc).text("\r\n").text(date_line());
   if (!bodyless) start.text("Content-Length: ").number(body.size()).text("\r\n");
-  if (compressed) start.text("Content-Encoding: gzip\r\n");
+  if (compressed) {
+    const bool gzip = context.coding == ContentCoding::kGzip;
+    start.text("Content-Encoding: ").text(gzip ? "gzip" : "deflate").text("\r\n");
+  }
   if (!context.keep_alive) {
     start.text("Connection: close\r\n");
   } else if (context.http_1_0) {

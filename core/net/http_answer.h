@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/net/content_coding.h"
 #include "core/net/http_server.h"
 
 namespace millrace {
@@ -15,7 +16,7 @@ struct AnswerContext {
   bool keep_alive = true;
   bool http_1_0 = false;
   bool head_only = false;  // HEAD
-  bool accepts_gzip = false;
+  ContentCoding coding = ContentCoding::kIdentity;  // of a body that is worth it
 };
 
 /// Appends the whole answer, head and body, to `out`. Any thread.

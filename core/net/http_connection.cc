@@ -11,7 +11,7 @@
 #include <limits>
 #include <utility>
 
-#include "core/net/gzip.h"
+#include "core/net/content_coding.h"
 
 namespace millrace {
 namespace {
@@ -252,7 +252,7 @@ void HttpConnection::dispatch(const RequestHead& head, std::string_view body) {
   context_.keep_alive = head.keep_alive;
   context_.http_1_0 = head.http_1_0;
   context_.head_only = head.method == "HEAD";
-  context_.accepts_gzip = head.accepts_gzip;
+  context_.coding = head.accepted_coding;
   make_request_id(context_.request_id);
   HttpRequest request;
   request.method = head.method;
@@ -263,7 +263,6 @@ void HttpConnection::dispatch(const RequestHead& head, std::string_view body) {
   request.origin = head.origin;
   request.traceparent = head.traceparent;
   request.body = body;
-  request.accepts_gzip = head.accepts_gzip;
   request.no_cache = head.no_cache;
   request.raw_headers = head.raw_headers;
   state_ = State::kHandling;

@@ -25,7 +25,6 @@ struct HttpRequest {
   std::string_view origin;
   std::string_view traceparent;
   std::string_view body;  // decoded if it came gzipped
-  bool accepts_gzip = false;
   bool no_cache = false;  // Cache-Control says no-cache or no-store
   /// All headers as received, for the rare ones: first value of `name`, case-insensitive.
   std::string_view header(std::string_view name) const;

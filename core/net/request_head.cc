@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "core/net/header_text.h"
+
 namespace millrace {
 namespace {
 
@@ -25,8 +27,6 @@ constexpr std::array<bool, 256> make_token_table() {
   return table;
 }
 constexpr std::array<bool, 256> kToken = make_token_table();
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 struct Scan {
   bool has_control = false;  // other than tab, CR and LF
@@ -53,33 +53,6 @@ Scan scan(const char* p, size_t size) {
     size -= block;
   }
   return found;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-/// Cuts the next element off a comma-separated list.
-std::string_view next_element(std::string_view& list) {
-  const size_t comma = list.find(',');
-  const std::string_view element = trimmed(list.substr(0, comma));
-  list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-  return element;
-}
-
-bool accepts_gzip(std::string_view list) {
-  while (!list.empty()) {
-    std::string_view element = next_element(list);
-    const size_t semicolon = element.find(';');
-    if (!equals_ignoring_case(trimmed(element.substr(0, semicolon)), "gzip")) continue;
-    if (semicolon == std::string_view::npos) return true;
-    // Refused only by a weight of zero: q=0, q=0.0, ...
-    const std::string_view weight = trimmed(element.substr(semicolon + 1));
-    return weight.find_first_of("123456789") != std::string_view::npos;
-  }
-  return false;
 }
 
 bool forbids_cache(std::string_view list) {
@@ -213,7 +186,7 @@ int take_header(std::string_view name, std::string_view value, RequestHead& head
       }
       break;
     case 15:
-      if (is(name, "accept-encoding")) head.accepts_gzip |= accepts_gzip(value);
+      if (is(name, "accept-encoding")) head.accepted_coding = accepted_coding(value);
       break;
     case 16:
       if (is(name, "content-encoding")) {
@@ -247,14 +220,6 @@ int parse_header_line(std::string_view line, RequestHead& head, Seen& seen) {
 }
 
 }  // namespace
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
-  }
-  return true;
-}
 
 HeadOutcome parse_request_head(std::string_view bytes, RequestHead& head, int& status) {
   head = RequestHead{};

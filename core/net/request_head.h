@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/net/content_coding.h"
+
 namespace millrace {
 
 /// The head of a request. Views point into the parsed bytes.
@@ -19,12 +21,12 @@ struct RequestHead {
   size_t size = 0;               // bytes of the head with its blank line
   uint64_t content_length = 0;
   bool chunked = false;
-  bool gzip = false;          // Content-Encoding
-  bool accepts_gzip = false;  // Accept-Encoding
-  bool no_cache = false;      // Cache-Control says no-cache or no-store
+  bool gzip = false;      // Content-Encoding
+  bool no_cache = false;  // Cache-Control says no-cache or no-store
   bool expects_continue = false;
   bool keep_alive = true;
   bool http_1_0 = false;
+  ContentCoding accepted_coding = ContentCoding::kIdentity;  // by the last Accept-Encoding
 };
 
 enum class HeadOutcome : uint8_t { kComplete, kIncomplete, kBad };
@@ -39,8 +41,5 @@ HeadOutcome parse_request_head(std::string_view bytes, RequestHead& head, int& s
 /// The first value of header `name` (case-insensitive) in complete header lines; empty if there is
 /// none.
 std::string_view find_header(std::string_view raw_headers, std::string_view name);
-
-/// ASCII only.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace millrace

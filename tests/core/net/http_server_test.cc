@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/net/gzip.h"
+#include "core/net/content_coding.h"
 #include "http_client.h"
 
 namespace millrace {
@@ -62,7 +62,7 @@ TEST_F(HttpServerTest, TakesAndGivesGzip) {
   Client client(port());
   const std::string plain(5000, 'z');
   std::string packed;
-  gzip(plain, packed);
+  encode(ContentCoding::kGzip, plain, packed);
   client.send(post(packed, "Content-Encoding: gzip\r\nAccept-Encoding: gzip\r\n"));
   const Answered answer = client.read();
   EXPECT_EQ(answer.header("Content-Encoding"), "gzip");
@@ -70,8 +70,13 @@ TEST_F(HttpServerTest, TakesAndGivesGzip) {
   std::string back;
   ASSERT_EQ(gunzip(answer.body, 10000, back), GunzipOutcome::kDone);
   EXPECT_EQ(back, "POST " + plain);
-  client.send(post("short", "Accept-Encoding: gzip\r\n"));
-  EXPECT_EQ(client.read().body, "POST short");
+  client.send(post(plain, "Accept-Encoding: deflate\r\n"));
+  EXPECT_EQ(client.read().header("Content-Encoding"), "deflate");
+  // With "POST " before it.
+  client.send(post(std::string(4090, 'z'), "Accept-Encoding: gzip\r\n"));
+  EXPECT_EQ(client.read().header("Content-Encoding"), "");
+  client.send(post(std::string(4091, 'z'), "Accept-Encoding: gzip\r\n"));
+  EXPECT_EQ(client.read().header("Content-Encoding"), "gzip");
 }
 
 TEST_F(HttpServerTest, RefusesGzipBombsAndDamageButStaysUsable) {
@@ -79,7 +84,7 @@ TEST_F(HttpServerTest, RefusesGzipBombsAndDamageButStaysUsable) {
   serve_echo();
   Client client(port());
   std::string bomb;
-  gzip(std::string(1 << 20, '\0'), bomb);
+  encode(ContentCoding::kGzip, std::string(1 << 20, '\0'), bomb);
   client.send(post(bomb, "Content-Encoding: gzip\r\n"));
   const Answered refused = client.read();
   EXPECT_EQ(refused.status, 413);

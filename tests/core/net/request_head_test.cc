@@ -49,7 +49,7 @@ TEST(RequestHead, TakesWhatAnSdkSends) {
   EXPECT_EQ(head.origin, "https://a.example");
   EXPECT_EQ(head.traceparent, "00-ab");
   EXPECT_EQ(head.content_length, 12u);
-  EXPECT_TRUE(head.accepts_gzip);
+  EXPECT_EQ(head.accepted_coding, ContentCoding::kDeflate);
   EXPECT_TRUE(head.gzip);
   EXPECT_TRUE(head.keep_alive);
   EXPECT_EQ(head.size, text.size() - 4);
@@ -135,20 +135,13 @@ TEST(RequestHead, KnowsWhenTheConnectionEnds) {
   EXPECT_TRUE(keeps("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
 }
 
-TEST(RequestHead, AcceptsGzipOnlyWhenAsked) {
+TEST(RequestHead, TheLastAcceptedCodingCounts) {
   RequestHead head;
   int status = 0;
-  const auto accepts = [&](const std::string& value) {
-    const std::string text = with("Accept-Encoding: " + value + "\r\n");
-    EXPECT_EQ(parse(text, head, status), HeadOutcome::kComplete);
-    return head.accepts_gzip;
-  };
-  EXPECT_TRUE(accepts("gzip"));
-  EXPECT_TRUE(accepts("br;q=1, gzip ; q=0.1"));
-  EXPECT_FALSE(accepts("identity"));
-  EXPECT_FALSE(accepts("gzip;q=0"));
-  EXPECT_FALSE(accepts("gzip; q=0.000"));
-  EXPECT_FALSE(accepts("gzippy, *"));
+  parse(with("Accept-Encoding: identity\r\nACCEPT-ENCODING: br, gzip;q=0.1\r\n"), head, status);
+  EXPECT_EQ(head.accepted_coding, ContentCoding::kGzip);
+  parse(with("Accept-Encoding: gzip\r\nAccept-Encoding: identity\r\n"), head, status);
+  EXPECT_EQ(head.accepted_coding, ContentCoding::kIdentity);
 }
 
 TEST(RequestHead, KnowsWhoWantsNoCachedAnswer) {
