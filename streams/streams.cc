@@ -165,15 +165,18 @@ std::vector<Stream> Streams::list(std::optional<std::string_view> table_name) co
   return streams;
 }
 
-Result<Stream> Streams::find(std::string_view arn) const {
+Result<std::string_view> Streams::table_name_of(std::string_view arn) {
   constexpr std::string_view kTable = ":table/", kStream = "/stream/";
   size_t table_at = arn.find(kTable), stream_at = arn.rfind(kStream);
   if (!arn.starts_with("arn:") || table_at == arn.npos || stream_at == arn.npos ||
       stream_at < table_at + kTable.size()) {
     return validation_error("Invalid StreamArn");
   }
-  std::string_view name =
-      arn.substr(table_at + kTable.size(), stream_at - table_at - kTable.size());
+  return arn.substr(table_at + kTable.size(), stream_at - table_at - kTable.size());
+}
+
+Result<Stream> Streams::find(std::string_view arn) const {
+  ASSIGN_OR_RETURN(const std::string_view name, table_name_of(arn));
   for (const Stream& stream : list(name)) {
     if (this->arn(stream) == arn) return stream;
   }

@@ -64,6 +64,8 @@ class Streams {
   /// shown), of one table's name if given, by ARN.
   std::vector<Stream> list(std::optional<std::string_view> table_name) const;
   Result<Stream> find(std::string_view arn) const;
+  /// The table's name in a stream's ARN, which need not exist.
+  static Result<std::string_view> table_name_of(std::string_view arn);
   std::string arn(const Stream& stream) const {
     return catalog_.stream_arn(*stream.table, stream.definition());
   }

@@ -27,6 +27,9 @@ void append_seconds(int64_t ms, std::string& out) {
 
 Status list_streams(const Streams& streams, std::string_view body, std::string& out) {
   ASSIGN_OR_RETURN(ListStreamsRequest request, read_list_streams(body));
+  if (request.start_arn) {
+    if (auto table = Streams::table_name_of(*request.start_arn); !table) return table.error();
+  }
   out += "{\"Streams\":[";
   size_t count = 0;
   std::string last, left_off;

@@ -20,6 +20,10 @@ Error bad_condition(const std::string& text) {
   return validation_error("Invalid condition in KeyConditionExpression: " + text);
 }
 
+Error invalid(const std::string& text) {
+  return validation_error("Invalid KeyConditionExpression: " + text);
+}
+
 KeyTerm::Operator operator_of(Comparator comparator, bool mirrored) {
   using Operator = KeyTerm::Operator;
   switch (comparator) {
@@ -42,13 +46,16 @@ Result<std::string_view> key_name(const std::vector<Operand>& operands, size_t& 
   for (size_t i = 0; i < operands.size(); ++i) {
     const Operand& operand = operands[i];
     if (operand.kind == Operand::Kind::kCall) {
-      return validation_error("KeyConditionExpressions cannot contain nested operations");
+      return invalid("KeyConditionExpressions cannot contain nested operations");
     }
     if (operand.kind != Operand::Kind::kPath) continue;
-    if (name) return bad_condition("Multiple attribute names used in one condition");
+    if (name) {
+      return invalid(
+          "Invalid condition in KeyConditionExpression: Multiple attribute names used in one "
+          "condition");
+    }
     if (operand.path.size() > 1) {
-      return validation_error(
-          "KeyConditionExpressions cannot have conditions on nested attributes");
+      return invalid("KeyConditionExpressions cannot have conditions on nested attributes");
     }
     name = operand.path[0].name;
     position = i;
@@ -102,9 +109,7 @@ Status collect_terms(const ConditionNode& node, std::vector<KeyTerm>& terms) {
   ASSIGN_OR_RETURN(KeyTerm term, term_of(node));
   for (const KeyTerm& earlier : terms) {
     if (earlier.name == term.name) {
-      return validation_error(
-          "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition "
-          "per key");
+      return invalid("KeyConditionExpressions must only contain one condition per key");
     }
   }
   terms.push_back(std::move(term));

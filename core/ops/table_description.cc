@@ -113,7 +113,7 @@ void render_index(const Catalog& catalog, const Table& table, const Index& index
   fields.text("IndexArn", catalog.table_arn(table.name) + "/index/" + index.name);
   if (global) {
     render_on_demand(index.throughput, fields);
-    if (!creating) render_warm(index.throughput, table.billing_mode, units, fields);
+    render_warm(index.throughput, table.billing_mode, units, creating, fields);
   }
   fields.end();
 }
@@ -154,12 +154,12 @@ void render_settings(const Table& table, std::string_view status, JsonFields& fi
   }
 }
 
-void render_billing(const Table& table, JsonFields& fields) {
+void render_billing(const Table& table, bool creating, JsonFields& fields) {
   if (table.billing_mode != kPayPerRequest && table.pay_per_request_ms == 0) return;
   std::string billing;
   JsonFields members(billing);
   members.text("BillingMode", table.billing_mode);
-  if (table.pay_per_request_ms > 0)
+  if (table.pay_per_request_ms > 0 && !creating)
     members.time("LastUpdateToPayPerRequestDateTime", table.pay_per_request_ms);
   members.end();
   fields.raw("BillingModeSummary", billing);
@@ -195,12 +195,13 @@ void render_provisioned(const ThroughputSettings& settings, CapacityUnits units,
 }
 
 void render_warm(const ThroughputSettings& settings, std::string_view billing_mode,
-                 CapacityUnits units, JsonFields& fields) {
+                 CapacityUnits units, bool creating, JsonFields& fields) {
+  if (creating && settings.warm.read == 0 && settings.warm.write == 0) return;
   const CapacityUnits warm = settings.warm_units(billing_mode, units);
   std::string throughput;
   JsonFields members(throughput);
   members.integer("ReadUnitsPerSecond", warm.read);
-  members.text("Status", "ACTIVE");
+  members.text("Status", creating ? "UPDATING" : "ACTIVE");
   members.integer("WriteUnitsPerSecond", warm.write);
   members.end();
   fields.raw("WarmThroughput", throughput);
@@ -220,6 +221,7 @@ void render_table(const Catalog& catalog, const Table& table, std::string_view s
                   int64_t now_ms, std::string& out) {
   // Of a table that is being deleted the service shows no definition, but what it holds and costs.
   const bool defined = status != "DELETING";
+  const bool creating = status == "CREATING";
   JsonFields fields(out);
   if (defined) fields.raw("AttributeDefinitions", attribute_definitions_json(table));
   fields.text("TableName", table.name);
@@ -229,8 +231,8 @@ void render_table(const Catalog& catalog, const Table& table, std::string_view s
   const CapacityUnits units{table.read_units, table.write_units};
   const ThroughputSettings& throughput = table.settings.throughput;
   render_provisioned(throughput, units, now_ms, fields);
-  render_billing(table, fields);
-  if (defined && status != "CREATING") render_warm(throughput, table.billing_mode, units, fields);
+  render_billing(table, creating, fields);
+  if (defined) render_warm(throughput, table.billing_mode, units, creating, fields);
   if (defined) render_on_demand(throughput, fields);
   const TableSizes::Size size = catalog.sizes().size(table.generation);
   fields.integer("TableSizeBytes", static_cast<int64_t>(size.bytes));
@@ -238,7 +240,7 @@ void render_table(const Catalog& catalog, const Table& table, std::string_view s
   fields.text("TableArn", catalog.table_arn(table.name));
   fields.text("TableId", table.id);
   if (defined) {
-    render_indexes(catalog, table, status == "CREATING", now_ms, fields);
+    render_indexes(catalog, table, creating, now_ms, fields);
     render_stream(catalog, table, fields);
     render_settings(table, status, fields);
   }

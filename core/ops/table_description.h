@@ -19,8 +19,9 @@ std::string_view table_status(const Table& table);
 
 void render_provisioned(const ThroughputSettings& settings, CapacityUnits units, int64_t now_ms,
                         JsonFields& fields);
+/// Of what is being created only if it was asked for.
 void render_warm(const ThroughputSettings& settings, std::string_view billing_mode,
-                 CapacityUnits units, JsonFields& fields);
+                 CapacityUnits units, bool creating, JsonFields& fields);
 /// Nothing if none is set.
 void render_on_demand(const ThroughputSettings& settings, JsonFields& fields);
 

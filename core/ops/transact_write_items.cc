@@ -132,6 +132,10 @@ Status check_shape(const TransactWrite& transaction) {
   RETURN_IF_ERROR(violations.status());
   for (const Action& action : transaction.actions) {
     if (action.requests == 1) continue;
+    if (action.requests == 0) {
+      return validation_error(
+          "Invalid Request: TransactWriteRequest should contain Delete or Put or Update request");
+    }
     return validation_error("TransactItems can only contain one of Check, Put, Update or Delete");
   }
   return {};

@@ -116,6 +116,14 @@ TEST_F(StreamsOperationsTest, ListsStreams) {
           .second;
   EXPECT_EQ(all_texts(body, "TableName"), std::vector<std::string>{"films"});
   EXPECT_EQ(text_of(body, "LastEvaluatedStreamArn"), "");
+  // One that is gone is a place in the list, what is none is refused.
+  last.back() = last.back() == '0' ? '1' : '0';
+  EXPECT_EQ(node.call("ListStreams", "{\"ExclusiveStartStreamArn\":" + in_quotes(last) + "}").first,
+            200);
+  expect_error(
+      node.call("ListStreams",
+                "{\"ExclusiveStartStreamArn\":\"no-arn-at-all-but-of-thirty-seven-characters\"}"),
+      "ValidationException", "Invalid StreamArn");
 }
 
 TEST_F(StreamsOperationsTest, GivesIteratorsAndRecords) {

@@ -193,10 +193,14 @@ TEST(KeyCondition, RefusesWhatIsNoKeyCondition) {
       {"pk <> :p", bad + "<>"},
       {"attribute_exists(pk)", bad + "attribute_exists"},
       {"pk = :p AND contains(sk, :a)", bad + "contains"},
-      {"size(pk) = :n", "KeyConditionExpressions cannot contain nested operations"},
-      {"pk = sk", condition + "Multiple attribute names used in one condition"},
+      {"size(pk) = :n",
+       "Invalid KeyConditionExpression: KeyConditionExpressions cannot contain nested operations"},
+      {"pk = sk", "Invalid KeyConditionExpression: " + condition +
+                      "Multiple attribute names used in one condition"},
       {":p = :a", condition + "No key attribute specified"},
-      {"pk.x = :p", "KeyConditionExpressions cannot have conditions on nested attributes"},
+      {"pk.x = :p",
+       "Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested "
+       "attributes"},
       {"pk = :p AND sk > :a AND sk < :z",
        "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition "
        "per key"},

@@ -24,6 +24,7 @@ TEST(Tables, a_new_table_is_creating_then_active_and_described_as_the_service_do
       node.ok("CreateTable", with_keys(",'TableName':'films','BillingMode':'PAY_PER_REQUEST'"));
   EXPECT_THAT(created, StartsWith("{\"TableDescription\":{\"AttributeDefinitions\":["));
   EXPECT_THAT(created, HasSubstr("\"TableStatus\":\"CREATING\""));
+  EXPECT_THAT(created, HasSubstr("\"BillingModeSummary\":{\"BillingMode\":\"PAY_PER_REQUEST\"}"));
   EXPECT_THAT(created, Not(HasSubstr("WarmThroughput")));
   std::string described = node.ok("DescribeTable", "{'TableName':'films'}");
   std::string id = OpsNode::member(described, "TableId");
@@ -40,6 +41,19 @@ TEST(Tables, a_new_table_is_creating_then_active_and_described_as_the_service_do
       "\"WriteUnitsPerSecond\":4000},\"TableSizeBytes\":0,\"ItemCount\":0,"
       "\"TableArn\":\"arn:aws:dynamodb:us-east-1:000000000000:table/films\",\"TableId\":\"" +
           id + "\",\"DeletionProtectionEnabled\":false}}");
+}
+
+TEST(Tables, a_new_table_shows_the_warm_throughput_that_it_was_asked_for) {
+  OpsNode node;
+  const std::string created =
+      node.ok("CreateTable", with_keys(",'TableName':'films','BillingMode':'PAY_PER_REQUEST',"
+                                       "'WarmThroughput':{'ReadUnitsPerSecond':20000,"
+                                       "'WriteUnitsPerSecond':5000}"));
+  EXPECT_THAT(created, HasSubstr("\"WarmThroughput\":{\"ReadUnitsPerSecond\":20000,"
+                                 "\"Status\":\"UPDATING\",\"WriteUnitsPerSecond\":5000}"));
+  EXPECT_THAT(node.ok("DescribeTable", "{'TableName':'films'}"),
+              HasSubstr("\"WarmThroughput\":{\"ReadUnitsPerSecond\":20000,"
+                        "\"Status\":\"ACTIVE\",\"WriteUnitsPerSecond\":5000}"));
 }
 
 TEST(Tables, a_provisioned_table_shows_its_units) {

@@ -120,6 +120,10 @@ TEST_F(Transactions, requests_of_the_wrong_shape_are_refused) {
   EXPECT_EQ(refused(put("one", "a") + "," + put("none", "a")),
             "ResourceNotFoundException: Requested resource not found");
   EXPECT_EQ(refused("{}"),
+            "ValidationException: Invalid Request: TransactWriteRequest should contain Delete or "
+            "Put or Update request");
+  EXPECT_EQ(refused("{'Put':{'TableName':'one','Item':{'pk':{'S':'a'}}},"
+                    "'Delete':{'TableName':'one','Key':{'pk':{'S':'b'}}}}"),
             "ValidationException: TransactItems can only contain one of Check, Put, Update or "
             "Delete");
   EXPECT_EQ(
