@@ -410,7 +410,8 @@ bool ItemCache::begin_warming(std::string_view key) {
 bool ItemCache::collect(Walk& walk, size_t count, HotSetBuilder& keys) {
   static_assert(ItemShard::kHeatMax < HotSetBuilder::kHeatMax);
   if (!std::exchange(walk.begun, true)) {
-    for (const HotKey& hot : hot_keys(std::numeric_limits<size_t>::max(), std::nullopt).keys) {
+    const auto all = [](Generation) { return true; };
+    for (const HotKey& hot : hot_keys(std::numeric_limits<size_t>::max(), all).keys) {
       keys.add(hot.key, HotSetBuilder::kHeatMax);
     }
     for (size_t i = 0; i <= shard_mask_; ++i) {
@@ -429,17 +430,16 @@ bool ItemCache::collect(Walk& walk, size_t count, HotSetBuilder& keys) {
   return walk.shard <= shard_mask_;
 }
 
-HotKeysReport ItemCache::hot_keys(size_t limit, std::optional<Generation> table) const {
+HotKeysReport ItemCache::hot_keys(size_t limit,
+                                  const std::function<bool(Generation)>& is_asked) const {
   const uint32_t now = now_s();
   HotKeysReport report;
   for (size_t i = 0; i <= shard_mask_; ++i) {
     std::lock_guard lock(shards_[i].hot_keys_mutex);
     report.requests += shards_[i].hot_keys.collect(now, report.keys) * RequestSampler::kOneIn;
   }
-  if (table) {
-    std::erase_if(report.keys,
-                  [&](const HotKey& hot) { return get_big_endian64(hot.key.data()) != *table; });
-  }
+  std::erase_if(report.keys,
+                [&](const HotKey& hot) { return !is_asked(get_big_endian64(hot.key.data())); });
   // Each key is of one shard: there is nothing to merge.
   const auto end =
       report.keys.begin() + static_cast<std::ptrdiff_t>(std::min(limit, report.keys.size()));

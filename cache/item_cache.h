@@ -85,10 +85,10 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   /// end.
   bool collect(Walk& walk, size_t count, HotSetBuilder& keys);
 
-  /// At most `limit` of a table's or of all. Reads that ask for the cache and changes are counted,
-  /// a sample of them: one in RequestSampler::kOneIn stands for so many. Also of tables that are
-  /// not cached.
-  HotKeysReport hot_keys(size_t limit, std::optional<Generation> table) const;
+  /// At most `limit`, of the tables that `is_asked` takes. Reads that ask for the cache and changes
+  /// are counted, a sample of them: one in RequestSampler::kOneIn stands for so many. Also of
+  /// tables that are not cached.
+  HotKeysReport hot_keys(size_t limit, const std::function<bool(Generation)>& is_asked) const;
 
   /// Summed over the shards, which are looked at one after the other.
   ItemCacheStatistics statistics() const;

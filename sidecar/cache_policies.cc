@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "core/model/schema.h"
+#include "sidecar/event_log.h"
 
 namespace millrace::sidecar {
 namespace {
@@ -28,6 +29,16 @@ CachePolicies::CachePolicies(ByName policies, const Catalog& catalog, Caches cac
 
 void CachePolicies::on_commit(const FramePtr& frame) {
   if (!policies_.empty() && changes_definitions(*frame)) tell();
+}
+
+void CachePolicies::log_absent() const {
+  std::string absent;
+  for (const auto& [name, policy] : policies_) {
+    if (catalog_.find(name) == nullptr) absent += (absent.empty() ? "" : ",") + name;
+  }
+  if (absent.empty()) return;
+  log_event(Severity::kInfo, "cache-policy",
+            {{"message", "policies for tables that do not exist yet"}, {"tables", absent}});
 }
 
 void CachePolicies::tell() {

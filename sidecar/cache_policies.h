@@ -27,6 +27,10 @@ class CachePolicies final : public CommitObserver {
   CachePolicies(ByName policies, const Catalog& catalog, Caches caches);
   void on_commit(const FramePtr& frame) override;
 
+  /// A line of the event log that names the tables which are not there: they may come, or their
+  /// names may be mistaken. None if all are there.
+  void log_absent() const;
+
  private:
   void tell();
 

@@ -100,6 +100,7 @@ CLI::App* add_check(CLI::App& app, CheckOptions& options) {
 /// `cache` and what it is asked to do.
 struct CacheCommands {
   CLI::App* cache = nullptr;
+  CLI::App* flush = nullptr;
   CLI::App* hot = nullptr;
   CacheCommand flush_command;
   HotKeysCommand hot_command;
@@ -111,9 +112,9 @@ struct CacheCommands {
 
 void CacheCommands::add_to(CLI::App& app) {
   cache = app.add_subcommand("cache", "look after a running sidecar's cache");
-  cache->require_subcommand(1);
-  CLI::App* flush =
-      cache->add_subcommand("flush", "drop what is cached: all, of a table, one item");
+  // None is our error: CLI11's would hide which word was mistaken for a command.
+  cache->require_subcommand(0, 1);
+  flush = cache->add_subcommand("flush", "drop what is cached: all, of a table, one item");
   flush->add_option("TABLE", flush_command.table, "the table's name; none: all tables");
   flush->add_option("KEY", flush_command.key,
                     "the item's key as DynamoDB's JSON, {\"id\":{\"S\":\"a\"}}");
@@ -131,16 +132,23 @@ Result<Invocation> CacheCommands::invocation() {
   RETURN_IF_ERROR(apply_flag(admin, "--admin", parse_address, flush_command.admin));
   hot_command.admin = flush_command.admin;
   if (hot->parsed()) return Invocation(std::move(hot_command));
-  return Invocation(std::move(flush_command));
+  if (flush->parsed()) return Invocation(std::move(flush_command));
+  return make_error(ErrorCode::kConfig, "cache needs a command: flush or hot");
 }
 
-/// CLI11 says that it does not know a flag; this says which one was meant.
+/// CLI11 says that it does not know a flag or a command; this says which one was meant.
 std::string unknown_argument_message(const CLI::App& app, const std::string& message,
                                      const std::vector<std::string>& arguments) {
+  if (const auto given = app.get_subcommands(); !given.empty())
+    return unknown_argument_message(*given.back(), message, arguments);
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
+  std::string commands;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    known.push_back(command->get_name());
+    commands += (commands.empty() ? "" : ", ") + command->get_name();
+  }
   for (const std::string& argument : arguments) {
     std::string word = argument.substr(0, argument.find('='));
     if (word.empty() || std::find(known.begin(), known.end(), word) != known.end()) continue;
@@ -148,7 +156,9 @@ std::string unknown_argument_message(const CLI::App& app, const std::string& mes
     if (!near.empty() && message.find(word) != std::string::npos)
       return "unknown argument '" + word + "'; did you mean '" + near + "'?";
   }
-  return message;
+  // The help that is pointed to does not show the commands of a command.
+  return app.get_parent() == nullptr || commands.empty() ? message
+                                                         : message + "; known are " + commands;
 }
 
 }  // namespace
@@ -180,9 +190,8 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
     } catch (const CLI::CallForHelp&) {
       return Invocation(PrintCommand{chosen().help()});
     } catch (const CLI::ParseError& error) {
-      return make_error(ErrorCode::kConfig,
-                        unknown_argument_message(chosen(), error.what(), arguments) +
-                            " (millrace --help tells all)");
+      return make_error(ErrorCode::kConfig, unknown_argument_message(app, error.what(), arguments) +
+                                                " (millrace --help tells all)");
     }
     if (check_command->parsed()) return Invocation(std::move(check));
     if (cache.cache->parsed()) return cache.invocation();

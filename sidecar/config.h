@@ -69,8 +69,8 @@ Result<Config> read_config(const std::string& path);
 /// What no single value shows: refuses addresses that other machines reach unless
 /// `insecure_no_auth`.
 Status check_config(const Config& config);
-/// Refuses limits of memory that are each beyond all that the machine has: what they bound would
-/// end the process before it met them.
+/// Refuses limits of memory that together are beyond all that the machine has: what they bound
+/// would end the process before it met them.
 Status check_memory_limits(const Config& config, uint64_t machine_bytes);
 
 // The forms of values, shared with the command line. Errors are kConfig and say what is expected.

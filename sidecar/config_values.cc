@@ -211,19 +211,23 @@ Status check_config(const Config& config) {
 }
 
 Status check_memory_limits(const Config& config, uint64_t machine_bytes) {
-  const size_t disk_in_memory = config.in_memory ? config.disk_bytes : 0;
-  for (const auto& [name, bytes] : {std::pair{"cache.bytes", config.cache.bytes},
-                                    std::pair{"cache.query_bytes", config.cache.query_bytes},
-                                    std::pair{"memory.bytes", config.memory_bytes},
-                                    std::pair{"disk.bytes (in memory)", disk_in_memory}}) {
-    if (bytes <= machine_bytes) continue;
-    return make_error(ErrorCode::kConfig, std::string(name) + " is " +
-                                              std::to_string(bytes >> 20) +
-                                              "MB, but this machine has " +
-                                              std::to_string(machine_bytes >> 20) +
-                                              "MB of memory; write less than that");
+  const auto megabytes = [](uint64_t bytes) { return std::to_string(bytes >> 20) + "MB"; };
+  uint64_t sum = 0;
+  std::string limits;
+  for (const auto& [name, bytes] :
+       {std::pair{"memory.bytes", config.memory_bytes},
+        std::pair{"cache.bytes", config.cache.bytes},
+        std::pair{"cache.query_bytes", config.cache.query_bytes},
+        std::pair{"disk.bytes (in memory)", config.in_memory ? config.disk_bytes : 0}}) {
+    if (bytes == 0) continue;
+    sum += bytes;
+    limits += (limits.empty() ? "" : " + ") + std::string(name) + " " + megabytes(bytes);
   }
-  return {};
+  if (sum <= machine_bytes) return {};
+  return make_error(ErrorCode::kConfig, "the limits of memory are " + megabytes(sum) + " in sum (" +
+                                            limits + "), but this machine has " +
+                                            megabytes(machine_bytes) +
+                                            "; lower them to less than that in sum");
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {

@@ -4,8 +4,9 @@
 
 #include <charconv>
 #include <cstdio>
-#include <optional>
+#include <map>
 
+#include "core/base/bytes.h"
 #include "core/model/schema.h"
 #include "core/net/admin_client.h"
 #include "core/ops/json_fields.h"
@@ -37,7 +38,7 @@ Result<uint32_t> parse_limit(std::string_view text) {
 
 struct Question {
   uint32_t limit = HotKeysCommand().limit;
-  std::optional<Generation> table;
+  TablePtr table;  // null: all
 };
 
 Result<Question> read_question(const AdminRequest& request, const Catalog& catalog) {
@@ -46,15 +47,26 @@ Result<Question> read_question(const AdminRequest& request, const Catalog& catal
     if (name == "limit") {
       ASSIGN_OR_RETURN(question.limit, parse_limit(value));
     } else if (name == "table") {
-      const TablePtr table = catalog.find(value);
-      if (table == nullptr)
+      question.table = catalog.find(value);
+      if (question.table == nullptr)
         return make_error(ErrorCode::kResourceNotFound, no_such_table(catalog, value));
-      question.table = table->generation;
     } else {
       return validation_error("there is no parameter '" + name + "'; known are limit and table");
     }
   }
   return question;
+}
+
+/// The tables whose keys are named. No deleted one is: its keys would stand under the name of a
+/// table that was created since.
+std::map<Generation, TablePtr> asked_tables(const Question& question, const Catalog& catalog) {
+  std::map<Generation, TablePtr> asked;
+  if (question.table != nullptr) {
+    asked.emplace(question.table->generation, question.table);
+  } else {
+    for (const TablePtr& table : catalog.tables()) asked.emplace(table->generation, table);
+  }
+  return asked;
 }
 
 void render(const cache::HotKey& hot, const Table& table, double window_s, std::string& out) {
@@ -84,14 +96,13 @@ AdminResponse hot_keys(const AdminRequest& request, const Catalog& catalog,
   if (cache == nullptr) return refusal(409, "there is no cache: it is switched off");
   const Result<Question> question = read_question(request, catalog);
   if (!question) return refusal(question.error());
-  const cache::HotKeysReport report = cache->hot_keys(question->limit, question->table);
+  const std::map<Generation, TablePtr> asked = asked_tables(*question, catalog);
+  const cache::HotKeysReport report = cache->hot_keys(
+      question->limit, [&](Generation generation) { return asked.contains(generation); });
   std::string keys = "[";
   for (const cache::HotKey& hot : report.keys) {
-    const Result<StoreKeyView> parts = split_store_key(hot.key);
-    const TablePtr table = parts ? catalog.find(parts->generation) : nullptr;
-    if (table == nullptr) continue;  // deleted meanwhile
     if (keys.size() > 1) keys += ',';
-    render(hot, *table, report.window_s, keys);
+    render(hot, *asked.at(get_big_endian64(hot.key.data())), report.window_s, keys);
   }
   AdminResponse response;
   JsonFields json(response.body);

@@ -140,6 +140,7 @@ Status Sidecar::open_store() {
 
   engine_->add_observer(&catalog_);
   cache_policies_.emplace(config_.cache.tables, catalog_, caches());
+  cache_policies_->log_absent();
   engine_->add_observer(&*cache_policies_);
   if (cache_ != nullptr) {
     engine_->add_observer(cache_.get());

@@ -57,7 +57,7 @@ TEST(CommandLine, CacheFlush) {
   Result<Invocation> plain = parse_command_line({"cache", "flush"});
   ASSERT_TRUE(plain);
   EXPECT_FALSE(std::get<CacheCommand>(*plain).table);
-  EXPECT_NE(error_of({"cache"}), "(no error)");
+  EXPECT_EQ(error_of({"cache"}), "cache needs a command: flush or hot");
 }
 
 TEST(CommandLine, CacheHot) {
@@ -157,6 +157,13 @@ TEST(CommandLine, SubscribeToWhatIsThere) {
 TEST(CommandLine, MistakesAreNamed) {
   EXPECT_EQ(error_of({"--listne", "127.0.0.1:1"}),
             "unknown argument '--listne'; did you mean '--listen'? (millrace --help tells all)");
+  EXPECT_EQ(error_of({"cache", "flsh"}),
+            "unknown argument 'flsh'; did you mean 'flush'? (millrace --help tells all)");
+  EXPECT_EQ(error_of({"cache", "clear"}),
+            "The following argument was not expected: clear; known are flush, hot "
+            "(millrace --help tells all)");
+  EXPECT_EQ(error_of({"cache", "hot", "--limt", "3"}),
+            "unknown argument '--limt'; did you mean '--limit'? (millrace --help tells all)");
   EXPECT_EQ(
       error_of({"--listen", "x"}),
       "--listen: 'x' is not an address of the form HOST:PORT; write for example 127.0.0.1:8000");

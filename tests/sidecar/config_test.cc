@@ -451,27 +451,32 @@ TEST(ConfigValues, WhatCannotWorkIsRefusedBeforeTheStart) {
   EXPECT_TRUE(check_config(config));
 }
 
-TEST(ConfigValues, NoLimitIsBeyondTheMachinesMemory) {
+TEST(ConfigValues, LimitsAreTogetherNotBeyondTheMachinesMemory) {
   constexpr uint64_t kMachineBytes = uint64_t{8} << 30;
   Config config;
   EXPECT_TRUE(check_memory_limits(config, kMachineBytes));
-  config.cache.bytes = kMachineBytes;
+  config.cache.bytes = kMachineBytes - config.cache.query_bytes - config.memory_bytes;
   config.disk_bytes = size_t{100} << 40;
   EXPECT_TRUE(check_memory_limits(config, kMachineBytes));
   config.in_memory = true;
   EXPECT_FALSE(check_memory_limits(config, kMachineBytes)) << "the disk is memory, too";
   config.disk_bytes = 0;
+  EXPECT_TRUE(check_memory_limits(config, kMachineBytes));
   for (size_t* bytes : {&config.cache.bytes, &config.cache.query_bytes, &config.memory_bytes}) {
-    const size_t before = std::exchange(*bytes, size_t{1} << 40);
+    ++*bytes;
     EXPECT_FALSE(check_memory_limits(config, kMachineBytes));
-    *bytes = before;
+    --*bytes;
   }
-  config.cache.bytes = size_t{1} << 40;
+  config = Config();
+  config.cache.bytes = size_t{6} << 30;
+  config.memory_bytes = size_t{3} << 30;
+  config.cache.query_bytes = 0;
   const Status status = check_memory_limits(config, kMachineBytes);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kConfig);
   EXPECT_EQ(status.error().message,
-            "cache.bytes is 1048576MB, but this machine has 8192MB of memory; write less than that");
+            "the limits of memory are 9216MB in sum (memory.bytes 3072MB + cache.bytes 6144MB), "
+            "but this machine has 8192MB; lower them to less than that in sum");
 }
 
 TEST(ConfigValues, AnOpenZeroMqEndpointNeedsTheFlagToo) {

@@ -391,6 +391,26 @@ def test_tables_have_policies_of_their_own(tmp_path):
     sidecar.stop()
 
 
+def test_a_policy_for_a_table_that_is_not_there_is_told_at_the_start(tmp_path):
+    tables = {"films": {"enabled": False}, "flims": {"item_ttl": "1h"}}
+    sidecar = Sidecar(tmp_path, {"cache": {"tables": tables}})
+
+    def told():
+        """By all starts together."""
+        log = (sidecar.folder / "millrace.log").read_text()
+        return re.findall(r"level=info event=cache-policy message=.* tables=(.*)", log)
+
+    sidecar.start()
+    assert told() == ["films,flims"]
+    for name, absent in (("films", ["flims"]), ("flims", [])):
+        client(sidecar.endpoint).create_table(**definition(name))
+        before = told()
+        sidecar.stop()
+        sidecar.start()
+        assert told() == before + absent
+    sidecar.stop()
+
+
 def test_metrics_have_what_dax_counts(tmp_path):
     sidecar = Sidecar(tmp_path, {"cache": {"bytes": "1MB", "query_bytes": "4MB"}}).start()
     with Connection(sidecar.endpoint) as connection:

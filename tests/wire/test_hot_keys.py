@@ -73,6 +73,23 @@ def test_of_one_table_with_its_writes(hot):
     assert len(ask(hot, "?limit=1")["keys"]) == 1
 
 
+def test_keys_of_a_deleted_table_are_not_named_and_take_no_place(hot):
+    ddb = hot.client()
+    name = unused_name()
+    ddb.create_table(**definition(name))
+    for number in range(1200):
+        ddb.put_item(TableName=name, Item={"pk": {"S": "old"}, "n": {"N": str(number)}})
+    (first,) = ask(hot, "?limit=1")["keys"]
+    assert (first["table"], first["key"]) == (name, {"pk": {"S": "old"}})
+    ddb.delete_table(TableName=name)
+    # One of the same name, whose keys are of another kind.
+    ddb.create_table(**definition(name, hash_key="id:N"))
+    (first,) = ask(hot, "?limit=1")["keys"]
+    assert (first["table"], first["key"]) == (hot.films, key_of(0))
+    assert name not in {key["table"] for key in ask(hot, "?limit=1000")["keys"]}
+    assert ask(hot, f"?table={name}")["keys"] == []
+
+
 def test_the_command_shows_them(hot):
     shown = command(hot)
     assert shown.returncode == 0, shown.stderr

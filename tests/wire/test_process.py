@@ -46,6 +46,12 @@ def test_an_unknown_flag_ends_with_2():
     assert run("--nonsense").returncode == 2
 
 
+def test_a_mistyped_command_ends_with_2():
+    told = run("cache", "flsh")
+    assert told.returncode == 2
+    assert "did you mean 'flush'?" in told.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "line", "word"),
     [
@@ -86,7 +92,7 @@ def test_other_addresses_than_loopback_need_the_flag(tmp_path):
     "flags, words",
     [
         (["--in-memory"], "--data names a folder"),
-        (["--cache-bytes", "60000GB"], "cache.bytes is 61440000MB, but this machine has"),
+        (["--cache-bytes", "60000GB"], "cache.bytes 61440000MB + "),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_leaves_nothing_behind(tmp_path, flags, words):
