@@ -94,6 +94,7 @@ EngineOptions Sidecar::engine_options() const {
   const size_t part = config_.memory_bytes / kMemoryParts;
   options.memory_table_bytes = 3 * part;
   options.memory_tables_bytes_max = 5 * part;
+  options.checkpoint_bytes = options.memory_table_bytes;
   options.queue_bytes_max = 2 * part;
   options.disk_bytes_max = config_.disk_bytes;
   uint64_t disk_bytes = config_.disk_bytes;

@@ -2,11 +2,8 @@
 
 #include <leveldb/write_batch.h>
 
-#include <algorithm>
-#include <charconv>
 #include <chrono>
 
-#include "core/base/bytes.h"
 #include "core/base/turns.h"
 #include "core/store/leveldb_status.h"
 
@@ -18,36 +15,6 @@ constexpr size_t kWriteBytes = 128u << 10;
 // While LevelDB compacts by hand, memory tables are looked at this often.
 constexpr auto kCompactionWait = std::chrono::milliseconds(10);
 constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
-
-// Persisted: generation 0 is no table's.
-std::string checkpoint_key() {
-  std::string key;
-  append_generation_prefix(0, key);
-  return key + "checkpoint";
-}
-
-// Persisted: version, lsn, segment, offset, checksum of the frame before.
-std::string encode_checkpoint(const LogCheckpoint& checkpoint) {
-  std::string bytes;
-  bytes.push_back(1);
-  put_fixed64(bytes, checkpoint.lsn);
-  put_fixed64(bytes, checkpoint.position.segment);
-  put_fixed64(bytes, checkpoint.position.offset);
-  put_fixed64(bytes, checkpoint.previous_checksum);
-  return bytes;
-}
-
-Result<LogCheckpoint> decode_checkpoint(std::string_view bytes) {
-  LogCheckpoint checkpoint;
-  ByteReader reader(bytes);
-  uint8_t version;
-  if (!reader.u8(version) || version != 1 || !reader.fixed64(checkpoint.lsn) ||
-      !reader.fixed64(checkpoint.position.segment) || !reader.fixed64(checkpoint.position.offset) ||
-      !reader.fixed64(checkpoint.previous_checksum) || !reader.empty()) {
-    return make_error(ErrorCode::kCorruption, "tables: the checkpoint record is damaged");
-  }
-  return checkpoint;
-}
 
 }  // namespace
 
@@ -96,16 +63,7 @@ Status Tables::open_database() {
   filter_.reset(leveldb::NewBloomFilterPolicy(10));
   ASSIGN_OR_RETURN(db_, open_leveldb());
 
-  leveldb::ReadOptions read;
-  read.verify_checksums = true;
-  std::string record;
-  leveldb::Status status = db_->Get(read, checkpoint_key(), &record);
-  if (status.ok()) {
-    ASSIGN_OR_RETURN(recovered_, decode_checkpoint(record));
-    checkpoint_lsn_ = recovered_->lsn;
-  } else if (!status.IsNotFound()) {
-    return table_error(status);
-  }
+  RETURN_IF_ERROR(read_checkpoint());
   snapshot_ = snapshot();
   publish_locked(checkpoint_lsn_);
   return {};
@@ -237,43 +195,6 @@ Status Tables::write_some(bool all) {
   return {};
 }
 
-bool Tables::checkpoint_due() const {
-  return checkpoint_wanted_ || (last_applied_ && applied_bytes_ >= options_.checkpoint_bytes);
-}
-
-Status Tables::take_checkpoint(Log& log) {
-  LogCheckpoint record;
-  if (last_applied_) {
-    ASSIGN_OR_RETURN(record, log.checkpoint_at(last_applied_));
-  } else if (recovered_) {
-    record = *recovered_;
-  } else {
-    checkpoint_wanted_ = false;
-    return {};
-  }
-  // The tables must not outrun a log whose appends are not synced.
-  RETURN_IF_ERROR(log.sync());
-  RETURN_IF_ERROR(
-      checked(db_->Put(leveldb::WriteOptions(), checkpoint_key(), encode_checkpoint(record))));
-  // Over an empty range this only forces LevelDB's memtable into a table file, which is synced: the
-  // record becomes durable with all that was written before it, or not at all.
-  leveldb::Slice nowhere("");
-  {
-    const TableEnv::Prompt prompt(env_);
-    db_->CompactRange(&nowhere, &nowhere);
-  }
-  RETURN_IF_ERROR(background_failure());
-  recovered_ = record;
-  last_applied_.reset();
-  applied_bytes_ = 0;
-  checkpoint_wanted_ = false;
-  {
-    std::lock_guard lock(mutex_);
-    checkpoint_lsn_ = record.lsn;
-  }
-  return find_drops();
-}
-
 Result<bool> Tables::maintain(Log& log, const std::function<bool(Generation)>& dropped) {
   if (previous_.expired()) env_.hold_removals(false);
   if (broken_) {
@@ -291,6 +212,11 @@ Result<bool> Tables::maintain(Log& log, const std::function<bool(Generation)>& d
 // One unit; true if there may be more.
 Result<bool> Tables::do_some(Log& log) {
   RETURN_IF_ERROR(background_failure());
+  const bool compacting = still_compacting();
+  if (!compacting && checkpoint_) {
+    RETURN_IF_ERROR(end_checkpoint());
+    return true;
+  }
   bool waiting;
   {
     std::lock_guard lock(mutex_);
@@ -300,15 +226,13 @@ Result<bool> Tables::do_some(Log& log) {
     RETURN_IF_ERROR(write_some(false));
     return true;
   }
-  const bool compacting = still_compacting();
   // LevelDB compacts by hand one range at a time.
   if (!compacting && checkpoint_due()) {
-    RETURN_IF_ERROR(take_checkpoint(log));
-    for (Drop& drop : drops_) drop.durable = drop.emptied;
+    RETURN_IF_ERROR(begin_checkpoint(log));
     return true;
   }
   for (Drop& drop : drops_) {
-    if (drop.emptied) continue;
+    if (drop.state != Drop::State::kReclaiming) continue;
     RETURN_IF_ERROR(reclaim_some(drop));
     return true;
   }
@@ -326,18 +250,6 @@ Result<bool> Tables::do_some(Log& log) {
     return true;
   }
   return false;
-}
-
-Status Tables::checkpoint(Log& log) {
-  rotate();
-  for (;;) {
-    {
-      std::lock_guard lock(mutex_);
-      if (full_.empty()) break;
-    }
-    RETURN_IF_ERROR(write_some(true));
-  }
-  return last_applied_ ? take_checkpoint(log) : Status{};
 }
 
 }  // namespace millrace

@@ -106,8 +106,8 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
-  bool reclaiming() const { return compacting() || !compactions_.empty(); }
-  /// Whether LevelDB is at a compaction; called from where maintain() is.
+  bool reclaiming() const { return (compacting() && !checkpoint_) || !compactions_.empty(); }
+  /// Whether LevelDB is at a compaction or a checkpoint; called from where maintain() is.
   bool compacting() const { return compacting_.valid(); }
   /// Writes all memory tables and takes a checkpoint.
   Status checkpoint(Log& log);
@@ -118,11 +118,23 @@ class Tables {
     FramePtr last_frame;  // none if recovery filled it from frames it does not hold
   };
   struct Drop {
+    /// Until all its keys are removed; until a checkpoint begins that covers that; until it is
+    /// durable; then.
+    enum class State { kReclaiming, kEmptied, kInCheckpoint, kDurable };
+
     Generation generation;
-    std::string next;      // of its keys; empty: the first
-    bool emptied = false;  // all its keys are removed
-    bool durable = false;  // a checkpoint has made that durable
+    std::string next;  // of its keys; empty: the first
+    State state = State::kReclaiming;
   };
+  struct KeyRange {
+    std::string begin, end;  // no end: to the last key
+  };
+  struct Checkpoint {
+    LogCheckpoint record;
+    FramePtr last_frame;  // that LevelDB had then
+  };
+  struct Compaction;
+  inline static const KeyRange kNowhere{"", std::string(1, '\0')};  // below every key
 
   Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
       : options_(std::move(options)), env_(env, disk) {}
@@ -133,8 +145,10 @@ class Tables {
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
   Status write_some(bool all);
+  Status read_checkpoint();
   bool checkpoint_due() const;
-  Status take_checkpoint(Log& log);
+  Status begin_checkpoint(Log& log);
+  Status end_checkpoint();
   Result<bool> do_some(Log& log);
   Status find_drops();
   bool in_memory_table(std::string_view key) const;
@@ -146,6 +160,7 @@ class Tables {
   Status open_beside(Log& log);
   bool still_compacting();
   void compact_some();
+  void begin_compaction(KeyRange range);
   Status write_again(Log& log, leveldb::DB& db, Lsn through) const;
 
   const TablesOptions options_;
@@ -171,17 +186,14 @@ class Tables {
   // Maintenance's.
   std::string resume_key_;      // where the memory table being written was left
   FramePtr last_applied_;       // last frame wholly in LevelDB
-  uint64_t applied_bytes_ = 0;  // memory table bytes written since the last checkpoint
+  uint64_t applied_bytes_ = 0;  // memory table bytes written since a checkpoint last began
   bool checkpoint_wanted_ = false;
+  std::optional<Checkpoint> checkpoint_;  // under way
   std::vector<Drop> drops_;
   std::set<Generation> reclaimed_;
   bool looked_for_drops_ = false;
-  struct KeyRange {
-    std::string begin, end;  // no end: to the last key
-  };
-  struct Compaction;
   std::deque<KeyRange> compactions_;     // whose space is to come back
-  std::future<void> compacting_;         // the one that LevelDB is at; not valid: none
+  std::future<void> compacting_;         // what LevelDB is at; not valid: nothing
   bool broken_ = false;                  // LevelDB refuses writes, but not for corruption
   int calls_until_reopen_ = 0;           // while broken_
   int reopen_after_calls_ = 1;           // doubles with each failure

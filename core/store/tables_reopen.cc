@@ -48,9 +48,10 @@ Status Tables::open_beside(Log& log) {
   resume_key_.clear();
   for (Drop& drop : drops_) {
     drop.next.clear();
-    drop.emptied = drop.emptied && drop.durable;
+    if (drop.state != Drop::State::kDurable) drop.state = Drop::State::kReclaiming;
   }
   broken_ = false;
+  checkpoint_.reset();
   checkpoint_wanted_ = true;
   previous_ = db_;
   std::lock_guard lock(mutex_);

@@ -47,8 +47,8 @@ std::string key_between(const std::string& begin, const std::string& end) {
 
 }  // namespace
 
-// Right after a checkpoint: a dropped generation whose drop is in LevelDB now will never be
-// replayed again, so its keys can go.
+// The keys of a dropped generation can go once its drop is in LevelDB: the checkpoint that makes
+// their removal durable covers the drop, so no replay after that brings them back.
 Status Tables::find_drops() {
   std::string prefix;
   append_generation_prefix(kDropGeneration, prefix);
@@ -101,7 +101,7 @@ Status Tables::reclaim_some(Drop& drop) {
     drop.next = it->Valid() ? it->key().ToString() : prefix_successor(prefix);
     return {};
   }
-  drop.emptied = true;
+  drop.state = Drop::State::kEmptied;
   checkpoint_wanted_ = true;
   compactions_.push_back({prefix, prefix_successor(prefix)});
   // The published snapshot would keep LevelDB from giving the space back. No memory table is half
@@ -115,7 +115,7 @@ Status Tables::reclaim_some(Drop& drop) {
 
 void Tables::report_drops(const std::function<bool(Generation)>& dropped) {
   std::erase_if(drops_, [&](const Drop& drop) {
-    if (!drop.durable || !dropped(drop.generation)) return false;
+    if (drop.state != Drop::State::kDurable || !dropped(drop.generation)) return false;
     reclaimed_.insert(drop.generation);
     return true;
   });
@@ -177,6 +177,10 @@ void Tables::compact_some() {
     compactions_.push_front({middle, range.end});
     range.end = std::move(middle);
   }
+  begin_compaction(std::move(range));
+}
+
+void Tables::begin_compaction(KeyRange range) {
   auto compaction = std::make_unique<Compaction>(Compaction{db_, env_, std::move(range), {}});
   compacting_ = compaction->done.get_future();
   env_.StartThread(&Compaction::run, compaction.release());

@@ -455,6 +455,59 @@ TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileADroppedRangeIsCompacted) {
   for (uint64_t n = 0; n < 400; ++n) EXPECT_EQ(get(n), noise(n, 1000));
 }
 
+// LevelDB's memtable may take seconds to become a file, and until then the checkpoint covers nothing:
+// neither what was written before it nor that a dropped table's items are gone.
+TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileACheckpointIsUnderWay) {
+  std::string drop;
+  append_partition_prefix(kDropGeneration, std::to_string(kTable + 1), drop);
+  auto stays_so = [&](Lsn checkpoint) {
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(*engine_->maintain());
+    EXPECT_LT(engine_->statistics().memory_table_bytes, 64u << 10);
+    EXPECT_EQ(engine_->statistics().checkpoint_lsn, checkpoint);
+    EXPECT_EQ(get(drop).value(), "x");
+  };
+  for (uint64_t n = 0; n < 10; ++n) {
+    ASSERT_TRUE(run([&](Commit& commit) { commit.put(key_of(n, kTable + 1), "x", false, {}); }));
+  }
+  ASSERT_TRUE(run([&](Commit& commit) { commit.put(drop, "x", false, {}); }));
+  ASSERT_TRUE(engine_->checkpoint());
+  const Lsn first = engine_->statistics().checkpoint_lsn;
+
+  // The drop's items are gone at once, and the checkpoint that makes it so begins.
+  env_.hold_threads();
+  for (int i = 0; i < 100 && !env_.holds_thread(); ++i) ASSERT_TRUE(engine_->maintain());
+  ASSERT_TRUE(env_.holds_thread());
+  for (uint64_t n = 0; n < 400; ++n) {
+    ASSERT_TRUE(put(n, noise(n, 1000)));
+    if (n % 10 > 0) continue;
+    EXPECT_TRUE(*engine_->maintain());
+  }
+  stays_so(first);
+  env_.let_go();
+  ASSERT_TRUE(maintain());
+  EXPECT_EQ(get(drop).value(), "none");
+  const Lsn second = engine_->statistics().checkpoint_lsn;
+  EXPECT_GT(second, first);
+
+  // Nothing that a checkpoint has not ended on may be missing after a crash.
+  env_.hold_threads();
+  for (uint64_t n = 0; n < 400; ++n) {
+    ASSERT_TRUE(put(n, noise(n + 1, 1000)));
+    if (n % 10 > 0) continue;
+    ASSERT_TRUE(engine_->maintain());
+  }
+  ASSERT_TRUE(env_.holds_thread());
+  EXPECT_EQ(engine_->statistics().checkpoint_lsn, second);
+  const uint64_t seed = random_seed();
+  SCOPED_TRACE(seed);
+  Random random(seed);
+  env_.let_go();
+  engine_.reset();
+  disk_.crash(random);
+  open();
+  for (uint64_t n = 0; n < 400; ++n) EXPECT_EQ(get(n), noise(n + 1, 1000));
+}
+
 // LevelDB may hold more than the checkpoint says: here a drop, whose table's items the replay puts
 // into memory tables once more.
 TEST_F(EngineDiskTest, ADroppedTablesSpaceComesBackAlsoAfterACrash) {
