@@ -26,6 +26,7 @@ constexpr int64_t kMeasureNs = kSecondNs;
 // more than a tenth of the time: what is kept for good does not go for being compacted again.
 constexpr int64_t kReclaimNs = 10 * kSecondNs;
 constexpr int64_t kReclaimRest = 10;
+constexpr int64_t kReclaimRestNsMax = 600 * kSecondNs;
 
 // What takes milliseconds to evaluate and to flush holds up all that comes meanwhile. If others had
 // to wait for a large command, the next one rests this many times as long as it took, so that fewer
@@ -409,9 +410,10 @@ bool Engine::State::give_token_back(bool published) {
   if (published) {
     for (const auto& listener : publication_listeners) listener();
   }
+  // What a thread wanted while the token was taken, getting false from its own step(), is seen
+  // here.
+  if (rotation_wanted) return true;
   if (starved.load(std::memory_order_seq_cst)) return false;
-  // A thread that submitted while the token was taken got false from its own step(): its command is
-  // seen here.
   if (queue.has_next(large_may_go())) return true;
   if (queue.large_count() > 0) {
     const int64_t rest_ns = large_rest_until_ns - clock.monotonic_ns();
@@ -439,7 +441,8 @@ Status Engine::State::look_at_disk() {
   if (disk_budget.level() == DiskBudget::Level::kRoomy) return {};
   if (tables->reclaiming()) {
     if (!reclaim_began_ns) reclaim_began_ns = now;
-    reclaim_next_ns = now + std::max(kReclaimNs, kReclaimRest * (now - *reclaim_began_ns));
+    reclaim_next_ns =
+        now + std::clamp(kReclaimRest * (now - *reclaim_began_ns), kReclaimNs, kReclaimRestNsMax);
     return {};
   }
   reclaim_began_ns.reset();

@@ -1,5 +1,7 @@
 #include "core/store/table_env.h"
 
+#include <leveldb/write_batch.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -21,6 +23,9 @@ class NamedFile final : public leveldb::WritableFile {
  public:
   NamedFile(leveldb::WritableFile* target, Disk& disk, std::string path)
       : target_(target), disk_(disk), path_(std::move(path)) {}
+  ~NamedFile() override {
+    if (!name_is_durable_) (void)disk_.remove(path_);
+  }
 
   leveldb::Status Append(const leveldb::Slice& data) override {
     end_turn();
@@ -85,6 +90,9 @@ class BlockFile final : public leveldb::RandomAccessFile {
 // Whether this thread is doing what LevelDB scheduled.
 thread_local bool does_scheduled_work = false;
 
+// By LevelDB on this thread.
+thread_local uint64_t memtables_begun = 0;
+
 class NoLock final : public leveldb::FileLock {};
 
 class NoFile final : public leveldb::WritableFile {
@@ -141,9 +149,14 @@ leveldb::Status TableEnv::NewRandomAccessFile(const std::string& path,
 
 leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   if (path.ends_with(".log")) {
+    ++memtables_begun;
     memtable_is_full();
     *file = new NoFile;
     return leveldb::Status::OK();
+  }
+  {
+    std::lock_guard lock(mutex_);
+    held_removals_.erase(path);
   }
   leveldb::WritableFile* created = nullptr;
   leveldb::Status status = target()->NewWritableFile(path, &created);
@@ -153,7 +166,34 @@ leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::Writ
 }
 
 leveldb::Status TableEnv::RemoveFile(const std::string& path) {
-  if (removals_held_) return leveldb::Status::OK();
+  {
+    std::lock_guard lock(mutex_);
+    if (removals_held_) {
+      held_removals_.insert(path);
+      return leveldb::Status::OK();
+    }
+  }
+  return remove(path);
+}
+
+void TableEnv::hold_removals() {
+  std::lock_guard lock(mutex_);
+  removals_held_ = true;
+  held_removals_.clear();
+}
+
+// What cannot be removed is tried again at LevelDB's next start.
+void TableEnv::end_held_removals() {
+  std::set<std::string> paths;
+  {
+    std::lock_guard lock(mutex_);
+    removals_held_ = false;
+    paths.swap(held_removals_);
+  }
+  for (const std::string& path : paths) remove(path);
+}
+
+leveldb::Status TableEnv::remove(const std::string& path) {
   if (Status removed = disk_.remove_in_parts(path); !removed)
     return leveldb::Status::IOError(removed.error().message);
   return leveldb::Status::OK();
@@ -187,14 +227,20 @@ void TableEnv::start_what_was_put_off() {
 
 // Whichever thread of ours has work for it first starts LevelDB's.
 void TableEnv::start(const Work& work) {
-  auto run = [](void* given) {
-    const std::unique_ptr<Work> work(static_cast<Work*>(given));
-    work_in_turns();
-    does_scheduled_work = true;
-    work->function(work->argument);
-    does_scheduled_work = false;
+  struct Started {
+    Work work;
+    std::shared_ptr<std::atomic<int>> under_way;
   };
-  target()->Schedule(run, new Work(work));
+  auto run = [](void* given) {
+    const std::unique_ptr<Started> started(static_cast<Started*>(given));
+    work_in_turns();
+    ++*started->under_way;
+    does_scheduled_work = true;
+    started->work.function(started->work.argument);
+    does_scheduled_work = false;
+    --*started->under_way;
+  };
+  target()->Schedule(run, new Started{work, under_way_});
 }
 
 TableEnv::Prompt::Prompt(TableEnv& env) : env_(env) {
@@ -206,6 +252,19 @@ TableEnv::Prompt::Prompt(TableEnv& env) : env_(env) {
 TableEnv::Prompt::~Prompt() {
   std::lock_guard lock(env_.mutex_);
   --env_.prompts_;
+}
+
+// LevelDB begins a compaction by hand with a write of nothing that puts a new memtable in the place
+// of the last one and waits until that is a file; an empty range has nothing else to compact. But
+// beside another write it takes both as one, and does not.
+void TableEnv::flush_memtable(leveldb::DB& db) {
+  const Prompt prompt(*this);
+  const leveldb::Slice nowhere("");
+  const uint64_t before = memtables_begun;
+  leveldb::WriteBatch nothing;
+  do {
+    db.CompactRange(&nowhere, &nowhere);
+  } while (memtables_begun == before && db.Write(leveldb::WriteOptions(), &nothing).ok());
 }
 
 leveldb::Status TableEnv::LockFile(const std::string&, leveldb::FileLock** lock) {

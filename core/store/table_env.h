@@ -1,9 +1,13 @@
 #pragma once
 
+#include <leveldb/db.h>
 #include <leveldb/env.h>
 
 #include <atomic>
+#include <cstdint>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +25,9 @@ namespace millrace {
 ///   opened again.
 /// - A table file goes to the disk bit by bit while it is written, and not all at once when it is
 ///   synced: flushes of the log wait behind it.
+/// - A file that was given up before it was synced is removed: LevelDB keeps what a failed
+/// compaction
+///   has written until its next start, and on a full disk that may be what is missing for it.
 /// - What it does behind the answers to clients it does in turns (core/base/turns.h).
 /// - Reads compact nothing. LevelDB takes each file that a read passed on its way for a seek of the
 ///   disk, and compacts it away after some. With filters these are none, and for minutes after a
@@ -37,11 +44,17 @@ class TableEnv final : public leveldb::EnvWrapper {
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** file) override;
-  /// While removals are held nothing is removed: LevelDB looks for what it does not need again
-  /// after each compaction.
   leveldb::Status RemoveFile(const std::string& path) override;
-  void hold_removals(bool hold) { removals_held_ = hold; }
+  /// From now on nothing is removed; at the end all that was to be, unless it has been written
+  /// anew.
+  void hold_removals();
+  void end_held_removals();
   void Schedule(void (*function)(void*), void* argument) override;
+  /// Whether anything that LevelDB scheduled is under way.
+  bool is_working() const { return *under_way_ > 0; }
+  /// Makes LevelDB's memtable a table file; returns when that is durable or LevelDB has failed.
+  /// There may be writes meanwhile.
+  void flush_memtable(leveldb::DB& db);
 
   /// While one lives nothing is put off: around calls in which LevelDB waits for its own work, that
   /// is CompactRange and the end of a database.
@@ -69,10 +82,15 @@ class TableEnv final : public leveldb::EnvWrapper {
   void start_what_was_put_off();  // under the mutex
   void memtable_is_full();
 
+  leveldb::Status remove(const std::string& path);
+
   Disk& disk_;
-  std::atomic<bool> removals_held_{false};
+  /// Pieces of work; these may end after the database that they were for, and so after this.
+  const std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);
 
   std::mutex mutex_;  // guards what follows
+  bool removals_held_ = false;
+  std::set<std::string> held_removals_;
   std::vector<Work> put_off_;
   bool has_work_ = false;  // a memtable is full, and no work for it was scheduled yet
   int prompts_ = 0;

@@ -89,7 +89,7 @@ Status Tables::replay(const FramePtr& frame) {
     }
   }
   publish(frame->last_lsn(), frame);
-  while (full()) RETURN_IF_ERROR(write_some(true));
+  while (full()) RETURN_IF_ERROR(write_some(nullptr, true));
   return {};
 }
 
@@ -148,8 +148,9 @@ Lsn Tables::checkpoint_lsn() const {
 }
 
 // Writes up to kWriteBytes (or `all`) of the oldest full memory table: of each key its newest
-// version. When it is done, a new snapshot takes the memory table's place in the view.
-Status Tables::write_some(bool all) {
+// version. When it is done, a new snapshot takes the memory table's place in the view. `log`: none
+// while it is opened, which syncs what it finds.
+Status Tables::write_some(Log* log, bool all) {
   std::shared_ptr<MemoryTable> table;
   FramePtr last_frame;
   {
@@ -158,6 +159,9 @@ Status Tables::write_some(bool all) {
     table = full_.front().table;
     last_frame = full_.front().last_frame;
   }
+  // What LevelDB is given may become durable at any time, and must not outrun a log whose appends
+  // are not synced.
+  if (log && resume_key_.empty()) RETURN_IF_ERROR(log->sync());
   MemoryTable::Walk walk(*table, kNewest);
   walk.seek(resume_key_);
   size_t bytes = 0;
@@ -196,13 +200,13 @@ Status Tables::write_some(bool all) {
 }
 
 Result<bool> Tables::maintain(Log& log, const std::function<bool(Generation)>& dropped) {
-  if (previous_.expired()) env_.hold_removals(false);
   if (broken_) {
     if (--calls_until_reopen_ > 0) {
       return make_error(ErrorCode::kIo, "tables: waiting to be opened again");
     }
     RETURN_IF_ERROR(reopen(log));
   }
+  if (previous_.expired()) env_.end_held_removals();
   Result<bool> more = do_some(log);
   if (!more) look_at_failure();
   report_drops(dropped);
@@ -211,11 +215,19 @@ Result<bool> Tables::maintain(Log& log, const std::function<bool(Generation)>& d
 
 // One unit; true if there may be more.
 Result<bool> Tables::do_some(Log& log) {
-  RETURN_IF_ERROR(background_failure());
   const bool compacting = still_compacting();
-  if (!compacting && checkpoint_) {
-    RETURN_IF_ERROR(end_checkpoint());
-    return true;
+  // LevelDB compacts by hand, and for a checkpoint, one range at a time.
+  if (!compacting) {
+    RETURN_IF_ERROR(background_failure());
+    if (checkpoint_) {
+      RETURN_IF_ERROR(end_checkpoint());
+      return true;
+    }
+    // First, or there would be none while writers fill a memory table as fast as one is written.
+    if (applied_bytes_ >= options_.checkpoint_bytes) {
+      RETURN_IF_ERROR(begin_checkpoint(log));
+      return true;
+    }
   }
   bool waiting;
   {
@@ -223,11 +235,10 @@ Result<bool> Tables::do_some(Log& log) {
     waiting = !full_.empty();
   }
   if (waiting) {
-    RETURN_IF_ERROR(write_some(false));
+    RETURN_IF_ERROR(write_some(&log, false));
     return true;
   }
-  // LevelDB compacts by hand one range at a time.
-  if (!compacting && checkpoint_due()) {
+  if (!compacting && checkpoint_wanted_) {
     RETURN_IF_ERROR(begin_checkpoint(log));
     return true;
   }

@@ -134,7 +134,6 @@ class Tables {
     FramePtr last_frame;  // that LevelDB had then
   };
   struct Compaction;
-  inline static const KeyRange kNowhere{"", std::string(1, '\0')};  // below every key
 
   Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
       : options_(std::move(options)), env_(env, disk) {}
@@ -144,9 +143,8 @@ class Tables {
   Result<std::shared_ptr<leveldb::DB>> open_leveldb();
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
-  Status write_some(bool all);
+  Status write_some(Log* log, bool all);
   Status read_checkpoint();
-  bool checkpoint_due() const;
   Status begin_checkpoint(Log& log);
   Status end_checkpoint();
   Result<bool> do_some(Log& log);
@@ -160,7 +158,7 @@ class Tables {
   Status open_beside(Log& log);
   bool still_compacting();
   void compact_some();
-  void begin_compaction(KeyRange range);
+  void begin_compaction(std::optional<KeyRange> range);
   Status write_again(Log& log, leveldb::DB& db, Lsn through) const;
 
   const TablesOptions options_;

@@ -51,10 +51,6 @@ Status Tables::read_checkpoint() {
   return {};
 }
 
-bool Tables::checkpoint_due() const {
-  return checkpoint_wanted_ || (last_applied_ && applied_bytes_ >= options_.checkpoint_bytes);
-}
-
 // LevelDB's memtable takes seconds to become a file beside a load, and memory tables are written
 // meanwhile, or clients would wait for it. What they bring may become durable with this checkpoint,
 // or not.
@@ -66,10 +62,9 @@ Status Tables::begin_checkpoint(Log& log) {
     record = *recovered_;
   } else {
     checkpoint_wanted_ = false;
+    applied_bytes_ = 0;
     return {};
   }
-  // The tables must not outrun a log whose appends are not synced.
-  RETURN_IF_ERROR(log.sync());
   RETURN_IF_ERROR(
       checked(db_->Put(leveldb::WriteOptions(), checkpoint_key(), encode_checkpoint(record))));
   for (Drop& drop : drops_) {
@@ -78,9 +73,8 @@ Status Tables::begin_checkpoint(Log& log) {
   checkpoint_ = Checkpoint{record, last_applied_};
   checkpoint_wanted_ = false;
   applied_bytes_ = 0;
-  // Where there is no key this only forces LevelDB's memtable into a table file, which is synced:
-  // the record becomes durable with all that was written before it, or not at all.
-  begin_compaction(kNowhere);
+  // The record becomes durable with all that was written before it, or not at all.
+  begin_compaction(std::nullopt);
   return {};
 }
 
@@ -106,7 +100,7 @@ Status Tables::checkpoint(Log& log) {
       std::lock_guard lock(mutex_);
       if (full_.empty()) break;
     }
-    RETURN_IF_ERROR(write_some(true));
+    RETURN_IF_ERROR(write_some(&log, true));
   }
   for (;;) {
     if (compacting_.valid()) compacting_.wait();

@@ -35,13 +35,16 @@ Status Tables::reopen(Log& log) {
   return opened;
 }
 
-// The failed one writes and removes nothing any more, so a second one may stand beside it; but
-// views read its files until they are released.
+// Once it has ended what it was at, the failed one writes and removes nothing any more, so a second
+// one may stand beside it; but views read its files until they are released.
 Status Tables::open_beside(Log& log) {
   if (!previous_.expired()) {
     return make_error(ErrorCode::kIo, "tables: a reader still holds those that failed before");
   }
-  env_.hold_removals(true);
+  if (still_compacting() || env_.is_working()) {
+    return make_error(ErrorCode::kIo, "tables: LevelDB is still at what failed");
+  }
+  env_.hold_removals();
   ASSIGN_OR_RETURN(std::shared_ptr<leveldb::DB> db, open_leveldb());
   // Of what was written since the checkpoint any part may be lost.
   if (last_applied_) RETURN_IF_ERROR(write_again(log, *db, last_applied_->last_lsn()));
@@ -54,6 +57,8 @@ Status Tables::open_beside(Log& log) {
   checkpoint_.reset();
   checkpoint_wanted_ = true;
   previous_ = db_;
+  // If nobody reads it any more, it ends here, and not under the mutex.
+  const auto failed = std::make_pair(db_, view());
   std::lock_guard lock(mutex_);
   written_bytes_ = 0;
   db_ = std::move(db);

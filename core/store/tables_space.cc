@@ -138,16 +138,19 @@ void Tables::reclaim_space() {
 struct Tables::Compaction {
   std::shared_ptr<leveldb::DB> db;
   TableEnv& env;
-  KeyRange range;
+  std::optional<KeyRange> range;  // none: nothing but LevelDB's memtable
   std::promise<void> done;
+
+  void compact() {
+    if (!range) return env.flush_memtable(*db);
+    const TableEnv::Prompt prompt(env);
+    const leveldb::Slice begin(range->begin), end(range->end);
+    db->CompactRange(&begin, range->end.empty() ? nullptr : &end);
+  }
 
   static void run(void* given) {
     const std::unique_ptr<Compaction> self(static_cast<Compaction*>(given));
-    const leveldb::Slice begin(self->range.begin), end(self->range.end);
-    {
-      const TableEnv::Prompt prompt(self->env);
-      self->db->CompactRange(&begin, self->range.end.empty() ? nullptr : &end);
-    }
+    self->compact();
     // The tables, which `env` belongs to, may go as soon as they are told.
     self->db.reset();
     self->done.set_value();
@@ -180,7 +183,7 @@ void Tables::compact_some() {
   begin_compaction(std::move(range));
 }
 
-void Tables::begin_compaction(KeyRange range) {
+void Tables::begin_compaction(std::optional<KeyRange> range) {
   auto compaction = std::make_unique<Compaction>(Compaction{db_, env_, std::move(range), {}});
   compacting_ = compaction->done.get_future();
   env_.StartThread(&Compaction::run, compaction.release());

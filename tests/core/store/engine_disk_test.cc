@@ -455,8 +455,8 @@ TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileADroppedRangeIsCompacted) {
   for (uint64_t n = 0; n < 400; ++n) EXPECT_EQ(get(n), noise(n, 1000));
 }
 
-// LevelDB's memtable may take seconds to become a file, and until then the checkpoint covers nothing:
-// neither what was written before it nor that a dropped table's items are gone.
+// LevelDB's memtable may take seconds to become a file, and until then the checkpoint covers
+// nothing: neither what was written before it nor that a dropped table's items are gone.
 TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileACheckpointIsUnderWay) {
   std::string drop;
   append_partition_prefix(kDropGeneration, std::to_string(kTable + 1), drop);

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <leveldb/db.h>
+#include <leveldb/write_batch.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -69,6 +72,97 @@ TEST(TableEnv, AFileGoesToTheDiskBitByBitWhileItIsWritten) {
   std::string stored;
   ASSERT_TRUE((*disk.open("tables/000005.ldb", false))->read(0, content.size() + 1, stored));
   EXPECT_EQ(stored, content);
+}
+
+// LevelDB takes writes that wait together as one, also one that is to do something else.
+TEST(TableEnv, AMemtableIsFlushedAlsoBesideAWrite) {
+  MemoryDisk disk(64u << 20);
+  DiskEnv base(disk);
+  TableEnv env(&base, disk);
+  leveldb::Options options;
+  options.env = &env;
+  options.create_if_missing = true;
+  options.write_buffer_size = 64u << 20;
+  leveldb::DB* opened = nullptr;
+  ASSERT_TRUE(leveldb::DB::Open(options, "tables", &opened).ok());
+  std::unique_ptr<leveldb::DB> db(opened);
+  auto files = [&] {
+    const std::vector<std::string> names = disk.list("tables").value();
+    return std::count_if(names.begin(), names.end(),
+                         [](const std::string& name) { return name.ends_with(".ldb"); });
+  };
+  // LevelDB is busy with it for some hundredths of a second.
+  leveldb::WriteBatch many;
+  for (int i = 0; i < 50'000; ++i) many.Put(std::to_string(i), "x");
+  for (int round = 1; round <= 3; ++round) {
+    ASSERT_TRUE(db->Put({}, "before", "x").ok());
+    std::atomic<int> begun = 0;
+    auto begin = [&](auto write) {
+      const int before = begun;
+      std::thread thread([&begun, write] {
+        ++begun;
+        EXPECT_TRUE(write().ok());
+      });
+      while (begun == before) std::this_thread::yield();
+      for (int i = 0; i < 100; ++i) std::this_thread::yield();
+      return thread;
+    };
+    // The second waits for the first, and takes what comes next along.
+    std::thread first = begin([&] { return db->Write({}, &many); });
+    std::thread second = begin([&] { return db->Put({}, "beside", "x"); });
+    env.flush_memtable(*db);
+    EXPECT_EQ(files(), round);
+    first.join();
+    second.join();
+  }
+  const TableEnv::Prompt prompt(env);
+  db.reset();
+}
+
+class FilesOfTables : public ::testing::Test {
+ protected:
+  FilesOfTables() { EXPECT_TRUE(disk_.create_folder("tables")); }
+  void write(const std::string& path, bool sync = true) {
+    leveldb::WritableFile* created = nullptr;
+    ASSERT_TRUE(env_.NewWritableFile(path, &created).ok());
+    const std::unique_ptr<leveldb::WritableFile> file(created);
+    ASSERT_TRUE(file->Append("block").ok());
+    ASSERT_TRUE(!sync || file->Sync().ok());
+    ASSERT_TRUE(file->Close().ok());
+  }
+
+  MemoryDisk disk_{64u << 20};
+  DiskEnv base_{disk_};
+  TableEnv env_{&base_, disk_};
+};
+
+TEST_F(FilesOfTables, HeldRemovalsComeWhenTheyEnd) {
+  for (const char* path : {"tables/1.ldb", "tables/2.ldb", "tables/3.ldb"}) write(path);
+  env_.hold_removals();
+  for (const char* path : {"tables/1.ldb", "tables/2.ldb"}) {
+    EXPECT_TRUE(env_.RemoveFile(path).ok());
+    EXPECT_TRUE(disk_.exists(path));
+  }
+  write("tables/2.ldb");
+  env_.end_held_removals();
+  EXPECT_FALSE(disk_.exists("tables/1.ldb"));
+  EXPECT_TRUE(disk_.exists("tables/2.ldb")) << "it was written anew";
+  EXPECT_TRUE(env_.RemoveFile("tables/3.ldb").ok());
+  EXPECT_FALSE(disk_.exists("tables/3.ldb"));
+
+  // What an attempt before wanted is of no account.
+  env_.hold_removals();
+  EXPECT_TRUE(env_.RemoveFile("tables/2.ldb").ok());
+  env_.hold_removals();
+  env_.end_held_removals();
+  EXPECT_TRUE(disk_.exists("tables/2.ldb"));
+}
+
+TEST_F(FilesOfTables, OneThatWasNeverSyncedIsNotKept) {
+  write("tables/1.ldb", /*sync=*/false);
+  EXPECT_FALSE(disk_.exists("tables/1.ldb"));
+  write("tables/1.ldb");
+  EXPECT_TRUE(disk_.exists("tables/1.ldb"));
 }
 
 /// Counts what is scheduled.
