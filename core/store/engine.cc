@@ -22,7 +22,7 @@ constexpr uint64_t kMaintenanceLogBytes = 8u << 20;
 constexpr int64_t kSecondNs = 1'000'000'000;
 // The disk's room is looked at this often, and whenever so much has been logged.
 constexpr int64_t kMeasureNs = kSecondNs;
-// Near the budget all that could give space back is asked to, this often at most, and never for
+// Near the budget all that could give space back is asked to, this often at most, and seldom for
 // more than a tenth of the time: what is kept for good does not go for being compacted again.
 constexpr int64_t kReclaimNs = 10 * kSecondNs;
 constexpr int64_t kReclaimRest = 10;
@@ -191,7 +191,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, 
   ASSIGN_OR_RETURN(state.tables, Tables::open(std::move(tables_options), env, disk));
   const auto& checkpoint = state.tables->recovered_checkpoint();
   Lsn last = checkpoint ? checkpoint->lsn : 0;
-  auto replay = [&](const FramePtr& frame) -> Status {
+  auto replay = [&](const FramePtr& frame, const std::function<Status()>& make_lasting) -> Status {
     if (last == 0 && frame->previous_checksum() != 0) {
       return make_error(
           ErrorCode::kCorruption,
@@ -201,7 +201,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Disk& disk, 
     }
     last = frame->last_lsn();
     state.last_time_ms = std::max(state.last_time_ms, frame->last_time_ms());
-    return state.tables->replay(frame);
+    return state.tables->replay(frame, make_lasting);
   };
   // Seconds times 2^20: a log that begins anew, after its folder was lost, repeats no LSN.
   Lsn first = static_cast<Lsn>(std::max<int64_t>(clock.wall_ms() / 1000, 1)) << 20;
@@ -406,7 +406,8 @@ bool Engine::step() {
 
 // True if commands wait that a step could commit.
 bool Engine::State::give_token_back(bool published) {
-  committing.store(false, std::memory_order_release);
+  // Before a look at what others want, who look at it after they have said so.
+  committing.store(false, std::memory_order_seq_cst);
   if (published) {
     for (const auto& listener : publication_listeners) listener();
   }
@@ -438,7 +439,9 @@ Status Engine::State::look_at_disk() {
   measured_ns = now;
   measured_log_bytes = logged;
   RETURN_IF_ERROR(disk_budget.measure());
-  if (disk_budget.level() == DiskBudget::Level::kRoomy) return {};
+  const bool roomy = disk_budget.level() == DiskBudget::Level::kRoomy;
+  tables->expect_full_disk(!roomy);
+  if (roomy) return {};
   if (tables->reclaiming()) {
     if (!reclaim_began_ns) reclaim_began_ns = now;
     reclaim_next_ns =

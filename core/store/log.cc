@@ -32,14 +32,14 @@ Log::Log(Disk& disk, LogOptions options)
 
 Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Lsn first_lsn,
                                        std::optional<LogCheckpoint> checkpoint,
-                                       const std::function<Status(const FramePtr&)>& replay) {
+                                       const LogReplay& replay) {
   std::unique_ptr<Log> log(new Log(disk, std::move(options)));
   RETURN_IF_ERROR(log->recover(first_lsn, checkpoint, replay));
   return log;
 }
 
 Status Log::recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoint,
-                    const std::function<Status(const FramePtr&)>& replay) {
+                    const LogReplay& replay) {
   RETURN_IF_ERROR(disk_.create_folder(options_.folder));
   ASSIGN_OR_RETURN(const auto names, disk_.list(options_.folder));
   LogRecovery found(disk_, options_.folder, checkpoint, replay);

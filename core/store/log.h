@@ -46,6 +46,11 @@ struct LogCheckpoint {
   uint64_t previous_checksum = 0;  // of the last frame up to it
 };
 
+/// Is given a frame of a log that is opened. `make_lasting` sees to it that the log will hold all
+/// up to this frame from now on, come what may.
+using LogReplay =
+    std::function<Status(const FramePtr& frame, const std::function<Status()>& make_lasting)>;
+
 struct SegmentInfo {
   Lsn first_lsn;  // names the segment
   Lsn last_lsn;   // of a sealed segment; of the open one, the last durable
@@ -82,7 +87,7 @@ class Log {
   /// new log.
   static Result<std::unique_ptr<Log>> open(Disk& disk, LogOptions options, Lsn first_lsn,
                                            std::optional<LogCheckpoint> checkpoint,
-                                           const std::function<Status(const FramePtr&)>& replay);
+                                           const LogReplay& replay);
 
   /// Completes `builder` to a frame, writes it, syncs it, and makes it readable. After an error
   /// every further append fails (a failed flush proves nothing about what is on disk), but after
@@ -151,7 +156,7 @@ class Log {
 
   Log(Disk& disk, LogOptions options);
   Status recover(Lsn first_lsn, const std::optional<LogCheckpoint>& checkpoint,
-                 const std::function<Status(const FramePtr&)>& replay);
+                 const LogReplay& replay);
   std::string path_of(SegmentName segment) const;
 
   // The writer's steps.

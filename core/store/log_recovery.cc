@@ -19,7 +19,7 @@ bool all_zero(std::string_view bytes) {
 }  // namespace
 
 LogRecovery::LogRecovery(Disk& disk, std::string folder, std::optional<LogCheckpoint> checkpoint,
-                         const std::function<Status(const FramePtr&)>& replay)
+                         const LogReplay& replay)
     : disk_(disk), folder_(std::move(folder)), checkpoint_(checkpoint), replay_(replay) {}
 
 std::string LogRecovery::path_of(size_t index) const {
@@ -223,7 +223,7 @@ Status LogRecovery::accept(const FramePtr& frame) {
                   "this is not the log that the tables' checkpoint at LSN " +
                       std::to_string(applied) + " was taken of");
   }
-  return replay_(frame);
+  return replay_(frame, [this] { return write_unproven_again(); });
 }
 
 // Frames that were cut off by earlier recoveries, and leftovers of recycled segments, are no

@@ -23,7 +23,7 @@ namespace millrace {
 class LogRecovery {
  public:
   LogRecovery(Disk& disk, std::string folder, std::optional<LogCheckpoint> checkpoint,
-              const std::function<Status(const FramePtr&)>& replay);
+              const LogReplay& replay);
 
   /// `names`: the folder's files.
   Status run(const std::vector<std::string>& names);
@@ -80,7 +80,7 @@ class LogRecovery {
   Disk& disk_;
   const std::string folder_;
   const std::optional<LogCheckpoint> checkpoint_;
-  const std::function<Status(const FramePtr&)>& replay_;
+  const LogReplay& replay_;
 
   std::vector<SegmentName> names_;
   bool checkpoint_reached_ = false;

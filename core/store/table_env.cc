@@ -24,7 +24,7 @@ class NamedFile final : public leveldb::WritableFile {
   NamedFile(leveldb::WritableFile* target, Disk& disk, std::string path)
       : target_(target), disk_(disk), path_(std::move(path)) {}
   ~NamedFile() override {
-    if (!name_is_durable_) (void)disk_.remove(path_);
+    if (!name_is_durable_) (void)disk_.remove_in_parts(path_);
   }
 
   leveldb::Status Append(const leveldb::Slice& data) override {
@@ -93,6 +93,9 @@ thread_local bool does_scheduled_work = false;
 // By LevelDB on this thread.
 thread_local uint64_t memtables_begun = 0;
 
+// Whether this thread is in compact_range().
+thread_local bool compacts_range = false;
+
 class NoLock final : public leveldb::FileLock {};
 
 class NoFile final : public leveldb::WritableFile {
@@ -149,6 +152,10 @@ leveldb::Status TableEnv::NewRandomAccessFile(const std::string& path,
 
 leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   if (path.ends_with(".log")) {
+    // The compaction itself begins with a new one.
+    if (begins_no_memtable_ && !compacts_range) {
+      return leveldb::Status::NotSupported("a range is being compacted");
+    }
     ++memtables_begun;
     memtable_is_full();
     *file = new NoFile;
@@ -182,15 +189,15 @@ void TableEnv::hold_removals() {
   held_removals_.clear();
 }
 
-// What cannot be removed is tried again at LevelDB's next start.
+// What cannot be removed is tried again at LevelDB's next start. Each under the mutex, so that
+// nobody begins to write it anew meanwhile.
 void TableEnv::end_held_removals() {
-  std::set<std::string> paths;
-  {
+  for (;;) {
     std::lock_guard lock(mutex_);
     removals_held_ = false;
-    paths.swap(held_removals_);
+    if (held_removals_.empty()) return;
+    remove(held_removals_.extract(held_removals_.begin()).value());
   }
-  for (const std::string& path : paths) remove(path);
 }
 
 leveldb::Status TableEnv::remove(const std::string& path) {
@@ -265,6 +272,16 @@ void TableEnv::flush_memtable(leveldb::DB& db) {
   do {
     db.CompactRange(&nowhere, &nowhere);
   } while (memtables_begun == before && db.Write(leveldb::WriteOptions(), &nothing).ok());
+}
+
+void TableEnv::compact_range(leveldb::DB& db, const leveldb::Slice& begin,
+                             const leveldb::Slice* end, bool little_room) {
+  const Prompt prompt(*this);
+  begins_no_memtable_ = little_room;
+  compacts_range = true;
+  db.CompactRange(&begin, end);
+  compacts_range = false;
+  begins_no_memtable_ = false;
 }
 
 leveldb::Status TableEnv::LockFile(const std::string&, leveldb::FileLock** lock) {

@@ -55,6 +55,12 @@ class TableEnv final : public leveldb::EnvWrapper {
   /// Makes LevelDB's memtable a table file; returns when that is durable or LevelDB has failed.
   /// There may be writes meanwhile.
   void flush_memtable(leveldb::DB& db);
+  /// Compacts a range by hand, to the last key if it has no end. With `little_room` on the disk
+  /// LevelDB begins no memtable meanwhile: a write that needs a new one is answered with
+  /// NotSupported, and nothing of it is done. For LevelDB 1.23 crashes if it cannot write a
+  /// memtable out amid such a compaction.
+  void compact_range(leveldb::DB& db, const leveldb::Slice& begin, const leveldb::Slice* end,
+                     bool little_room);
 
   /// While one lives nothing is put off: around calls in which LevelDB waits for its own work, that
   /// is CompactRange and the end of a database.
@@ -87,6 +93,8 @@ class TableEnv final : public leveldb::EnvWrapper {
   Disk& disk_;
   /// Pieces of work; these may end after the database that they were for, and so after this.
   const std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);
+
+  std::atomic<bool> begins_no_memtable_{false};
 
   std::mutex mutex_;  // guards what follows
   bool removals_held_ = false;

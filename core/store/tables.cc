@@ -81,7 +81,7 @@ void Tables::publish_locked(Lsn lsn) {
   published_lsn_.store(lsn, std::memory_order_release);
 }
 
-Status Tables::replay(const FramePtr& frame) {
+Status Tables::replay(const FramePtr& frame, const std::function<Status()>& make_lasting) {
   for (const EntryView& entry : *frame) {
     for (const ChangeView& change : entry) {
       insert(change.key, change.lsn, change.new_image);
@@ -89,7 +89,10 @@ Status Tables::replay(const FramePtr& frame) {
     }
   }
   publish(frame->last_lsn(), frame);
-  while (full()) RETURN_IF_ERROR(write_some(nullptr, true));
+  while (full()) {
+    RETURN_IF_ERROR(make_lasting());
+    RETURN_IF_ERROR(write_some(true));
+  }
   return {};
 }
 
@@ -147,10 +150,21 @@ Lsn Tables::checkpoint_lsn() const {
   return checkpoint_lsn_;
 }
 
+// False, after a while: LevelDB takes nothing until the range is compacted that it is at.
+Result<bool> Tables::write(leveldb::WriteBatch& batch) {
+  const leveldb::Status status = db_->Write(leveldb::WriteOptions(), &batch);
+  if (status.IsNotSupportedError()) {
+    if (compacting_.valid()) compacting_.wait_for(kCompactionWait);
+    return false;
+  }
+  RETURN_IF_ERROR(checked(status));
+  return true;
+}
+
 // Writes up to kWriteBytes (or `all`) of the oldest full memory table: of each key its newest
-// version. When it is done, a new snapshot takes the memory table's place in the view. `log`: none
-// while it is opened, which syncs what it finds.
-Status Tables::write_some(Log* log, bool all) {
+// version. When it is done, a new snapshot takes the memory table's place in the view. What LevelDB
+// is given may become durable at any time: the log must be so before.
+Status Tables::write_some(bool all) {
   std::shared_ptr<MemoryTable> table;
   FramePtr last_frame;
   {
@@ -159,9 +173,6 @@ Status Tables::write_some(Log* log, bool all) {
     table = full_.front().table;
     last_frame = full_.front().last_frame;
   }
-  // What LevelDB is given may become durable at any time, and must not outrun a log whose appends
-  // are not synced.
-  if (log && resume_key_.empty()) RETURN_IF_ERROR(log->sync());
   MemoryTable::Walk walk(*table, kNewest);
   walk.seek(resume_key_);
   size_t bytes = 0;
@@ -178,7 +189,8 @@ Status Tables::write_some(Log* log, bool all) {
       bytes += walk.key().size();
       end_turn();
     }
-    RETURN_IF_ERROR(checked(db_->Write(leveldb::WriteOptions(), &batch)));
+    ASSIGN_OR_RETURN(const bool written, write(batch));
+    if (!written) return {};
   } while (all && walk.valid());
   if (walk.valid()) {
     resume_key_ = walk.key();
@@ -235,7 +247,8 @@ Result<bool> Tables::do_some(Log& log) {
     waiting = !full_.empty();
   }
   if (waiting) {
-    RETURN_IF_ERROR(write_some(&log, false));
+    if (resume_key_.empty()) RETURN_IF_ERROR(log.sync());
+    RETURN_IF_ERROR(write_some(false));
     return true;
   }
   if (!compacting && checkpoint_wanted_) {

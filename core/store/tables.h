@@ -57,8 +57,8 @@ class Tables {
 
   /// Where the log is to be replayed from; none if no checkpoint was ever taken.
   const std::optional<LogCheckpoint>& recovered_checkpoint() const { return recovered_; }
-  /// Applies a frame of the log during recovery.
-  Status replay(const FramePtr& frame);
+  /// Applies a frame of the log during recovery; `make_lasting` is called before LevelDB gets any.
+  Status replay(const FramePtr& frame, const std::function<Status()>& make_lasting);
 
   // The committer's.
 
@@ -106,6 +106,8 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
+  /// Whether the disk may be full soon; called from where maintain() is.
+  void expect_full_disk(bool soon) { little_room_ = soon; }
   bool reclaiming() const { return (compacting() && !checkpoint_) || !compactions_.empty(); }
   /// Whether LevelDB is at a compaction or a checkpoint; called from where maintain() is.
   bool compacting() const { return compacting_.valid(); }
@@ -143,7 +145,8 @@ class Tables {
   Result<std::shared_ptr<leveldb::DB>> open_leveldb();
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
-  Status write_some(Log* log, bool all);
+  Result<bool> write(leveldb::WriteBatch& batch);
+  Status write_some(bool all);
   Status read_checkpoint();
   Status begin_checkpoint(Log& log);
   Status end_checkpoint();
@@ -190,6 +193,7 @@ class Tables {
   std::vector<Drop> drops_;
   std::set<Generation> reclaimed_;
   bool looked_for_drops_ = false;
+  bool little_room_ = false;
   std::deque<KeyRange> compactions_;     // whose space is to come back
   std::future<void> compacting_;         // what LevelDB is at; not valid: nothing
   bool broken_ = false;                  // LevelDB refuses writes, but not for corruption

@@ -94,20 +94,23 @@ Status Tables::end_checkpoint() {
 }
 
 Status Tables::checkpoint(Log& log) {
+  auto end_what_is_under_way = [this]() -> Status {
+    if (compacting_.valid()) compacting_.wait();
+    return !still_compacting() && checkpoint_ ? end_checkpoint() : Status();
+  };
+  RETURN_IF_ERROR(end_what_is_under_way());
   rotate();
+  RETURN_IF_ERROR(log.sync());
   for (;;) {
     {
       std::lock_guard lock(mutex_);
       if (full_.empty()) break;
     }
-    RETURN_IF_ERROR(write_some(&log, true));
+    RETURN_IF_ERROR(write_some(true));
   }
-  for (;;) {
-    if (compacting_.valid()) compacting_.wait();
-    if (!still_compacting() && checkpoint_) RETURN_IF_ERROR(end_checkpoint());
-    if (!last_applied_) return {};
-    RETURN_IF_ERROR(begin_checkpoint(log));
-  }
+  if (!last_applied_) return {};
+  RETURN_IF_ERROR(begin_checkpoint(log));
+  return end_what_is_under_way();
 }
 
 }  // namespace millrace

@@ -17,7 +17,8 @@ constexpr int kReopenAfterCallsMax = 32;
 // write is refused, also one of nothing.
 Status Tables::background_failure() const {
   leveldb::WriteBatch nothing;
-  return checked(db_->Write(leveldb::WriteOptions(), &nothing));
+  const leveldb::Status status = db_->Write(leveldb::WriteOptions(), &nothing);
+  return status.IsNotSupportedError() ? Status() : checked(status);
 }
 
 // Whether it was LevelDB that failed for good.
@@ -29,6 +30,9 @@ void Tables::look_at_failure() {
 
 // Tries; while it fails it is tried less and less often.
 Status Tables::reopen(Log& log) {
+  if (still_compacting() || env_.is_working()) {
+    return make_error(ErrorCode::kIo, "tables: LevelDB is still at what failed");
+  }
   Status opened = open_beside(log);
   reopen_after_calls_ = opened ? 1 : std::min(2 * reopen_after_calls_, kReopenAfterCallsMax);
   calls_until_reopen_ = reopen_after_calls_;
@@ -40,9 +44,6 @@ Status Tables::reopen(Log& log) {
 Status Tables::open_beside(Log& log) {
   if (!previous_.expired()) {
     return make_error(ErrorCode::kIo, "tables: a reader still holds those that failed before");
-  }
-  if (still_compacting() || env_.is_working()) {
-    return make_error(ErrorCode::kIo, "tables: LevelDB is still at what failed");
   }
   env_.hold_removals();
   ASSIGN_OR_RETURN(std::shared_ptr<leveldb::DB> db, open_leveldb());

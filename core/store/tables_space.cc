@@ -97,7 +97,8 @@ Status Tables::reclaim_some(Drop& drop) {
   }
   RETURN_IF_ERROR(checked(it->status()));
   if (count > 0) {
-    RETURN_IF_ERROR(checked(db_->Write(leveldb::WriteOptions(), &batch)));
+    ASSIGN_OR_RETURN(const bool written, write(batch));
+    if (!written) return {};
     drop.next = it->Valid() ? it->key().ToString() : prefix_successor(prefix);
     return {};
   }
@@ -139,13 +140,13 @@ struct Tables::Compaction {
   std::shared_ptr<leveldb::DB> db;
   TableEnv& env;
   std::optional<KeyRange> range;  // none: nothing but LevelDB's memtable
+  bool little_room;
   std::promise<void> done;
 
   void compact() {
     if (!range) return env.flush_memtable(*db);
-    const TableEnv::Prompt prompt(env);
     const leveldb::Slice begin(range->begin), end(range->end);
-    db->CompactRange(&begin, range->end.empty() ? nullptr : &end);
+    env.compact_range(*db, begin, range->end.empty() ? nullptr : &end, little_room);
   }
 
   static void run(void* given) {
@@ -184,7 +185,8 @@ void Tables::compact_some() {
 }
 
 void Tables::begin_compaction(std::optional<KeyRange> range) {
-  auto compaction = std::make_unique<Compaction>(Compaction{db_, env_, std::move(range), {}});
+  auto compaction =
+      std::make_unique<Compaction>(Compaction{db_, env_, std::move(range), little_room_, {}});
   compacting_ = compaction->done.get_future();
   env_.StartThread(&Compaction::run, compaction.release());
 }

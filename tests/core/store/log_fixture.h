@@ -27,10 +27,11 @@ class LogTest : public testing::Test {
   Status try_open(std::optional<LogCheckpoint> checkpoint = std::nullopt) {
     log_.reset();
     replayed_.clear();
-    auto log = Log::open(disk_, options_, kFirst, checkpoint, [this](const FramePtr& frame) {
-      replayed_.push_back(frame);
-      return Status();
-    });
+    auto log =
+        Log::open(disk_, options_, kFirst, checkpoint, [this](const FramePtr& frame, const auto&) {
+          replayed_.push_back(frame);
+          return Status();
+        });
     if (!log) return log.error();
     log_ = *std::move(log);
     return {};

@@ -49,8 +49,8 @@ TEST_F(LogRewriteTest, AStartReadsOnlyTheHeadsOfRetainedSegmentsAndKeepsNoneOpen
   log_.reset();
 
   CountingDisk counting(disk_);
-  auto log =
-      Log::open(counting, options_, kFirst, checkpoint, [](const FramePtr&) { return Status(); });
+  auto log = Log::open(counting, options_, kFirst, checkpoint,
+                       [](const FramePtr&, const auto&) { return Status(); });
   ASSERT_TRUE(log) << log.error().message;
   const auto segments = (*log)->segments();
   ASSERT_EQ(segments.size(), 40u);

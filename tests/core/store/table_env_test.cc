@@ -119,6 +119,64 @@ TEST(TableEnv, AMemtableIsFlushedAlsoBesideAWrite) {
   db.reset();
 }
 
+/// Lets the first table files be written; the thread of the next one waits.
+class GatedEnv final : public DiskEnv {
+ public:
+  using DiskEnv::DiskEnv;
+  leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override {
+    if (path.ends_with(".ldb") && let_in-- == 0) {
+      waits = true;
+      while (!is_open) std::this_thread::yield();
+    }
+    return DiskEnv::NewWritableFile(path, file);
+  }
+  std::atomic<int> let_in{0};
+  std::atomic<bool> waits{false}, is_open{false};
+};
+
+// LevelDB could not stand that memtable's failure.
+TEST(TableEnv, WithLittleRoomNoMemtableIsBegunWhileARangeIsCompacted) {
+  MemoryDisk disk(64u << 20);
+  GatedEnv base(disk);
+  TableEnv env(&base, disk);
+  leveldb::Options options;
+  options.env = &env;
+  options.create_if_missing = true;
+  options.write_buffer_size = 64u << 10;
+  leveldb::DB* opened = nullptr;
+  ASSERT_TRUE(leveldb::DB::Open(options, "tables", &opened).ok());
+  std::unique_ptr<leveldb::DB> db(opened);
+  // Two files, then the memtable's, then the one into which they are compacted.
+  base.let_in = 3;
+  const std::string value(1000, 'x');
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(db->Put({}, "key", value).ok());
+    env.flush_memtable(*db);
+  }
+  ASSERT_TRUE(db->Put({}, "key", value).ok());
+  std::thread compaction([&] { env.compact_range(*db, "", nullptr, /*little_room=*/true); });
+  while (!base.waits) std::this_thread::yield();
+
+  auto put = [&](int i) { return db->Put({}, "key" + std::to_string(i), value); };
+  int accepted = 0;
+  leveldb::Status status;
+  while (accepted < 1000 && (status = put(accepted)).ok()) ++accepted;
+  EXPECT_TRUE(status.IsNotSupportedError()) << status.ToString();
+  EXPECT_GT(accepted, 10);
+  EXPECT_TRUE(put(accepted).IsNotSupportedError());
+  std::string found;
+  EXPECT_TRUE(db->Get({}, "key" + std::to_string(accepted), &found).IsNotFound());
+
+  base.is_open = true;
+  compaction.join();
+  EXPECT_TRUE(put(accepted).ok());
+  for (int i = 0; i <= accepted; ++i) {
+    EXPECT_TRUE(db->Get({}, "key" + std::to_string(i), &found).ok()) << i;
+  }
+  const TableEnv::Prompt prompt(env);
+  db.reset();
+}
+
 class FilesOfTables : public ::testing::Test {
  protected:
   FilesOfTables() { EXPECT_TRUE(disk_.create_folder("tables")); }
@@ -149,6 +207,16 @@ TEST_F(FilesOfTables, HeldRemovalsComeWhenTheyEnd) {
   EXPECT_TRUE(disk_.exists("tables/2.ldb")) << "it was written anew";
   EXPECT_TRUE(env_.RemoveFile("tables/3.ldb").ok());
   EXPECT_FALSE(disk_.exists("tables/3.ldb"));
+
+  // Also by another thread, while it is being removed.
+  for (int i = 0; i < 100; ++i) {
+    env_.hold_removals();
+    EXPECT_TRUE(env_.RemoveFile("tables/2.ldb").ok());
+    std::thread writer([&] { write("tables/2.ldb"); });
+    env_.end_held_removals();
+    writer.join();
+    ASSERT_TRUE(disk_.exists("tables/2.ldb"));
+  }
 
   // What an attempt before wanted is of no account.
   env_.hold_removals();
