@@ -70,8 +70,8 @@ class SimDisk final : public Disk {
   }
   /// The power fails within the n-th write, sync or change of a folder from now on (0: the next
   /// one): that one and all after it return an error until crash(), and of what it was to do any
-  /// part may have happened.
-  void lose_power_after(uint64_t operations) {
+  /// part may have happened. None: it does not fail, if it has not yet.
+  void lose_power_after(std::optional<uint64_t> operations) {
     with_lock([this, operations] { operations_left_ = operations; });
   }
   bool power_lost() const;
