@@ -439,9 +439,7 @@ Status Engine::State::look_at_disk() {
   measured_ns = now;
   measured_log_bytes = logged;
   RETURN_IF_ERROR(disk_budget.measure());
-  const bool roomy = disk_budget.level() == DiskBudget::Level::kRoomy;
-  tables->expect_full_disk(!roomy);
-  if (roomy) return {};
+  if (disk_budget.level() == DiskBudget::Level::kRoomy) return {};
   if (tables->reclaiming()) {
     if (!reclaim_began_ns) reclaim_began_ns = now;
     reclaim_next_ns =
@@ -481,6 +479,7 @@ Result<bool> Engine::maintain() {
     state.refused_drops.push_back(generation);
   }
   if (state.rotated.exchange(false)) state.tables->want_checkpoint();
+  state.tables->expect_full_disk(state.disk_budget.level() != DiskBudget::Level::kRoomy);
   Result<bool> more = state.tables->maintain(
       *state.log, [&](Generation generation) { return state.finish_drop(*this, generation); });
   if (Status measured = state.look_at_disk(); more && !measured) more = measured.error();

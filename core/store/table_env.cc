@@ -24,7 +24,7 @@ class NamedFile final : public leveldb::WritableFile {
   NamedFile(leveldb::WritableFile* target, Disk& disk, std::string path)
       : target_(target), disk_(disk), path_(std::move(path)) {}
   ~NamedFile() override {
-    if (!name_is_durable_) (void)disk_.remove_in_parts(path_);
+    if (!name_is_durable_) (void)disk_.remove(path_);
   }
 
   leveldb::Status Append(const leveldb::Slice& data) override {
@@ -153,7 +153,7 @@ leveldb::Status TableEnv::NewRandomAccessFile(const std::string& path,
 leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   if (path.ends_with(".log")) {
     // The compaction itself begins with a new one.
-    if (begins_no_memtable_ && !compacts_range) {
+    if (compacting_range_ && little_room_ && !compacts_range) {
       return leveldb::Status::NotSupported("a range is being compacted");
     }
     ++memtables_begun;
@@ -189,15 +189,14 @@ void TableEnv::hold_removals() {
   held_removals_.clear();
 }
 
-// What cannot be removed is tried again at LevelDB's next start. Each under the mutex, so that
-// nobody begins to write it anew meanwhile.
-void TableEnv::end_held_removals() {
-  for (;;) {
-    std::lock_guard lock(mutex_);
-    removals_held_ = false;
-    if (held_removals_.empty()) return;
-    remove(held_removals_.extract(held_removals_.begin()).value());
-  }
+// What cannot be removed is tried again at LevelDB's next start. Under the mutex, so that nobody
+// begins to write it anew meanwhile.
+bool TableEnv::end_held_removals() {
+  std::lock_guard lock(mutex_);
+  removals_held_ = false;
+  if (held_removals_.empty()) return false;
+  remove(held_removals_.extract(held_removals_.begin()).value());
+  return !held_removals_.empty();
 }
 
 leveldb::Status TableEnv::remove(const std::string& path) {
@@ -275,13 +274,13 @@ void TableEnv::flush_memtable(leveldb::DB& db) {
 }
 
 void TableEnv::compact_range(leveldb::DB& db, const leveldb::Slice& begin,
-                             const leveldb::Slice* end, bool little_room) {
+                             const leveldb::Slice* end) {
   const Prompt prompt(*this);
-  begins_no_memtable_ = little_room;
+  compacting_range_ = true;
   compacts_range = true;
   db.CompactRange(&begin, end);
   compacts_range = false;
-  begins_no_memtable_ = false;
+  compacting_range_ = false;
 }
 
 leveldb::Status TableEnv::LockFile(const std::string&, leveldb::FileLock** lock) {

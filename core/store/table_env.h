@@ -45,22 +45,23 @@ class TableEnv final : public leveldb::EnvWrapper {
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** file) override;
   leveldb::Status RemoveFile(const std::string& path) override;
-  /// From now on nothing is removed; at the end all that was to be, unless it has been written
-  /// anew.
+  /// From now on nothing is removed.
   void hold_removals();
-  void end_held_removals();
+  /// Ends that, and removes one file that was to be, unless it has been written anew. True if there
+  /// are more.
+  bool end_held_removals();
   void Schedule(void (*function)(void*), void* argument) override;
   /// Whether anything that LevelDB scheduled is under way.
   bool is_working() const { return *under_way_ > 0; }
   /// Makes LevelDB's memtable a table file; returns when that is durable or LevelDB has failed.
   /// There may be writes meanwhile.
   void flush_memtable(leveldb::DB& db);
-  /// Compacts a range by hand, to the last key if it has no end. With `little_room` on the disk
+  /// Compacts a range by hand, to the last key if it has no end. While the disk may be full soon
   /// LevelDB begins no memtable meanwhile: a write that needs a new one is answered with
   /// NotSupported, and nothing of it is done. For LevelDB 1.23 crashes if it cannot write a
   /// memtable out amid such a compaction.
-  void compact_range(leveldb::DB& db, const leveldb::Slice& begin, const leveldb::Slice* end,
-                     bool little_room);
+  void compact_range(leveldb::DB& db, const leveldb::Slice& begin, const leveldb::Slice* end);
+  void expect_full_disk(bool soon) { little_room_ = soon; }
 
   /// While one lives nothing is put off: around calls in which LevelDB waits for its own work, that
   /// is CompactRange and the end of a database.
@@ -94,7 +95,7 @@ class TableEnv final : public leveldb::EnvWrapper {
   /// Pieces of work; these may end after the database that they were for, and so after this.
   const std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);
 
-  std::atomic<bool> begins_no_memtable_{false};
+  std::atomic<bool> compacting_range_{false}, little_room_{false};
 
   std::mutex mutex_;  // guards what follows
   bool removals_held_ = false;

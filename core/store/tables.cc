@@ -218,9 +218,10 @@ Result<bool> Tables::maintain(Log& log, const std::function<bool(Generation)>& d
     }
     RETURN_IF_ERROR(reopen(log));
   }
-  if (previous_.expired()) env_.end_held_removals();
+  const bool removing = previous_.expired() && env_.end_held_removals();
   Result<bool> more = do_some(log);
   if (!more) look_at_failure();
+  if (more) more = *more || removing;
   report_drops(dropped);
   return more;
 }

@@ -106,8 +106,8 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
-  /// Whether the disk may be full soon; called from where maintain() is.
-  void expect_full_disk(bool soon) { little_room_ = soon; }
+  /// Whether the disk may be full soon.
+  void expect_full_disk(bool soon) { env_.expect_full_disk(soon); }
   bool reclaiming() const { return (compacting() && !checkpoint_) || !compactions_.empty(); }
   /// Whether LevelDB is at a compaction or a checkpoint; called from where maintain() is.
   bool compacting() const { return compacting_.valid(); }
@@ -193,7 +193,6 @@ class Tables {
   std::vector<Drop> drops_;
   std::set<Generation> reclaimed_;
   bool looked_for_drops_ = false;
-  bool little_room_ = false;
   std::deque<KeyRange> compactions_;     // whose space is to come back
   std::future<void> compacting_;         // what LevelDB is at; not valid: nothing
   bool broken_ = false;                  // LevelDB refuses writes, but not for corruption

@@ -140,13 +140,12 @@ struct Tables::Compaction {
   std::shared_ptr<leveldb::DB> db;
   TableEnv& env;
   std::optional<KeyRange> range;  // none: nothing but LevelDB's memtable
-  bool little_room;
   std::promise<void> done;
 
   void compact() {
     if (!range) return env.flush_memtable(*db);
     const leveldb::Slice begin(range->begin), end(range->end);
-    env.compact_range(*db, begin, range->end.empty() ? nullptr : &end, little_room);
+    env.compact_range(*db, begin, range->end.empty() ? nullptr : &end);
   }
 
   static void run(void* given) {
@@ -185,8 +184,7 @@ void Tables::compact_some() {
 }
 
 void Tables::begin_compaction(std::optional<KeyRange> range) {
-  auto compaction =
-      std::make_unique<Compaction>(Compaction{db_, env_, std::move(range), little_room_, {}});
+  auto compaction = std::make_unique<Compaction>(Compaction{db_, env_, std::move(range), {}});
   compacting_ = compaction->done.get_future();
   env_.StartThread(&Compaction::run, compaction.release());
 }
