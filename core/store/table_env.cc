@@ -3,6 +3,7 @@
 #include <leveldb/write_batch.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -90,8 +91,13 @@ class BlockFile final : public leveldb::RandomAccessFile {
 // Whether this thread is doing what LevelDB scheduled.
 thread_local bool does_scheduled_work = false;
 
-// By LevelDB on this thread.
-thread_local uint64_t memtables_begun = 0;
+// Of the last memtable that LevelDB began on this thread; 0: none.
+thread_local uint64_t log_begun = 0;
+
+// By its path.
+uint64_t log_number(const std::string& path) {
+  return std::strtoull(path.c_str() + path.rfind('/') + 1, nullptr, 10);
+}
 
 // Whether this thread is in compact_range().
 thread_local bool compacts_range = false;
@@ -156,7 +162,11 @@ leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::Writ
     if (compacting_range_ && little_room_ && !compacts_range) {
       return leveldb::Status::NotSupported("a range is being compacted");
     }
-    ++memtables_begun;
+    log_begun = log_number(path);
+    {
+      std::lock_guard lock(progress_->mutex);
+      progress_->logs.insert(log_begun);
+    }
     memtable_is_full();
     *file = new NoFile;
     return leveldb::Status::OK();
@@ -172,7 +182,20 @@ leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::Writ
   return status;
 }
 
+leveldb::Status TableEnv::GetChildren(const std::string& folder, std::vector<std::string>* names) {
+  leveldb::Status status = target()->GetChildren(folder, names);
+  std::lock_guard lock(progress_->mutex);
+  for (uint64_t log : progress_->logs) names->push_back(std::to_string(log) + ".log");
+  return status;
+}
+
 leveldb::Status TableEnv::RemoveFile(const std::string& path) {
+  if (path.ends_with(".log")) {
+    std::lock_guard lock(progress_->mutex);
+    progress_->logs.erase(log_number(path));
+    progress_->changed.notify_all();
+    return leveldb::Status::OK();
+  }
   {
     std::lock_guard lock(mutex_);
     if (removals_held_) {
@@ -235,18 +258,24 @@ void TableEnv::start_what_was_put_off() {
 void TableEnv::start(const Work& work) {
   struct Started {
     Work work;
-    std::shared_ptr<std::atomic<int>> under_way;
+    std::shared_ptr<Progress> progress;
   };
   auto run = [](void* given) {
     const std::unique_ptr<Started> started(static_cast<Started*>(given));
     work_in_turns();
-    ++*started->under_way;
+    Progress& progress = *started->progress;
+    {
+      std::lock_guard lock(progress.mutex);
+      ++progress.begun;
+    }
     does_scheduled_work = true;
     started->work.function(started->work.argument);
     does_scheduled_work = false;
-    --*started->under_way;
+    std::lock_guard lock(progress.mutex);
+    ++progress.ended;
+    progress.changed.notify_all();
   };
-  target()->Schedule(run, new Started{work, under_way_});
+  target()->Schedule(run, new Started{work, progress_});
 }
 
 TableEnv::Prompt::Prompt(TableEnv& env) : env_(env) {
@@ -260,17 +289,31 @@ TableEnv::Prompt::~Prompt() {
   --env_.prompts_;
 }
 
-// LevelDB begins a compaction by hand with a write of nothing that puts a new memtable in the place
-// of the last one and waits until that is a file; an empty range has nothing else to compact. But
-// beside another write it takes both as one, and does not.
+bool TableEnv::is_working() const {
+  std::lock_guard lock(progress_->mutex);
+  return progress_->begun > progress_->ended;
+}
+
+// A write of nothing at all makes LevelDB put a new memtable in the place of the last one, once
+// that before it is a file. But with other writes that wait it is taken as one, and does not. (A
+// compaction by hand of an empty range begins with this write and may go unheard too, and ends only
+// when a compaction has that LevelDB is at.)
 void TableEnv::flush_memtable(leveldb::DB& db) {
   const Prompt prompt(*this);
-  const leveldb::Slice nowhere("");
-  const uint64_t before = memtables_begun;
+  log_begun = 0;
+  while (log_begun == 0) {
+    if (!db.Write(leveldb::WriteOptions(), nullptr).ok()) return;
+  }
+  auto is_file = [this] { return *progress_->logs.begin() >= log_begun; };
   leveldb::WriteBatch nothing;
-  do {
-    db.CompactRange(&nowhere, &nowhere);
-  } while (memtables_begun == before && db.Write(leveldb::WriteOptions(), &nothing).ok());
+  std::unique_lock lock(progress_->mutex);
+  while (!is_file()) {
+    const uint64_t ended = progress_->ended;
+    lock.unlock();
+    if (!db.Write(leveldb::WriteOptions(), &nothing).ok()) return;
+    lock.lock();
+    progress_->changed.wait(lock, [&] { return progress_->ended != ended || is_file(); });
+  }
 }
 
 void TableEnv::compact_range(leveldb::DB& db, const leveldb::Slice& begin,
@@ -283,7 +326,12 @@ void TableEnv::compact_range(leveldb::DB& db, const leveldb::Slice& begin,
   compacting_range_ = false;
 }
 
+// What LevelDB does first when a database is opened.
 leveldb::Status TableEnv::LockFile(const std::string&, leveldb::FileLock** lock) {
+  {
+    std::lock_guard guard(progress_->mutex);
+    progress_->logs.clear();
+  }
   *lock = new NoLock;
   return leveldb::Status::OK();
 }

@@ -4,6 +4,7 @@
 #include <leveldb/env.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -18,7 +19,8 @@ namespace millrace {
 /// LevelDB's environment as our tables need it:
 ///
 /// - LevelDB's own log is not written. Ours is the write-ahead log, and recovery trusts nothing of
-///   LevelDB's but tables (see tables.h), so its log would only double the writes.
+///   LevelDB's but tables (see tables.h), so its log would only double the writes. LevelDB finds
+///   its logs in the folder all the same: that it removes one tells that a memtable is durable.
 /// - Once a new file has been synced, its name is durable too. LevelDB syncs its folder only after
 ///   it has written a record to the MANIFEST that names a new table file; if that record reaches
 ///   the disk by itself before the power fails, and the file's name does not, the tables cannot be
@@ -44,6 +46,7 @@ class TableEnv final : public leveldb::EnvWrapper {
   leveldb::Status NewWritableFile(const std::string& path, leveldb::WritableFile** file) override;
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** file) override;
+  leveldb::Status GetChildren(const std::string& folder, std::vector<std::string>* names) override;
   leveldb::Status RemoveFile(const std::string& path) override;
   /// From now on nothing is removed.
   void hold_removals();
@@ -52,7 +55,7 @@ class TableEnv final : public leveldb::EnvWrapper {
   bool end_held_removals();
   void Schedule(void (*function)(void*), void* argument) override;
   /// Whether anything that LevelDB scheduled is under way.
-  bool is_working() const { return *under_way_ > 0; }
+  bool is_working() const;
   /// Makes LevelDB's memtable a table file; returns when that is durable or LevelDB has failed.
   /// There may be writes meanwhile.
   void flush_memtable(leveldb::DB& db);
@@ -91,9 +94,17 @@ class TableEnv final : public leveldb::EnvWrapper {
 
   leveldb::Status remove(const std::string& path);
 
+  /// What LevelDB has got done. Work may end after the database that it was for, and so after the
+  /// environment.
+  struct Progress {
+    std::mutex mutex;
+    std::condition_variable changed;
+    uint64_t begun = 0, ended = 0;  // pieces of scheduled work
+    std::set<uint64_t> logs;        // that LevelDB takes to be there: one of each memtable
+  };
+
   Disk& disk_;
-  /// Pieces of work; these may end after the database that they were for, and so after this.
-  const std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);
+  const std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
 
   std::atomic<bool> compacting_range_{false}, little_room_{false};
 

@@ -247,6 +247,12 @@ Result<bool> Tables::do_some(Log& log) {
     std::lock_guard lock(mutex_);
     waiting = !full_.empty();
   }
+  // The log grows until a checkpoint ends: where that takes longer than until the next one is due,
+  // writers wait for it at last.
+  if (waiting && checkpoint_ && applied_bytes_ >= options_.checkpoint_bytes) {
+    compacting_.wait_for(kCompactionWait);
+    return true;
+  }
   if (waiting) {
     if (resume_key_.empty()) RETURN_IF_ERROR(log.sync());
     RETURN_IF_ERROR(write_some(false));
