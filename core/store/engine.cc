@@ -479,7 +479,6 @@ Result<bool> Engine::maintain() {
     state.refused_drops.push_back(generation);
   }
   if (state.rotated.exchange(false)) state.tables->want_checkpoint();
-  state.tables->expect_full_disk(state.disk_budget.level() != DiskBudget::Level::kRoomy);
   Result<bool> more = state.tables->maintain(
       *state.log, [&](Generation generation) { return state.finish_drop(*this, generation); });
   if (Status measured = state.look_at_disk(); more && !measured) more = measured.error();

@@ -20,6 +20,9 @@ namespace {
 // many milliseconds.
 constexpr uint64_t kWriteBackBytes = 512 * 1024;
 
+// Room for so many memtables counts as little.
+constexpr uint64_t kRoomFactor = 4;
+
 class NamedFile final : public leveldb::WritableFile {
  public:
   NamedFile(leveldb::WritableFile* target, Disk& disk, std::string path)
@@ -159,8 +162,11 @@ leveldb::Status TableEnv::NewRandomAccessFile(const std::string& path,
 leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::WritableFile** file) {
   if (path.ends_with(".log")) {
     // The compaction itself begins with a new one.
-    if (compacting_range_ && little_room_ && !compacts_range) {
-      return leveldb::Status::NotSupported("a range is being compacted");
+    if (compacting_range_ && !compacts_range) {
+      auto room = disk_.free_bytes(path.substr(0, path.rfind('/')));
+      if (!room || *room < kRoomFactor * memtable_bytes_) {
+        return leveldb::Status::NotSupported("a range is being compacted");
+      }
     }
     log_begun = log_number(path);
     {
@@ -185,7 +191,8 @@ leveldb::Status TableEnv::NewWritableFile(const std::string& path, leveldb::Writ
 leveldb::Status TableEnv::GetChildren(const std::string& folder, std::vector<std::string>* names) {
   leveldb::Status status = target()->GetChildren(folder, names);
   std::lock_guard lock(progress_->mutex);
-  for (uint64_t log : progress_->logs) names->push_back(std::to_string(log) + ".log");
+  // In front, so that they go before LevelDB removes what takes time.
+  for (uint64_t log : progress_->logs) names->insert(names->begin(), std::to_string(log) + ".log");
   return status;
 }
 
@@ -266,13 +273,14 @@ void TableEnv::start(const Work& work) {
     Progress& progress = *started->progress;
     {
       std::lock_guard lock(progress.mutex);
-      ++progress.begun;
+      ++progress.under_way;
     }
     does_scheduled_work = true;
     started->work.function(started->work.argument);
     does_scheduled_work = false;
     std::lock_guard lock(progress.mutex);
-    ++progress.ended;
+    --progress.under_way;
+    ++progress.looks;
     progress.changed.notify_all();
   };
   target()->Schedule(run, new Started{work, progress_});
@@ -291,7 +299,7 @@ TableEnv::Prompt::~Prompt() {
 
 bool TableEnv::is_working() const {
   std::lock_guard lock(progress_->mutex);
-  return progress_->begun > progress_->ended;
+  return progress_->under_way > 0;
 }
 
 // A write of nothing at all makes LevelDB put a new memtable in the place of the last one, once
@@ -304,16 +312,23 @@ void TableEnv::flush_memtable(leveldb::DB& db) {
   while (log_begun == 0) {
     if (!db.Write(leveldb::WriteOptions(), nullptr).ok()) return;
   }
-  auto is_file = [this] { return *progress_->logs.begin() >= log_begun; };
+  const uint64_t log = log_begun;
+  auto is_file = [this, log] { return *progress_->logs.begin() >= log; };
   leveldb::WriteBatch nothing;
   std::unique_lock lock(progress_->mutex);
   while (!is_file()) {
-    const uint64_t ended = progress_->ended;
+    const uint64_t looks = progress_->looks;
     lock.unlock();
     if (!db.Write(leveldb::WriteOptions(), &nothing).ok()) return;
     lock.lock();
-    progress_->changed.wait(lock, [&] { return progress_->ended != ended || is_file(); });
+    progress_->changed.wait(lock, [&] { return progress_->looks != looks || is_file(); });
   }
+}
+
+void TableEnv::look_again() {
+  std::lock_guard lock(progress_->mutex);
+  ++progress_->looks;
+  progress_->changed.notify_all();
 }
 
 void TableEnv::compact_range(leveldb::DB& db, const leveldb::Slice& begin,

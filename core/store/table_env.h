@@ -38,8 +38,9 @@ namespace millrace {
 /// - A MANIFEST is read up to its end as manifest_end() tells it.
 class TableEnv final : public leveldb::EnvWrapper {
  public:
-  /// Both outlive it.
-  TableEnv(leveldb::Env* target, Disk& disk) : EnvWrapper(target), disk_(disk) {}
+  /// Both outlive it. `memtable_bytes`: of LevelDB's memtable.
+  TableEnv(leveldb::Env* target, Disk& disk, uint64_t memtable_bytes)
+      : EnvWrapper(target), disk_(disk), memtable_bytes_(memtable_bytes) {}
 
   leveldb::Status NewRandomAccessFile(const std::string& path,
                                       leveldb::RandomAccessFile** file) override;
@@ -59,12 +60,13 @@ class TableEnv final : public leveldb::EnvWrapper {
   /// Makes LevelDB's memtable a table file; returns when that is durable or LevelDB has failed.
   /// There may be writes meanwhile.
   void flush_memtable(leveldb::DB& db);
-  /// Compacts a range by hand, to the last key if it has no end. While the disk may be full soon
+  /// Makes flush_memtable() look whether LevelDB has failed: it may go on with what it was at.
+  void look_again();
+  /// Compacts a range by hand, to the last key if it has no end. If the disk has little room
   /// LevelDB begins no memtable meanwhile: a write that needs a new one is answered with
   /// NotSupported, and nothing of it is done. For LevelDB 1.23 crashes if it cannot write a
   /// memtable out amid such a compaction.
   void compact_range(leveldb::DB& db, const leveldb::Slice& begin, const leveldb::Slice* end);
-  void expect_full_disk(bool soon) { little_room_ = soon; }
 
   /// While one lives nothing is put off: around calls in which LevelDB waits for its own work, that
   /// is CompactRange and the end of a database.
@@ -99,14 +101,16 @@ class TableEnv final : public leveldb::EnvWrapper {
   struct Progress {
     std::mutex mutex;
     std::condition_variable changed;
-    uint64_t begun = 0, ended = 0;  // pieces of scheduled work
-    std::set<uint64_t> logs;        // that LevelDB takes to be there: one of each memtable
+    int under_way = 0;        // pieces of scheduled work
+    uint64_t looks = 0;       // a piece has ended, or somebody wants it to be looked at
+    std::set<uint64_t> logs;  // that LevelDB takes to be there: one of each memtable
   };
 
   Disk& disk_;
+  const uint64_t memtable_bytes_;
   const std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
 
-  std::atomic<bool> compacting_range_{false}, little_room_{false};
+  std::atomic<bool> compacting_range_{false};
 
   std::mutex mutex_;  // guards what follows
   bool removals_held_ = false;

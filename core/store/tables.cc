@@ -24,6 +24,12 @@ Result<std::unique_ptr<Tables>> Tables::open(TablesOptions options, leveldb::Env
   return tables;
 }
 
+// One memory table becomes one file of level 0: the fewer and larger, the less is rewritten by
+// compaction.
+size_t Tables::memtable_bytes() const {
+  return options_.memory_table_bytes + options_.memory_table_bytes / 4;
+}
+
 leveldb::Options Tables::database_options() {
   leveldb::Options options;
   options.env = &env_;
@@ -39,9 +45,7 @@ leveldb::Options Tables::database_options() {
   options.max_file_size = options_.table_file_bytes;
   // A compaction that did not check what it reads would give damage a new checksum.
   options.paranoid_checks = true;
-  // One memory table becomes one file of level 0: the fewer and larger, the less is rewritten by
-  // compaction.
-  options.write_buffer_size = options_.memory_table_bytes + options_.memory_table_bytes / 4;
+  options.write_buffer_size = memtable_bytes();
   return options;
 }
 
@@ -54,9 +58,7 @@ Result<std::shared_ptr<leveldb::DB>> Tables::open_leveldb() {
   });
 }
 
-Tables::~Tables() {
-  if (compacting_.valid()) compacting_.wait();
-}
+Tables::~Tables() { wait_for_compaction(); }
 
 Status Tables::open_database() {
   block_cache_.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
@@ -250,6 +252,7 @@ Result<bool> Tables::do_some(Log& log) {
   // The log grows until a checkpoint ends: where that takes longer than until the next one is due,
   // writers wait for it at last.
   if (waiting && checkpoint_ && applied_bytes_ >= options_.checkpoint_bytes) {
+    RETURN_IF_ERROR(background_failure());
     compacting_.wait_for(kCompactionWait);
     return true;
   }
@@ -273,6 +276,7 @@ Result<bool> Tables::do_some(Log& log) {
     return true;
   }
   if (compacting) {
+    RETURN_IF_ERROR(background_failure());
     compacting_.wait_for(kCompactionWait);
     return true;
   }

@@ -106,8 +106,6 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
-  /// Whether the disk may be full soon.
-  void expect_full_disk(bool soon) { env_.expect_full_disk(soon); }
   bool reclaiming() const { return (compacting() && !checkpoint_) || !compactions_.empty(); }
   /// Whether LevelDB is at a compaction or a checkpoint; called from where maintain() is.
   bool compacting() const { return compacting_.valid(); }
@@ -138,7 +136,8 @@ class Tables {
   struct Compaction;
 
   Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
-      : options_(std::move(options)), env_(env, disk) {}
+      : options_(std::move(options)), env_(env, disk, memtable_bytes()) {}
+  size_t memtable_bytes() const;
   size_t waiting_bytes() const;
   Status open_database();
   leveldb::Options database_options();
@@ -160,6 +159,7 @@ class Tables {
   Status reopen(Log& log);
   Status open_beside(Log& log);
   bool still_compacting();
+  void wait_for_compaction();
   void compact_some();
   void begin_compaction(std::optional<KeyRange> range);
   Status write_again(Log& log, leveldb::DB& db, Lsn through) const;

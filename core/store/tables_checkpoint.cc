@@ -95,7 +95,7 @@ Status Tables::end_checkpoint() {
 
 Status Tables::checkpoint(Log& log) {
   auto end_what_is_under_way = [this]() -> Status {
-    if (compacting_.valid()) compacting_.wait();
+    wait_for_compaction();
     return !still_compacting() && checkpoint_ ? end_checkpoint() : Status();
   };
   RETURN_IF_ERROR(end_what_is_under_way());

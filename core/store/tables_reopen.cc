@@ -26,6 +26,7 @@ void Tables::look_at_failure() {
   const Status failure = background_failure();
   broken_ = !failure && failure.error().code != ErrorCode::kCorruption;
   calls_until_reopen_ = reopen_after_calls_;
+  if (!failure) env_.look_again();
 }
 
 // Tries; while it fails it is tried less and less often.

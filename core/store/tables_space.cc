@@ -20,6 +20,9 @@ constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
 // The most that one compaction rewrites, about: no checkpoint is taken meanwhile.
 constexpr uint64_t kCompactBytes = 64u << 20;
 
+// While a compaction is waited for, LevelDB's failure is looked for this often.
+constexpr auto kFailureWait = std::chrono::milliseconds(100);
+
 // Keys are told apart by their first bytes: a generation, then a hash or an expiry.
 constexpr size_t kSplitBytes = 16;
 
@@ -162,6 +165,14 @@ bool Tables::still_compacting() {
   if (compacting_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return true;
   compacting_ = {};
   return false;
+}
+
+// LevelDB may have failed, and go on with what it was at.
+void Tables::wait_for_compaction() {
+  if (!compacting_.valid()) return;
+  while (compacting_.wait_for(kFailureWait) != std::future_status::ready) {
+    if (!background_failure()) env_.look_again();
+  }
 }
 
 // Begins the next one, unless there is nothing in its range.
