@@ -53,12 +53,13 @@ class Kafka:
             )
         )
         self._java = ["java", *maven.SMALL_JVM, "-cp", f"{maven.jars('kafka')}/*"]
-        subprocess.run(
+        formatted = subprocess.run(
             [*self._java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID,
              "-c", str(self._properties)],
-            check=True,
             capture_output=True,
+            text=True,
         )
+        assert formatted.returncode == 0, formatted.stdout + formatted.stderr
 
     def start(self):
         self._process.start([*self._java, "kafka.Kafka", self._properties])

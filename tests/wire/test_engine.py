@@ -254,9 +254,10 @@ def test_a_scan_takes_no_more_memory_than_a_page(start):
     for n in range(120):
         ddb.put_item(TableName="films", Item=item(pk=f"k{n}", t="x" * 300000))
 
+    # Pages of table files, which LevelDB maps, are the kernel's to take back.
     def resident():
         for line in open(f"/proc/{sidecar.process.pid}/status"):
-            if line.startswith("VmRSS"):
+            if line.startswith("RssAnon"):
                 return int(line.split()[1]) * 1024
 
     before = resident()
