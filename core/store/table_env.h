@@ -27,9 +27,8 @@ namespace millrace {
 ///   opened again.
 /// - A table file goes to the disk bit by bit while it is written, and not all at once when it is
 ///   synced: flushes of the log wait behind it.
-/// - A file that was given up before it was synced is removed: LevelDB keeps what a failed
-/// compaction
-///   has written until its next start, and on a full disk that may be what is missing for it.
+/// - A file that was given up before it was synced is removed. LevelDB keeps what a failed
+///   compaction has written until its next start, and on a full disk that room may be missing then.
 /// - What it does behind the answers to clients it does in turns (core/base/turns.h).
 /// - Reads compact nothing. LevelDB takes each file that a read passed on its way for a seek of the
 ///   disk, and compacts it away after some. With filters these are none, and for minutes after a

@@ -74,18 +74,24 @@ TEST(TableEnv, AFileGoesToTheDiskBitByBitWhileItIsWritten) {
   EXPECT_EQ(stored, content);
 }
 
+/// Null if it cannot be opened.
+std::unique_ptr<leveldb::DB> open_tables(leveldb::Env& env, size_t memtable_bytes) {
+  leveldb::Options options;
+  options.env = &env;
+  options.create_if_missing = true;
+  options.write_buffer_size = memtable_bytes;
+  leveldb::DB* opened = nullptr;
+  if (!leveldb::DB::Open(options, "tables", &opened).ok()) return nullptr;
+  return std::unique_ptr<leveldb::DB>(opened);
+}
+
 // LevelDB takes writes that wait together as one, also one that is to do something else.
 TEST(TableEnv, AMemtableIsFlushedAlsoBesideAWrite) {
   MemoryDisk disk(64u << 20);
   DiskEnv base(disk);
   TableEnv env(&base, disk, 64u << 10);
-  leveldb::Options options;
-  options.env = &env;
-  options.create_if_missing = true;
-  options.write_buffer_size = 64u << 20;
-  leveldb::DB* opened = nullptr;
-  ASSERT_TRUE(leveldb::DB::Open(options, "tables", &opened).ok());
-  std::unique_ptr<leveldb::DB> db(opened);
+  auto db = open_tables(env, 64u << 20);
+  ASSERT_TRUE(db);
   auto files = [&] {
     const std::vector<std::string> names = disk.list("tables").value();
     return std::count_if(names.begin(), names.end(),
@@ -139,13 +145,8 @@ TEST(TableEnv, WithLittleRoomNoMemtableIsBegunWhileARangeIsCompacted) {
   MemoryDisk disk(64u << 20);
   GatedEnv base(disk);
   TableEnv env(&base, disk, 32u << 20);  // four of which the disk has no room for
-  leveldb::Options options;
-  options.env = &env;
-  options.create_if_missing = true;
-  options.write_buffer_size = 64u << 10;
-  leveldb::DB* opened = nullptr;
-  ASSERT_TRUE(leveldb::DB::Open(options, "tables", &opened).ok());
-  std::unique_ptr<leveldb::DB> db(opened);
+  auto db = open_tables(env, 64u << 10);
+  ASSERT_TRUE(db);
   // Two files, then the memtable's, then the one into which they are compacted.
   base.let_in = 3;
   const std::string value(1000, 'x');
@@ -249,13 +250,8 @@ constexpr int kReads = 300;
 
 /// A database in which a read of "m" passes a file of level 0 on its way.
 std::unique_ptr<leveldb::DB> two_levels(leveldb::Env& env) {
-  leveldb::Options options;
-  options.env = &env;
-  options.create_if_missing = true;
-  options.write_buffer_size = 64 * 1024;
-  leveldb::DB* opened = nullptr;
-  if (!leveldb::DB::Open(options, "tables", &opened).ok()) return nullptr;
-  std::unique_ptr<leveldb::DB> db(opened);
+  auto db = open_tables(env, 64u << 10);
+  if (!db) return nullptr;
   for (const char* key : {"a", "m", "z"}) EXPECT_TRUE(db->Put({}, key, "1").ok());
   db->CompactRange(nullptr, nullptr);
   for (const char* key : {"a", "z"}) EXPECT_TRUE(db->Put({}, key, "2").ok());
