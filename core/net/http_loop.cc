@@ -12,8 +12,9 @@ namespace {
 
 constexpr int kEventsPerRound = 256;
 // A send wakes the client up: sends one after the other cost it, and so us, less than sends between
-// requests. More at a time would let the first answers wait.
-constexpr size_t kAnswersGatheredMax = 16;
+// requests. More at a time would let the first answers wait; 16 cost three hundredths more at 64
+// connections.
+constexpr size_t kAnswersGatheredMax = 32;
 
 // Buffers above this are not kept: one large answer must not hold its memory for ever.
 constexpr size_t kKeptBufferBytesMax = 256 * 1024;
