@@ -59,6 +59,7 @@ AdminRequest from_beast(http::request<http::string_body>& message) {
   if (mark != std::string_view::npos) request.query = parse_query(target.substr(mark + 1));
   request.content_type = std::string(message[http::field::content_type]);
   request.body = std::move(message.body());
+  request.from_web_page = message.find(http::field::origin) != message.end();
   return request;
 }
 
@@ -135,6 +136,9 @@ void Session::on_read(error_code error) {
 }
 
 void Session::route(AdminRequest request) {
+  // A browser sends it for a web page of anywhere, which could else reset or flush what runs on the
+  // reader's machine.
+  if (request.from_web_page) return answer(admin_error(403, "web pages are not served"));
   const auto found = core_->routes.find(request.path);
   if (found == core_->routes.end()) return answer(admin_error(404, "no such path"));
   auto& by_method = found->second.by_method;

@@ -18,6 +18,7 @@ struct AdminRequest {
   std::map<std::string, std::string> query;  // decoded; the last of equal names counts
   std::string content_type;
   std::string body;
+  bool from_web_page = false;  // it has an Origin: answered 403 before any handler sees it
 };
 
 struct AdminResponse {
