@@ -16,8 +16,10 @@ size_t characters(std::string_view utf8) {
       std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-// Letters and digits of any script, spaces, and "+-=._:/@".
+// Letters and digits of any script, spaces, and "+-=._:/@". Of what is not ASCII only pictures are
+// told from letters (U+1F000 to U+1FFFF).
 bool is_tag_text(std::string_view text) {
+  if (text.find("\xF0\x9F") != std::string_view::npos) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
     const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     return word || (c & 0x80) != 0 ||
@@ -25,40 +27,57 @@ bool is_tag_text(std::string_view text) {
   });
 }
 
-void check_length(std::optional<std::string_view> text, size_t least, size_t most,
-                  const std::string& path, Violations& violations) {
-  violations.require(text.has_value(), path);
-  if (!text) return;
-  const size_t size = characters(*text);
-  if (size < least) {
-    violations.add(text, path,
-                   "Member must have length greater than or equal to " + std::to_string(least));
-  } else if (size > most) {
-    violations.add(text, path,
-                   "Member must have length less than or equal to " + std::to_string(most));
-  }
-}
-
-// What follows "table/" in the ARN of a table or stream of any region and account; empty if it is
-// the ARN of something else.
-std::string_view named_by(std::string_view arn) {
-  constexpr std::string_view kService = "arn:aws:dynamodb:";
-  if (!arn.starts_with(kService)) return {};
-  arn.remove_prefix(kService.size());
-  const size_t region = arn.find(':');
-  if (region == 0 || region == std::string_view::npos) return {};
-  arn.remove_prefix(region + 1);
-  const size_t account = arn.find_first_not_of("0123456789");
-  constexpr std::string_view kTable = ":table/";
-  if (account == 0 || account == std::string_view::npos ||
-      arn.substr(account, kTable.size()) != kTable) {
-    return {};
-  }
-  return arn.substr(account + kTable.size());
+bool is_reserved(std::string_view key) {
+  constexpr std::string_view kReserved = "aws:";
+  return key.size() >= kReserved.size() &&
+         std::equal(kReserved.begin(), kReserved.end(), key.begin(),
+                    [](char a, char b) { return a == b || a == (b | 0x20); });
 }
 
 bool is_table_name(std::string_view name) {
   return name.size() >= 3 && name.size() <= 255 && name.find('/') == std::string_view::npos;
+}
+
+struct Named {
+  std::string_view table;
+  std::string_view stream_label;  // empty: the table itself
+};
+
+// By the ARN of a table or stream of any region and account; none: it is the ARN of something else.
+std::optional<Named> named_by(std::string_view arn) {
+  constexpr std::string_view kService = "arn:aws:dynamodb:";
+  constexpr std::string_view kTable = ":table/";
+  constexpr std::string_view kStream = "/stream/";
+  if (!arn.starts_with(kService)) return std::nullopt;
+  arn.remove_prefix(kService.size());
+  const size_t region = arn.find(':');
+  if (region == 0 || region == std::string_view::npos) return std::nullopt;
+  arn.remove_prefix(region + 1);
+  const size_t account = arn.find_first_not_of("0123456789");
+  if (account == 0 || account == std::string_view::npos ||
+      arn.substr(account, kTable.size()) != kTable) {
+    return std::nullopt;
+  }
+  Named named{arn.substr(account + kTable.size()), {}};
+  if (const size_t at = named.table.find(kStream); at != std::string_view::npos) {
+    named.stream_label = named.table.substr(at + kStream.size());
+    if (named.stream_label.empty()) return std::nullopt;
+    named.table = named.table.substr(0, at);
+  }
+  if (!is_table_name(named.table)) return std::nullopt;
+  return named;
+}
+
+// Null table: it is of another region or account, or not there.
+TableOrStream find(const Catalog& catalog, std::string_view arn, const Named& named) {
+  const std::string table_arn = catalog.table_arn(named.table);
+  if (!arn.starts_with(table_arn)) return {};
+  return {catalog.resolve(table_arn), std::string(named.stream_label)};
+}
+
+bool has_stream(const Table& table, std::string_view label) {
+  return std::any_of(table.streams.begin(), table.streams.end(),
+                     [&](const auto& stream) { return stream.label == label; });
 }
 
 Error bad_arn(std::string_view arn) {
@@ -116,24 +135,26 @@ Status TagMembers::read(JsonValue value) {
   });
 }
 
-void TagMembers::check_constraints(Violations& violations) const {
-  for (size_t i = 0; i < list.size(); ++i) {
-    const std::string path = "tags." + std::to_string(i + 1) + ".member.";
-    check_length(list[i].value, 0, kTagValueCharactersMax, path + "value", violations);
-    check_length(list[i].key, 1, kTagKeyCharactersMax, path + "key", violations);
-  }
+Status check_tag_key(std::optional<std::string_view> key) {
+  const size_t size = key ? characters(*key) : 0;
+  if (size == 0 || size > kTagKeyCharactersMax || !is_tag_text(*key))
+    return validation_error("The Tag Key provided is invalid, Key: " +
+                            std::string(key.value_or("null")));
+  if (is_reserved(*key))
+    return validation_error("Tag Key cannot be prefixed with aws:, Key: " + std::string(*key));
+  return {};
 }
 
-Result<std::map<std::string, std::string, std::less<>>> TagMembers::checked() const {
-  std::map<std::string, std::string, std::less<>> tags;
+Result<Tags> TagMembers::checked() const {
+  Tags tags;
   for (const Tag& tag : list) {
-    const std::string key(*tag.key);
-    if (key.starts_with("aws:"))
-      return invalid_parameter("Tag keys that start with 'aws:' are reserved: " + key);
-    if (!is_tag_text(key) || !is_tag_text(*tag.value))
-      return invalid_parameter("Tag key or value contains invalid characters: " + key);
-    if (!tags.emplace(key, *tag.value).second)
-      return invalid_parameter("Tag keys must be unique: " + key);
+    RETURN_IF_ERROR(check_tag_key(tag.key));
+    if (!tag.value || characters(*tag.value) > kTagValueCharactersMax || !is_tag_text(*tag.value))
+      return validation_error("The Tag Value provided is invalid, Value: " +
+                              std::string(tag.value.value_or("null")));
+    if (!tags.emplace(*tag.key, *tag.value).second)
+      return validation_error("Duplicate Tag Keys provided as input: Duplicate Tag Key found " +
+                              std::string(*tag.key));
   }
   return tags;
 }
@@ -142,39 +163,36 @@ Status check_tagged_arn(std::optional<std::string_view> arn, const Status& membe
   if (!arn) return validation_error("Invalid TableArn");
   RETURN_IF_ERROR(check_prefix(*arn));
   RETURN_IF_ERROR(member_status);
-  if (!is_table_name(named_by(*arn))) return bad_arn(*arn);
+  if (!named_by(*arn)) return bad_arn(*arn);
   return {};
 }
 
-Result<PolicyResource> find_policy_resource(const Catalog& catalog,
-                                            std::optional<std::string_view> arn) {
+Result<TableOrStream> find_policy_resource(const Catalog& catalog,
+                                           std::optional<std::string_view> arn) {
   if (!arn) {
     Violations violations;
     violations.require(false, "resourceArn");
     return violations.status().error();
   }
   RETURN_IF_ERROR(check_prefix(*arn));
-  std::string_view name = named_by(*arn);
-  constexpr std::string_view kStream = "/stream/";
-  PolicyResource resource;
-  if (const size_t at = name.find(kStream); at != std::string_view::npos) {
-    resource.stream_label = name.substr(at + kStream.size());
-    name = name.substr(0, at);
-    if (resource.stream_label.empty()) return bad_arn(*arn);
-  }
-  if (!is_table_name(name)) return bad_arn(*arn);
-  resource.table = catalog.resolve(catalog.table_arn(name));
-  if (resource.table == nullptr || !arn->starts_with(catalog.table_arn(name)))
-    return table_not_found(name);
-  const auto& streams = resource.table->streams;
-  const bool has_stream = std::any_of(streams.begin(), streams.end(), [&](const auto& stream) {
-    return stream.label == resource.stream_label;
-  });
-  if (!resource.stream_label.empty() && !has_stream) {
+  const std::optional<Named> named = named_by(*arn);
+  if (!named) return bad_arn(*arn);
+  TableOrStream resource = find(catalog, *arn, *named);
+  if (resource.table == nullptr) return table_not_found(named->table);
+  if (!resource.stream_label.empty() && !has_stream(*resource.table, resource.stream_label)) {
     return make_error(ErrorCode::kResourceNotFound,
-                      "Requested resource not found: Stream: " + std::string(*arn) + " not found");
+                      "Requested resource not found: Stream: " + resource.stream_label +
+                          " not found for Table: " + resource.table->name);
   }
   return resource;
+}
+
+std::optional<TableOrStream> find_tagged_resource(const Catalog& catalog, std::string_view arn) {
+  TableOrStream resource = find(catalog, arn, *named_by(arn));
+  const bool there =
+      resource.table != nullptr &&
+      (resource.stream_label.empty() || has_stream(*resource.table, resource.stream_label));
+  return there ? std::optional(std::move(resource)) : std::nullopt;
 }
 
 void submit_attachment_change(Node& node, Reply reply, const Table& table, Error not_found,

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/ops/attachments.h"
 #include "core/ops/operation.h"
 #include "core/ops/request_json.h"
 #include "core/ops/violations.h"
@@ -21,25 +22,28 @@ struct TagMembers {
   std::vector<Tag> list;
 
   Status read(JsonValue value);
-  void check_constraints(Violations& violations) const;
-  /// The tags by key, after the rules on keys: each once, of allowed characters, not of the service
-  /// itself.
-  Result<std::map<std::string, std::string, std::less<>>> checked() const;
+  /// The tags by key, after the rules on them: sizes, allowed characters, each key once and none of
+  /// the service itself.
+  Result<Tags> checked() const;
 };
 
-/// The ResourceArn of an operation on tags: there, and the ARN of a table. It names a table that
-/// may not exist. `member_status` is what the operation's other members fail; the service looks at
-/// them between the form of an ARN and what it is the ARN of.
+/// The rules on the key of a tag to be added or removed.
+Status check_tag_key(std::optional<std::string_view> key);
+
+/// The ResourceArn of an operation on tags: there, and the ARN of a table or stream, which may not
+/// exist. `member_status` is what the operation's other members fail; the service looks at them
+/// between the form of an ARN and what it is the ARN of.
 Status check_tagged_arn(std::optional<std::string_view> arn, const Status& member_status);
 
 /// What a ResourceArn names.
-struct PolicyResource {
+struct TableOrStream {
   TablePtr table;
   std::string stream_label;  // empty: the table itself
-  std::string name() const { return table->name; }
 };
-Result<PolicyResource> find_policy_resource(const Catalog& catalog,
-                                            std::optional<std::string_view> arn);
+Result<TableOrStream> find_policy_resource(const Catalog& catalog,
+                                           std::optional<std::string_view> arn);
+/// Of an ARN that check_tagged_arn() has seen. None: there is no such table or stream.
+std::optional<TableOrStream> find_tagged_resource(const Catalog& catalog, std::string_view arn);
 
 /// Changes a table's definition alone: `change` gives the answer's body and whether anything has
 /// changed, or the refusal.

@@ -19,6 +19,7 @@ namespace millrace {
 inline constexpr size_t kTagsMax = 50;
 inline constexpr size_t kTagKeyCharactersMax = 128;
 inline constexpr size_t kTagValueCharactersMax = 256;
+inline constexpr size_t kTagSetBytesMax = 10240;
 inline constexpr size_t kPolicyBytesMax = 20480;
 
 /// The policy of a table or of one of its streams.
@@ -34,8 +35,11 @@ struct PointInTimeRecovery {
   int64_t period_days = kPeriodDaysMax;
 };
 
+using Tags = std::map<std::string, std::string, std::less<>>;
+
 struct TableAttachments {
-  std::map<std::string, std::string, std::less<>> tags;
+  Tags tags;
+  std::map<std::string, Tags, std::less<>> stream_tags;  // by the stream's label; none is empty
   std::optional<ResourcePolicy> policy;
   std::map<std::string, ResourcePolicy, std::less<>> stream_policies;  // by the stream's label
   std::optional<PointInTimeRecovery> recovery;                         // none: off
@@ -46,11 +50,12 @@ struct TableAttachments {
 void put_attachments(const TableAttachments& attachments, Value::Map& definition);
 Status read_attachments(MapView definition, TableAttachments& attachments);
 
-/// The rules on a policy's document.
-Status check_policy(std::string_view document);
+/// The rules on the form of a policy's document; gives it without white space, as it is kept. Who
+/// may do what by it is not looked at.
+Result<std::string> checked_policy(std::string_view document);
 
-/// Adds or overwrites tags; refuses what would be more than kTagsMax.
-Status add_tags(const std::map<std::string, std::string, std::less<>>& tags,
-                TableAttachments& attachments);
+Error too_many_tags();
+/// Adds or overwrites tags; refuses what would be more than a resource may have.
+Status add_tags(const Tags& added, Tags& tags);
 
 }  // namespace millrace

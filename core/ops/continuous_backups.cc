@@ -76,7 +76,13 @@ Status check_request(const RecoveryMembers& members) {
     violations.add(std::to_string(*members.period_days), days,
                    "Member must have value less than or equal to 35");
   }
-  return violations.status();
+  RETURN_IF_ERROR(violations.status());
+  if (!*members.enabled && members.period_days) {
+    return validation_error(
+        "Invalid Request: Cannot specify RecoveryPeriodInDays when disabling point-in-time "
+        "recovery.");
+  }
+  return {};
 }
 
 }  // namespace

@@ -57,7 +57,6 @@ Status check_constraints(const CreateMembers& members) {
   };
   check_indexes(members.global_indexes, IndexKind::kGlobal, "globalSecondaryIndexes");
   check_indexes(members.local_indexes, IndexKind::kLocal, "localSecondaryIndexes");
-  members.tags.check_constraints(violations);
   return violations.status();
 }
 
@@ -204,10 +203,10 @@ void add_indexes(const Indexes& indexes, IndexKind kind, const KeyElements& attr
 
 Status attach(const CreateMembers& members, TableAttachments& attachments) {
   ASSIGN_OR_RETURN(const auto tags, members.tags.checked());
-  RETURN_IF_ERROR(add_tags(tags, attachments));
+  RETURN_IF_ERROR(add_tags(tags, attachments.tags));
   if (!members.policy) return {};
-  attachments.policy.emplace().document = *members.policy;
-  return check_policy(*members.policy);
+  ASSIGN_OR_RETURN(attachments.policy.emplace().document, checked_policy(*members.policy));
+  return {};
 }
 
 Result<Table> table_of(const CreateMembers& members) {

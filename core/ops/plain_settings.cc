@@ -48,10 +48,14 @@ void describe_contributor_insights(Node& node, const Request& request, Reply rep
   TableMembers members;
   Result<TablePtr> table = find_table(node, json, members);
   if (!table) return reply.error(table.error());
-  if (members.index_name && (*table)->find_index(*members.index_name) == nullptr) {
-    return reply.error(make_error(
-        ErrorCode::kResourceNotFound,
-        "Requested resource not found: Index: " + std::string(*members.index_name) + " not found"));
+  if (members.index_name) {
+    const Index* index = (*table)->find_index(*members.index_name);
+    if (index == nullptr || index->kind != IndexKind::kGlobal) {
+      return reply.error(
+          make_error(ErrorCode::kResourceNotFound,
+                     "Requested resource not found: Index: " + std::string(*members.index_name) +
+                         " not found for table: " + (*table)->name));
+    }
   }
   std::string body;
   JsonFields fields(body);

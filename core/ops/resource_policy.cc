@@ -79,38 +79,40 @@ void put_resource_policy(Node& node, const Request& request, Reply reply) {
   Violations violations;
   violations.require(members.document.has_value(), "policy");
   if (status) status = violations.status();
-  if (status) status = check_policy(*members.document);
   if (!status) return reply.error(status.error());
-  Result<PolicyResource> resource = find_policy_resource(node.catalog, members.arn);
+  Result<std::string> document = checked_policy(*members.document);
+  if (!document) return reply.error(document.error());
+  Result<TableOrStream> resource = find_policy_resource(node.catalog, members.arn);
   if (!resource) return reply.error(resource.error());
   const Table& table = *resource->table;
-  submit_attachment_change(
-      node, std::move(reply), table, table_not_found(table.name),
-      [label = resource->stream_label, document = std::string(*members.document),
-       expected = owned(members.expected_revision)](Table& changed,
-                                                    int64_t now_ms) -> Result<AttachmentChange> {
-        const ResourcePolicy* before = policy_of(changed, label);
-        RETURN_IF_ERROR(check_revision(before, expected, changed.name));
-        // To put the policy that is there already makes no new revision.
-        if (before != nullptr && before->document == document)
-          return AttachmentChange{revision_body(*before), false};
-        ResourcePolicy policy{document, now_ms};
-        if (before != nullptr) policy.revision = std::max(now_ms, before->revision + 1);
-        AttachmentChange change{revision_body(policy), true};
-        if (label.empty()) {
-          changed.attachments.policy = std::move(policy);
-        } else {
-          changed.attachments.stream_policies.insert_or_assign(label, std::move(policy));
-        }
-        return change;
-      });
+  submit_attachment_change(node, std::move(reply), table, table_not_found(table.name),
+                           [label = resource->stream_label, document = *std::move(document),
+                            expected = owned(members.expected_revision)](
+                               Table& changed, int64_t now_ms) -> Result<AttachmentChange> {
+                             const ResourcePolicy* before = policy_of(changed, label);
+                             RETURN_IF_ERROR(check_revision(before, expected, changed.name));
+                             // To put the policy that is there already makes no new revision.
+                             if (before != nullptr && before->document == document)
+                               return AttachmentChange{revision_body(*before), false};
+                             ResourcePolicy policy{document, now_ms};
+                             if (before != nullptr)
+                               policy.revision = std::max(now_ms, before->revision + 1);
+                             AttachmentChange change{revision_body(policy), true};
+                             if (label.empty()) {
+                               changed.attachments.policy = std::move(policy);
+                             } else {
+                               changed.attachments.stream_policies.insert_or_assign(
+                                   label, std::move(policy));
+                             }
+                             return change;
+                           });
 }
 
 void get_resource_policy(Node& node, const Request& request, Reply reply) {
   RequestJson json(request.body);
   PolicyMembers members;
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
-  Result<PolicyResource> resource = find_policy_resource(node.catalog, members.arn);
+  Result<TableOrStream> resource = find_policy_resource(node.catalog, members.arn);
   if (!resource) return reply.error(resource.error());
   const ResourcePolicy* policy = policy_of(*resource->table, resource->stream_label);
   if (policy == nullptr) return reply.error(policy_not_found(std::string(*members.arn)));
@@ -126,7 +128,7 @@ void delete_resource_policy(Node& node, const Request& request, Reply reply) {
   RequestJson json(request.body);
   PolicyMembers members;
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
-  Result<PolicyResource> resource = find_policy_resource(node.catalog, members.arn);
+  Result<TableOrStream> resource = find_policy_resource(node.catalog, members.arn);
   if (!resource) return reply.error(resource.error());
   const Table& table = *resource->table;
   submit_attachment_change(

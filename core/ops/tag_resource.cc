@@ -14,7 +14,6 @@ struct TagRequest {
 Status check_request(const TagRequest& members) {
   Violations violations;
   violations.require(members.tags.has_value(), "tags");
-  if (members.tags) members.tags->check_constraints(violations);
   RETURN_IF_ERROR(check_tagged_arn(members.arn, violations.status()));
   if (members.tags->list.empty())
     return validation_error("Atleast one Tag needs to be provided as Input.");
@@ -39,12 +38,15 @@ void tag_resource(Node& node, const Request& request, Reply reply) {
   Error not_found = make_error(
       ErrorCode::kResourceNotFound,
       "Requested resource not found: ResourcArn: " + std::string(*members.arn) + " not found");
-  const TablePtr table = node.catalog.resolve(*members.arn);
-  if (table == nullptr) return reply.error(not_found);
+  const std::optional<TableOrStream> resource = find_tagged_resource(node.catalog, *members.arn);
+  if (!resource) return reply.error(not_found);
   submit_attachment_change(
-      node, std::move(reply), *table, std::move(not_found),
-      [tags = *std::move(tags)](Table& changed, int64_t) -> Result<AttachmentChange> {
-        RETURN_IF_ERROR(add_tags(tags, changed.attachments));
+      node, std::move(reply), *resource->table, std::move(not_found),
+      [tags = *std::move(tags), label = resource->stream_label](
+          Table& changed, int64_t) -> Result<AttachmentChange> {
+        TableAttachments& attachments = changed.attachments;
+        RETURN_IF_ERROR(
+            add_tags(tags, label.empty() ? attachments.tags : attachments.stream_tags[label]));
         return AttachmentChange{{}, true, true};
       });
 }

@@ -17,6 +17,8 @@ Status check_request(const UntagRequest& members) {
   RETURN_IF_ERROR(check_tagged_arn(members.arn, violations.status()));
   if (members.keys->empty())
     return validation_error("Atleast one Tag Key needs to be provided as Input.");
+  if (members.keys->size() > kTagsMax) return too_many_tags();
+  for (const std::string_view key : *members.keys) RETURN_IF_ERROR(check_tag_key(key));
   return {};
 }
 
@@ -32,18 +34,25 @@ void untag_resource(Node& node, const Request& request, Reply reply) {
   });
   if (status) status = check_request(members);
   if (!status) return reply.error(status.error());
-  const TablePtr table = node.catalog.resolve(*members.arn);
-  if (table == nullptr) return reply.error(requested_resource_not_found());
+  Error not_found = make_error(
+      ErrorCode::kResourceNotFound,
+      "Requested resource not found: ResourceArn: " + std::string(*members.arn) + " not found");
+  const std::optional<TableOrStream> resource = find_tagged_resource(node.catalog, *members.arn);
+  if (!resource) return reply.error(not_found);
   std::vector<std::string> keys(members.keys->begin(), members.keys->end());
-  submit_attachment_change(
-      node, std::move(reply), *table, requested_resource_not_found(),
-      [keys = std::move(keys)](Table& changed, int64_t) -> Result<AttachmentChange> {
-        AttachmentChange change{{}, true, true};
-        change.changed = false;
-        for (const std::string& key : keys)
-          change.changed |= changed.attachments.tags.erase(key) > 0;
-        return change;
-      });
+  submit_attachment_change(node, std::move(reply), *resource->table, std::move(not_found),
+                           [keys = std::move(keys), label = resource->stream_label](
+                               Table& changed, int64_t) -> Result<AttachmentChange> {
+                             TableAttachments& attachments = changed.attachments;
+                             AttachmentChange change{{}, true, true};
+                             change.changed = false;
+                             Tags& tags =
+                                 label.empty() ? attachments.tags : attachments.stream_tags[label];
+                             for (const std::string& key : keys)
+                               change.changed |= tags.erase(key) > 0;
+                             if (tags.empty()) attachments.stream_tags.erase(label);
+                             return change;
+                           });
 }
 
 }  // namespace millrace

@@ -34,14 +34,8 @@ def api(endpoint):
 
 
 def policy(action="dynamodb:*"):
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Principal": "*", "Action": [action], "Resource": "*"}
-            ],
-        }
-    )
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": [action], "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]}, separators=(",", ":"))
 
 
 @pytest.fixture
@@ -58,8 +52,10 @@ def test_a_policy_is_put_shown_and_deleted(api, arn):
     no_policy(api, arn, "GetResourcePolicy", ResourceArn=arn)
     revision = api("PutResourcePolicy", ResourceArn=arn, Policy=policy())["RevisionId"]
     assert api("GetResourcePolicy", ResourceArn=arn) == {"Policy": policy(), "RevisionId": revision}
-    # The same policy again is no change; another is a later revision.
-    assert api("PutResourcePolicy", ResourceArn=arn, Policy=policy()) == {"RevisionId": revision}
+    # The same policy again is no change, whatever its white space; another is a later revision.
+    for same in (policy(), json.dumps(json.loads(policy()), indent=1)):
+        assert api("PutResourcePolicy", ResourceArn=arn, Policy=same) == {"RevisionId": revision}
+    assert api("GetResourcePolicy", ResourceArn=arn)["Policy"] == policy()
     later = api("PutResourcePolicy", ResourceArn=arn, Policy=policy("dynamodb:PutItem"))["RevisionId"]
     assert int(later) > int(revision)
     assert api("DeleteResourcePolicy", ResourceArn=arn) == {"RevisionId": later}
@@ -99,8 +95,26 @@ def test_policies_that_are_refused(api, arn, table):
         ResourceArn=arn,
         Policy=policy("x" * 20480),
     )
-    for bad in ("", "{", "[]", "policy"):
-        api.refused("ValidationException", None, "PutResourcePolicy", ResourceArn=arn, Policy=bad)
+    whole = json.loads(policy())["Statement"][0]
+    for bad, problem in (
+        ("", "This policy contains invalid Json"),
+        ("{", "This policy contains invalid Json"),
+        ("[]", "This policy contains invalid Json"),
+        ("policy", "This policy contains invalid Json"),
+        ("null", "This text appears not to be a policy"),
+        ("{}", "Syntax error at position (1,3)"),
+        ('{"Statement":[]}', "Could not parse the policy: Statement is empty!"),
+        ('{"Statement":[{}]}', "Missing required field Effect"),
+        *(
+            (
+                json.dumps({"Statement": {k: v for k, v in whole.items() if k != left_out}}),
+                f"Missing required field {left_out}",
+            )
+            for left_out in whole
+        ),
+    ):
+        message = "One or more parameter values were invalid: Invalid policy document: " + problem
+        api.refused("ValidationException", message, "PutResourcePolicy", ResourceArn=arn, Policy=bad)
     for operation in ("PutResourcePolicy", "GetResourcePolicy", "DeleteResourcePolicy"):
         api.refused(
             "ResourceNotFoundException",
@@ -177,6 +191,13 @@ def test_continuous_backups_that_are_refused(api, table):
         TableName=table,
         **update_recovery(PointInTimeRecoveryEnabled=True, RecoveryPeriodInDays=36),
     )
+    api.refused(
+        "ValidationException",
+        "Invalid Request: Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery.",
+        "UpdateContinuousBackups",
+        TableName=table,
+        **update_recovery(PointInTimeRecoveryEnabled=False, RecoveryPeriodInDays=7),
+    )
 
 
 def test_what_is_off_for_every_table(api, table):
@@ -195,6 +216,13 @@ def test_what_is_off_for_every_table(api, table):
             operation,
             TableName="absent",
         )
+    api.refused(
+        "ResourceNotFoundException",
+        f"Requested resource not found: Index: absent not found for table: {table}",
+        "DescribeContributorInsights",
+        TableName=table,
+        IndexName="absent",
+    )
 
 
 def test_a_table_tells_how_many_items_it_has_and_their_size(api, table):

@@ -8,7 +8,6 @@ from peers import sidecar as peer
 from raw import Connection
 
 pytestmark = pytest.mark.service
-INVALID = "One or more parameter values were invalid: "
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_a_resource_has_at_most_50_tags(ddb, arn):
     many = {f"k{number}": "v" for number in range(50)}
     ddb.tag_resource(ResourceArn=arn, Tags=tags(**many))
     ddb.tag_resource(ResourceArn=arn, Tags=tags(k0="w"))
-    with refused("ValidationException"):
+    with invalid(TOO_MANY):
         ddb.tag_resource(ResourceArn=arn, Tags=tags(k50="v"))
     assert of(ddb, arn) == many | {"k0": "w"}
     name = unused_name()
@@ -69,22 +68,56 @@ def test_a_resource_has_at_most_50_tags(ddb, arn):
         ddb.describe_table(TableName=name)
 
 
+TOO_MANY = "Number of Tags exceed the current limit for the provided ResourceArn"
+
+
+def wrong(part, text):
+    return f"The Tag {part} provided is invalid, {part}: {text}"
+
+
 @pytest.mark.parametrize(
-    ("tag", "value", "member", "problem"),
+    ("tag", "message"),
     [
-        ({"Key": "", "Value": "v"}, "''", "key", "have length greater than or equal to 1"),
-        ({"Key": "k" * 129, "Value": "v"}, f"'{'k' * 129}'", "key", "have length less than or equal to 128"),
-        ({"Key": "k", "Value": "v" * 257}, f"'{'v' * 257}'", "value", "have length less than or equal to 256"),
-        ({"Key": "k"}, "null", "value", "not be null"),
-        ({"Value": "v"}, "null", "key", "not be null"),
+        ({"Key": "", "Value": "v"}, wrong("Key", "")),
+        ({"Key": "k" * 129, "Value": "v"}, wrong("Key", "k" * 129)),
+        ({"Key": "k", "Value": "v" * 257}, wrong("Value", "v" * 257)),
+        ({"Key": "k"}, wrong("Value", "null")),
+        ({"Value": "v"}, wrong("Key", "null")),
+        ({"Key": "k", "Value": "#!%%^$$&"}, wrong("Value", "#!%%^$$&")),
+        ({"Key": "->>;-)])", "Value": "v"}, wrong("Key", "->>;-)])")),
+        ({"Key": "🔑", "Value": "v"}, wrong("Key", "🔑")),
+        ({"Key": "aws:mine", "Value": "v"}, "Tag Key cannot be prefixed with aws:, Key: aws:mine"),
+        ({"Key": "AWS:x", "Value": "v"}, "Tag Key cannot be prefixed with aws:, Key: AWS:x"),
     ],
 )
-def test_tags_that_the_model_refuses(ddb, arn, tag, value, member, problem):
-    with invalid(
-        f"1 validation error detected: Value {value} at 'tags.1.member.{member}' failed to satisfy "
-        f"constraint: Member must {problem}"
+def test_a_tag_that_is_refused(ddb, arn, tag, message):
+    good = tags(good="1")[0]
+    for several in ([tag], [good, tag]):
+        with invalid(message):
+            ddb.tag_resource(ResourceArn=arn, Tags=several)
+    with invalid(message):
+        ddb.create_table(**definition(unused_name()), Tags=[tag])
+    assert of(ddb, arn) == {}
+
+
+def test_tags_that_are_refused_together(ddb, arn):
+    with invalid("Duplicate Tag Keys provided as input: Duplicate Tag Key found a"):
+        ddb.tag_resource(ResourceArn=arn, Tags=tags(a="1") + tags(a="2"))
+    large = {f"{number:02}" + "k" * 100: "v" * 156 for number in range(40)}
+    with invalid("Tag set size 10320 bytes is above max size limit of 10240 bytes"):
+        ddb.tag_resource(ResourceArn=arn, Tags=tags(**large))
+    assert of(ddb, arn) == {}
+
+
+def test_keys_that_cannot_be_removed(ddb, arn):
+    for keys, message in (
+        ([""], wrong("Key", "")),
+        (["k" * 129], wrong("Key", "k" * 129)),
+        (["aws:x"], "Tag Key cannot be prefixed with aws:, Key: aws:x"),
+        ([str(number) for number in range(51)], TOO_MANY),
     ):
-        ddb.tag_resource(ResourceArn=arn, Tags=[tag])
+        with invalid(message):
+            ddb.untag_resource(ResourceArn=arn, TagKeys=keys)
 
 
 def test_lengths_count_characters(ddb, arn):
@@ -92,19 +125,27 @@ def test_lengths_count_characters(ddb, arn):
     assert of(ddb, arn) == {"ж" * 128: "я" * 256}
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        tags(ok="#!%%^$$&"),
-        [{"Key": "->>;-)])", "Value": "ok"}],
-        [{"Key": "aws:mine", "Value": "ok"}],
-        tags(a="1") + tags(a="2"),
-    ],
-)
-def test_tags_that_are_refused(ddb, arn, bad):
-    with refused("ValidationException"):
-        ddb.tag_resource(ResourceArn=arn, Tags=bad)
-    assert of(ddb, arn) == {}
+def test_a_stream_has_tags_of_its_own(ddb, arn, table):
+    ddb.update_table(
+        TableName=table,
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+    )
+    ddb.get_waiter("table_exists").wait(TableName=table)
+    stream = ddb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    assert of(ddb, stream) == {}
+    ddb.tag_resource(ResourceArn=arn, Tags=tags(of="table"))
+    ddb.tag_resource(ResourceArn=stream, Tags=tags(of="stream", more="1"))
+    assert of(ddb, arn) == {"of": "table"}
+    assert of(ddb, stream) == {"of": "stream", "more": "1"}
+    ddb.untag_resource(ResourceArn=stream, TagKeys=["more", "never there"])
+    assert of(ddb, stream) == {"of": "stream"}
+    ddb.untag_resource(ResourceArn=stream, TagKeys=["of"])
+    assert of(ddb, stream) == {}
+    absent = arn + "/stream/2020-01-01T00:00:00.000"
+    with refused(
+        "ResourceNotFoundException", f"Requested resource not found: ResourceArn: {absent} not found"
+    ):
+        ddb.untag_resource(ResourceArn=absent, TagKeys=["of"])
 
 
 def test_members_that_are_missing_or_empty(ddb, arn):

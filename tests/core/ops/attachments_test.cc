@@ -23,11 +23,13 @@ TEST(Attachments, are_kept_with_the_definition) {
   Table table = example();
   TableAttachments& attachments = table.attachments;
   attachments.tags = {{"env", "test"}, {"empty", ""}};
+  attachments.stream_tags["2026"] = {{"of", "stream"}};
   attachments.policy = ResourcePolicy{"{}", 1'700'000'000'000};
   attachments.stream_policies["2026"] = ResourcePolicy{"{\"a\":1}", 2};
   attachments.recovery = PointInTimeRecovery{1'700'000'000'001, 7};
   const Table read = Catalog::decode(ItemView(Catalog::encode(table))).value();
   EXPECT_EQ(read.attachments.tags, attachments.tags);
+  EXPECT_EQ(read.attachments.stream_tags, attachments.stream_tags);
   EXPECT_EQ(read.attachments.policy->document, "{}");
   EXPECT_EQ(read.attachments.policy->revision_id(), "1700000000000");
   EXPECT_EQ(read.attachments.stream_policies.at("2026").document, "{\"a\":1}");
@@ -39,6 +41,7 @@ TEST(Attachments, are_kept_with_the_definition) {
 TEST(Attachments, persisted_names) {
   TableAttachments attachments;
   attachments.tags = {{"env", "test"}};
+  attachments.stream_tags["2026"] = {{"of", "stream"}};
   attachments.policy = ResourcePolicy{"{}", 5};
   attachments.stream_policies["2026"] = ResourcePolicy{"{}", 6};
   attachments.recovery = PointInTimeRecovery{7, 35};
@@ -46,6 +49,7 @@ TEST(Attachments, persisted_names) {
   put_attachments(attachments, definition);
   const Value::Map expected{
       {"Tags", Value::map({{"env", Value::string("test")}})},
+      {"StreamTags", Value::map({{"2026", Value::map({{"of", Value::string("stream")}})}})},
       {"Policy", Value::map({{"Document", Value::string("{}")},
                              {"Revision", Value::number(Number::parse("5").value())}})},
       {"StreamPolicies",
@@ -64,20 +68,26 @@ TEST(Attachments, a_table_without_any_is_persisted_as_before) {
 }
 
 TEST(Attachments, tags_are_added_up_to_their_limit) {
-  TableAttachments attachments;
+  Tags tags;
   for (size_t i = 0; i < kTagsMax; ++i)
-    ASSERT_TRUE(add_tags({{"k" + std::to_string(i), "v"}}, attachments));
-  EXPECT_TRUE(add_tags({{"k0", "w"}}, attachments));
-  EXPECT_EQ(attachments.tags["k0"], "w");
-  EXPECT_FALSE(add_tags({{"one more", "v"}}, attachments));
+    ASSERT_TRUE(add_tags({{"k" + std::to_string(i), "v"}}, tags));
+  EXPECT_TRUE(add_tags({{"k0", "w"}}, tags));
+  EXPECT_EQ(tags["k0"], "w");
+  EXPECT_FALSE(add_tags({{"one more", "v"}}, tags));
 }
 
 TEST(Attachments, policies_are_json_of_a_bounded_size) {
-  EXPECT_TRUE(check_policy("{\"Version\":\"2012-10-17\"}"));
-  for (const char* bad : {"", "{", "[]", "\"text\"", "{} x"})
-    EXPECT_FALSE(check_policy(bad)) << bad;
+  const std::string statement =
+      R"({"Effect":"Deny","NotPrincipal":"*","Action":"a","Resource":"*"})";
+  for (const std::string& statements : {statement, "[" + statement + "," + statement + "]"}) {
+    const std::string policy = "{\"Statement\":" + statements + "}";
+    EXPECT_EQ(checked_policy(policy).value(), policy);
+    EXPECT_EQ(checked_policy("\n{ \"Statement\" :\t" + statements + " }").value(), policy);
+  }
+  for (const char* bad : {"", "{", "[]", "\"text\"", "{} x", "{\"Statement\":[5]}"})
+    EXPECT_FALSE(checked_policy(bad)) << bad;
   const std::string large = "{\"a\":\"" + std::string(kPolicyBytesMax, 'x') + "\"}";
-  EXPECT_THAT(check_policy(large).error().message, HasSubstr("20480 bytes exceeded"));
+  EXPECT_THAT(checked_policy(large).error().message, HasSubstr("20480 bytes exceeded"));
 }
 
 }  // namespace
