@@ -133,12 +133,13 @@ Status check_shape(const BatchWrite& batch) {
   if (!batch.tables || batch.tables->empty())
     return validation_error("The requestItems parameter is required for BatchWriteItem");
   Violations violations;
-  bool empty_list = false, wrong_key = false;
+  bool empty_list = false, long_list = false, wrong_key = false;
   for (const TableWrites& table : *batch.tables) {
     wrong_key = wrong_key || !is_table_key(table.table_name);
     empty_list = empty_list || table.count == 0;
+    long_list = long_list || table.count > kWritesMax;
   }
-  if (empty_list || batch.count > kWritesMax) {
+  if (empty_list || long_list) {
     violations.add(printed(batch), "requestItems",
                    "Map value must satisfy constraint: [Member must have length less than or equal "
                    "to 25, Member must have length greater than or equal to 1]");
@@ -151,6 +152,8 @@ Status check_shape(const BatchWrite& batch) {
   // Only if nothing else is wrong with a member.
   if (wrong_key) violations.add(printed(batch), "requestItems", kTableKeysConstraint);
   RETURN_IF_ERROR(violations.status());
+  if (batch.count > kWritesMax)
+    return validation_error("Too many items requested for the BatchWriteItem call");
   size_t bytes = 0;
   for (const TableWrites& table : *batch.tables) {
     for (size_t i = 0; i < table.writes.size(); ++i) {

@@ -66,6 +66,14 @@ def test_26_writes_are_refused(ddb, table):
 
 
 @pytest.mark.service
+def test_26_writes_to_two_tables_are_refused(ddb, make_table):
+    first, second = make_table(), make_table()
+    with invalid("Too many items requested for the BatchWriteItem call"):
+        ddb.batch_write_item(RequestItems={first: puts(20), second: puts(6)})
+    assert ddb.scan(TableName=first)["Count"] == 0
+
+
+@pytest.mark.service
 def test_101_reads_are_refused(ddb, table):
     keys = [item(pk=f"k{number}") for number in range(101)]
     with invalid(
