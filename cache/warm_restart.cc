@@ -70,22 +70,23 @@ Result<bool> WarmRestart::warm() {
     std::string_view key;
     CHECK(keys_left_.length_prefixed(key));  // begin() has seen them all
     keys_.fetch_add(1, std::memory_order_relaxed);
-    RETURN_IF_ERROR(warm_key(*view, key));
+    warm_key(*view, key);
     if (clock_.monotonic_ns() - begun_ns > kStepNs) break;
   }
   return !keys_left_.empty();
 }
 
-Status WarmRestart::warm_key(const View& view, std::string_view key) {
-  if (!options_.is_table(get_big_endian64(key.data())) || !cache_.begin_warming(key)) return {};
+void WarmRestart::warm_key(const View& view, std::string_view key) {
+  if (!options_.is_table(get_big_endian64(key.data())) || !cache_.begin_warming(key)) return;
   const Result<bool> found = view.get(key, image_);
   if (!found) {
     cache_.abandon(key);
-    return found.error();
+    unread_.fetch_add(1, std::memory_order_relaxed);
+    if (!first_unread_) first_unread_ = found.error();
+    return;
   }
   cache_.fill(key, *found ? std::optional(ItemView(image_)) : std::nullopt, view.lsn());
   filled_.fetch_add(1, std::memory_order_relaxed);
-  return {};
 }
 
 bool WarmRestart::collect() {
@@ -114,7 +115,7 @@ uint64_t WarmRestart::activity() const {
 
 WarmRestart::Progress WarmRestart::progress() const {
   return {done_.load(std::memory_order_acquire), keys_.load(std::memory_order_relaxed),
-          filled_.load(std::memory_order_relaxed)};
+          filled_.load(std::memory_order_relaxed), unread_.load(std::memory_order_relaxed)};
 }
 
 }  // namespace millrace::cache

@@ -36,6 +36,7 @@ class WarmRestart {
     bool done = false;    // with the file of the last run
     uint64_t keys = 0;    // in it
     uint64_t filled = 0;  // items (or absences) that came into the cache
+    uint64_t unread = 0;  // that the store could not give
   };
 
   /// All outlive it.
@@ -44,7 +45,7 @@ class WarmRestart {
 
   /// Does a fifth of a millisecond's work: reads items of the last run's keys; once they are done
   /// collects keys for the file, in each interval in which the cache was asked anything. True if
-  /// more waits. An error is told once: it ends the warming, or this saving.
+  /// more waits. An error is told once: of a file that cannot be used, or was not written.
   Result<bool> step();
   /// Writes the file at the end of a run, unless that is still warming: then the last run's is
   /// better.
@@ -52,11 +53,13 @@ class WarmRestart {
 
   /// Any thread.
   Progress progress() const;
+  /// Why the first key of Progress::unread was not read. For the thread that steps.
+  const std::optional<Error>& first_unread() const { return first_unread_; }
 
  private:
   Status begin();
   Result<bool> warm();
-  Status warm_key(const View& view, std::string_view key);
+  void warm_key(const View& view, std::string_view key);
   /// True if there is more.
   bool collect();
   Status write();
@@ -74,6 +77,7 @@ class WarmRestart {
   std::string file_;
   ByteReader keys_left_{{}};
   std::string image_;
+  std::optional<Error> first_unread_;
 
   // Of this one; none: nothing is being collected.
   std::optional<HotSetBuilder> collected_;
@@ -84,6 +88,7 @@ class WarmRestart {
   std::atomic<bool> done_{false};
   std::atomic<uint64_t> keys_{0};
   std::atomic<uint64_t> filled_{0};
+  std::atomic<uint64_t> unread_{0};
 };
 
 }  // namespace millrace::cache

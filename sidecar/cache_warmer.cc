@@ -50,8 +50,13 @@ void CacheWarmer::step() {
   }
   const cache::WarmRestart::Progress now = progress();
   if (now.done && !was_done && now.keys > 0) {
+    if (now.unread > 0) {
+      warn("items of the cache's hot set could not be read", *warm_restart_.first_unread());
+    }
     log_event(Severity::kInfo, "warm-restart",
-              {{"keys", std::to_string(now.keys)}, {"filled", std::to_string(now.filled)}});
+              {{"keys", std::to_string(now.keys)},
+               {"filled", std::to_string(now.filled)},
+               {"unread", std::to_string(now.unread)}});
   }
   if (more && *more) thread_.wake();
 }

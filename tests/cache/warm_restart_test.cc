@@ -117,6 +117,36 @@ TEST_F(WarmRestartTest, WhatChangedSinceTheFileWasWrittenIsAsTheStoreHasIt) {
   EXPECT_EQ(get("c"), "hit old");
 }
 
+// Not of the fixture, which restarts the node: that takes sound tables.
+TEST(WarmRestart, ItemsThatCannotBeReadAreLeftOutAlone) {
+  ManualClock clock;
+  ItemCache cache({.bytes_max = 1u << 20}, clock);
+  MemoryDisk disk{1u << 30};
+  OpsNode node;
+  node.engine().add_observer(&cache);
+  node.create_table("films");
+  for (int i = 0; i < 300; ++i) {
+    node.ok("PutItem", "{'TableName':'films','Item':{'pk':{'S':'" + std::to_string(i) +
+                           "'},'v':{'S':'" + std::string(200, 'v') + "'}}}");
+  }
+  const WarmRestartOptions options{.path = kPath, .is_table = [](Generation) { return true; }};
+  WarmRestart before(cache, node.engine(), disk, clock, options);
+  while (!before.progress().done) ASSERT_TRUE(before.step());
+  ASSERT_TRUE(before.save());
+  ASSERT_EQ(cache.clear(), 300u);
+
+  node.damage_tables();
+  WarmRestart after(cache, node.engine(), disk, clock, options);
+  while (!after.progress().done) ASSERT_TRUE(after.step());
+  const WarmRestart::Progress progress = after.progress();
+  EXPECT_GT(progress.unread, 0u);
+  EXPECT_GT(progress.filled, 0u);
+  EXPECT_GE(progress.unread + progress.filled, 300u) << "hot keys come twice";
+  EXPECT_EQ(cache.statistics().entries, progress.filled);
+  ASSERT_TRUE(after.first_unread());
+  EXPECT_EQ(after.first_unread()->code, ErrorCode::kCorruption);
+}
+
 TEST_F(WarmRestartTest, WritesWhileItWarmsAreSeen) {
   for (int i = 0; i < 500; ++i) put(std::to_string(i), "old");
   save();
