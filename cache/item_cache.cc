@@ -172,13 +172,15 @@ ReadCache::Outcome ItemCache::begin_read(Shard& shard, const Question& question,
   std::lock_guard lock(shard.lock);
   ItemShard& items = *shard.items;
   const TablePolicy& policy = shard.policy_of(question.key, options_.policy);
+  constexpr uint32_t kEver = 0;
+  const bool was_there = items.find(question.key, question.hash, kEver) != nullptr;
   items.expire(question.key, question.hash, last_useless_s(policy, question.now_s), left);
   // One that has come only now, or is above what was published.
   const bool there = items.find(question.key, question.hash, question.now_s) != nullptr;
   switch (there ? ReadsInFlight::Role::kIndependent : items.reads().begin(question.hash, resume)) {
     case ReadsInFlight::Role::kReader:
       ++items.counters().misses;
-      return Outcome::kMiss;
+      return was_there ? Outcome::kMissExpired : Outcome::kMiss;
     case ReadsInFlight::Role::kWaiter:
       ++items.counters().waits;
       return Outcome::kWaiting;
@@ -262,8 +264,8 @@ void ItemCache::render(Shard& shard, const Entry* seen, Entry::Content wire_cont
   use({body, wire_content.crc32, wire_content.item_bytes, false});
 }
 
-void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {
-  if (!is_user_key(key)) return;
+bool ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {
+  if (!is_user_key(key)) return true;
   const uint64_t hash = Entry::hash_of(key);
   const uint32_t now = now_s();
   Shard& shard = shard_of(hash);
@@ -276,6 +278,7 @@ void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn vie
                          .written = false,
                          .lsn = view_lsn});
   }
+  const bool fits = fresh != nullptr;
   ReadsInFlight::Waiters waiters;
   {
     EntryChain left;
@@ -287,6 +290,7 @@ void ItemCache::fill(std::string_view key, std::optional<ItemView> item, Lsn vie
     waiters = shard.items->reads().finish(hash, filled);
   }
   for (const auto& resume : waiters) resume();
+  return fits;
 }
 
 void ItemCache::abandon(std::string_view key) {

@@ -54,7 +54,7 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
                std::function<void()> resume) override;
   bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) override;
   /// Runs the waiting readers' `resume` before it returns, holding no lock.
-  void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
+  bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
   void abandon(std::string_view key) override;
 
   void on_commit(const FramePtr& frame) override;

@@ -88,10 +88,13 @@ PageCache::Outcome QueryCache::find(const PageQuestion& question, Lsn published,
       return Outcome::kOff;
     QueryCacheStatistics::Reads& reads = shard.reads_of(question);
     PageEntry* entry = shard.pages->find(question.key, hash);
+    Outcome miss = Outcome::kMiss;
     if (entry != nullptr && !is_current(*entry)) {
+      miss = Outcome::kMissChanged;
       ++shard.counters.voids;
       shard.pages->remove(*std::exchange(entry, nullptr), left);
     } else if (entry != nullptr && entry->expires_s() <= now) {
+      miss = Outcome::kMissExpired;
       ++shard.counters.expirations;
       shard.pages->remove(*std::exchange(entry, nullptr), left);
     }
@@ -99,7 +102,7 @@ PageCache::Outcome QueryCache::find(const PageQuestion& question, Lsn published,
       switch (shard.pages->reads().begin(hash, resume)) {
         case ReadsInFlight::Role::kReader:
           ++reads.misses;
-          return Outcome::kMiss;
+          return miss;
         case ReadsInFlight::Role::kWaiter:
           ++reads.waits;
           return Outcome::kWaiting;
@@ -120,7 +123,7 @@ PageCache::Outcome QueryCache::find(const PageQuestion& question, Lsn published,
   return Outcome::kHit;
 }
 
-void QueryCache::fill(const PageQuestion& question, std::string_view body, PageSize size,
+bool QueryCache::fill(const PageQuestion& question, std::string_view body, PageSize size,
                       Lsn view_lsn) {
   const uint64_t hash = PageEntry::hash_of(question.key);
   const uint32_t now = now_s();
@@ -135,6 +138,7 @@ void QueryCache::fill(const PageQuestion& question, std::string_view body, PageS
                              .lsn = view_lsn,
                              .crc32 = libdeflate_crc32(0, body.data(), body.size())});
   }
+  const bool fits = fresh != nullptr;
   ReadsInFlight::Waiters waiters;
   {
     PageShard::Left left;
@@ -155,6 +159,7 @@ void QueryCache::fill(const PageQuestion& question, std::string_view body, PageS
     waiters = shard.pages->reads().finish(hash, filled);
   }
   for (const auto& resume : waiters) resume();
+  return fits;
 }
 
 void QueryCache::abandon(const PageQuestion& question) {

@@ -59,7 +59,7 @@ class QueryCache final : public PageCache, public CommitObserver {
                const std::function<void(const CachedPage&)>& use,
                std::function<void()> resume) override;
   /// Runs the waiting readers' `resume` before it returns, holding no lock.
-  void fill(const PageQuestion& question, std::string_view body, PageSize size,
+  bool fill(const PageQuestion& question, std::string_view body, PageSize size,
             Lsn view_lsn) override;
   void abandon(const PageQuestion& question) override;
 

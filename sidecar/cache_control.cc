@@ -102,9 +102,9 @@ AdminResponse flush_caches(const AdminRequest& request, const Catalog& catalog, 
       flush(std::string_view(body).substr(0, request.body.size()), catalog, caches);
   if (!flushed) {
     const bool unreadable = flushed.error().code == ErrorCode::kSerialization;
-    return unreadable
-               ? refusal(400, std::string("the body is not JSON as it should be, ") + kExample)
-               : refusal(flushed.error());
+    return unreadable ? refusal(400, "the body is not as it should be, " + std::string(kExample) +
+                                         ": " + flushed.error().message)
+                      : refusal(flushed.error());
   }
   AdminResponse response;
   response.body = "{\"items\":" + std::to_string(flushed->items) +

@@ -89,8 +89,8 @@ void add_hits(const std::string& name, const std::string& reads, const Counts& c
 /// What each table has in a cache, whose metrics begin with `prefix`.
 void collect_shares(const std::string& prefix, const cache::TableShares& shares,
                     const Catalog& catalog, Families& families) {
-  auto entries = family(prefix + "_table_entries", "Entries by table.", kGauge);
-  auto bytes = family(prefix + "_table_bytes", "Memory of the entries by table.", kGauge);
+  auto entries = family(prefix + "_table_entries", "Entries of the cache by table.", kGauge);
+  auto bytes = family(prefix + "_table_bytes", "Memory of the cache's entries by table.", kGauge);
   // What a deleted table has left behind goes with time.
   for (const TablePtr& table : catalog.tables()) {
     const auto share = shares.find(table->generation);
@@ -104,8 +104,10 @@ void collect_shares(const std::string& prefix, const cache::TableShares& shares,
 
 void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Families& families) {
   cache::ItemCacheStatistics statistics = cache.statistics();
-  auto reads =
-      family("millrace_cache_reads_total", "Reads by what the item cache did with them.", kCounter);
+  auto reads = family("millrace_cache_reads_total",
+                      "Reads by what the item cache did with them; one that waits is counted again "
+                      "when it goes on.",
+                      kCounter);
   add_value(reads, static_cast<double>(statistics.hits), {{"outcome", "hit"}});
   add_value(reads, static_cast<double>(statistics.misses), {{"outcome", "miss"}});
   add_value(reads, static_cast<double>(statistics.waits), {{"outcome", "wait"}});
@@ -114,14 +116,14 @@ void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Famili
   add_hits("Item", "Reads of an item", statistics, families);
   add(families, "millrace_cache_fills_total", "Entries put in by reads.", kCounter,
       statistics.fills);
-  add(families, "millrace_cache_fills_refused_total", "Fills that lost to something newer.",
-      kCounter, statistics.fills_refused);
-  add(families, "millrace_cache_writes_total", "Changes written through.", kCounter,
-      statistics.writes);
+  add(families, "millrace_cache_fills_refused_total",
+      "Items too large, or out of date when they were read.", kCounter, statistics.fills_refused);
+  add(families, "millrace_cache_writes_total", "Changes of cached tables that it was told of.",
+      kCounter, statistics.writes);
   add(families, "millrace_cache_evictions_total", "Entries that left for lack of room.", kCounter,
       statistics.evictions);
-  add(families, "millrace_cache_evicted_bytes_total", "Their memory.", kCounter,
-      statistics.evicted_bytes);
+  add(families, "millrace_cache_evicted_bytes_total",
+      "Memory of entries that left for lack of room.", kCounter, statistics.evicted_bytes);
   add(families, "millrace_cache_expirations_total", "Entries that left for their age.", kCounter,
       statistics.expirations);
   add(families, "millrace_cache_stale_answers_total",
@@ -129,25 +131,31 @@ void collect_cache(const cache::ItemCache& cache, const Catalog& catalog, Famili
       statistics.stale_answers);
   add(families, "millrace_cache_entries", "Entries in the item cache.", kGauge, statistics.entries);
   add(families, "millrace_cache_bytes", "Memory of the item cache.", kGauge, statistics.bytes);
-  add(families, "millrace_cache_bytes_max", "Its limit.", kGauge, cache.bytes_max());
+  add(families, "millrace_cache_bytes_max", "Limit of millrace_cache_bytes.", kGauge,
+      cache.bytes_max());
   collect_shares("millrace_cache", cache.table_shares(), catalog, families);
 }
 
 void collect_cache_warmer(const CacheWarmer& warmer, Families& families) {
   const cache::WarmRestart::Progress progress = warmer.progress();
-  add(families, "millrace_cache_warmed", "1 once the last run's hot set has been read.", kGauge,
-      progress.done ? 1 : 0);
+  add(families, "millrace_cache_warmed",
+      "1 once the last run's hot set has been gone through, or there was none that is sound.",
+      kGauge, progress.done ? 1 : 0);
   add(families, "millrace_cache_warm_keys_total", "Keys of the last run's hot set seen so far.",
       kCounter, progress.keys);
-  add(families, "millrace_cache_warm_fills_total", "Items read for them from the store.", kCounter,
-      progress.filled);
+  add(families, "millrace_cache_warm_fills_total",
+      "Items of the last run's hot set read from the store.", kCounter, progress.filled);
+  add(families, "millrace_cache_warm_unread_total",
+      "Items of the last run's hot set that could not be read.", kCounter, progress.unread);
 }
 
 void collect_query_cache(const cache::QueryCache& cache, const Catalog& catalog,
                          Families& families) {
   cache::QueryCacheStatistics statistics = cache.statistics();
   auto reads = family("millrace_query_cache_reads_total",
-                      "Reads by what the query cache did with them.", kCounter);
+                      "Reads by what the query cache did with them; one that waits is counted "
+                      "again when it goes on.",
+                      kCounter);
   for (const auto& [operation, counts] :
        {std::pair("Query", statistics.queries), std::pair("Scan", statistics.scans)}) {
     for (const auto& [outcome, count] :
@@ -168,15 +176,16 @@ void collect_query_cache(const cache::QueryCache& cache, const Catalog& catalog,
       "Pages found void because what they cover had changed.", kCounter, statistics.voids);
   add(families, "millrace_query_cache_evictions_total", "Pages that left for lack of room.",
       kCounter, statistics.evictions);
-  add(families, "millrace_query_cache_evicted_bytes_total", "Their memory.", kCounter,
-      statistics.evicted_bytes);
+  add(families, "millrace_query_cache_evicted_bytes_total",
+      "Memory of pages that left for lack of room.", kCounter, statistics.evicted_bytes);
   add(families, "millrace_query_cache_expirations_total", "Pages that left for their age.",
       kCounter, statistics.expirations);
   add(families, "millrace_query_cache_entries", "Pages in the query cache.", kGauge,
       statistics.entries);
   add(families, "millrace_query_cache_bytes", "Memory of the query cache.", kGauge,
       statistics.bytes);
-  add(families, "millrace_query_cache_bytes_max", "Its limit.", kGauge, cache.bytes_max());
+  add(families, "millrace_query_cache_bytes_max", "Limit of millrace_query_cache_bytes.", kGauge,
+      cache.bytes_max());
   collect_shares("millrace_query_cache", cache.table_shares(), catalog, families);
 }
 

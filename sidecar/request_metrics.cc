@@ -87,7 +87,7 @@ void RequestMetrics::collect(std::vector<prometheus::MetricFamily>& families) co
   families.push_back(std::move(requests));
   families.push_back(std::move(durations));
   prometheus::MetricFamily damaged{"millrace_damaged_reads_total",
-                                   "Requests that met damage and were answered with an error.",
+                                   "Requests that met damage.",
                                    prometheus::MetricType::Counter,
                                    {}};
   prometheus::ClientMetric metric;

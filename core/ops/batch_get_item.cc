@@ -230,6 +230,8 @@ class BatchRead {
   Result<std::string> run();
   /// After run(): which way the items came.
   std::string header() const;
+  /// After run(): why the store could not give an item that the cache gave in its place, if so.
+  const std::optional<Error>& spared() const { return spared_; }
 
  private:
   Status read_table(const TableReads& table, std::string& body);
@@ -250,7 +252,8 @@ class BatchRead {
   std::map<std::string_view, ConsumedUnits> units_;
   size_t answer_bytes_ = 0;
   size_t keys_ = 0, hits_ = 0, misses_ = 0;
-  bool consistent_ = false, off_ = false, mismatch_ = false, stale_ = false;
+  bool consistent_ = false, off_ = false, mismatch_ = false;
+  std::optional<Error> spared_;
 
   // The item that was read last.
   std::string json_;  // empty: there is none
@@ -292,10 +295,13 @@ Status BatchRead::read_item(const TableReads& table, const std::string& key) {
     if (node_.hit_checks != nullptr && node_.hit_checks->chooses()) check_hit(table, key);
     return {};
   }
-  const bool fill = outcome == ReadCache::Outcome::kMiss;
+  const bool fill = ReadCache::is_miss(outcome);
   off_ |= outcome == ReadCache::Outcome::kOff;
   const Status read = read_store(table, key, fill);
-  if (!read && outcome != ReadCache::Outcome::kOff && read_expired(table, key)) return {};
+  if (!read && outcome != ReadCache::Outcome::kOff && read_expired(table, key)) {
+    spared_ = read.error();
+    return {};
+  }
   misses_ += fill;
   return read;
 }
@@ -306,7 +312,6 @@ bool BatchRead::read_expired(const TableReads& table, const std::string& key) {
   if (!node_.cache->find_expired(key, view_->lsn(), form_of(table), take_cached(absent)))
     return false;
   count_hit(table, absent);
-  stale_ = true;
   return true;
 }
 
@@ -397,7 +402,7 @@ std::string BatchRead::header() const {
     if (no_cache_ && node_.cache != nullptr) why = "no-cache";
     if (mismatch_) why = "mismatch";
   }
-  if (stale_) why = kStaleIfError;
+  if (spared_) why = kStaleIfError;
   const std::string_view outcome = hits_ == keys_ ? "hit" : misses_ > 0 ? "miss" : "bypass";
   std::string line(CacheHeader(outcome, view_->lsn(), why).line());
   line.insert(line.size() - 2,
@@ -418,6 +423,7 @@ void batch_get_item(Node& node, const Request& request, Reply reply) {
   BatchRead read(node, batch, request.no_cache());
   Result<std::string> body = read.run();
   if (!body) return reply.error(body.error());
+  if (read.spared()) reply.note_damage(*read.spared());
   reply.ok(*body, read.header());
 }
 

@@ -5,12 +5,22 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/ops/read_cache.h"
 #include "core/store/lsn.h"
 
 namespace millrace {
 
 /// The word for an answer by an item that has expired.
 inline constexpr std::string_view kStaleIfError = "stale-if-error";
+/// The word for a miss that the next reader will have too.
+inline constexpr std::string_view kTooLarge = "too-large";
+
+/// The word for a miss; empty: the cache held nothing of it.
+inline std::string_view why_missed(ReadCache::Outcome outcome) {
+  if (outcome == ReadCache::Outcome::kMissExpired) return "expired";
+  if (outcome == ReadCache::Outcome::kMissChanged) return "changed";
+  return {};
+}
 
 /// The header that says where a read's answer came from, a line of it built without an allocation:
 /// `x-millrace-cache: hit|miss|bypass; lsn=N[; why=WORD]`. The answer is the store's as of that

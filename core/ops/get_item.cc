@@ -69,7 +69,9 @@ void ItemRead::run(std::unique_ptr<ItemRead> read) {
       read->hit(answer, found, CacheHeader("hit", published), checked.get());
       break;
     case ReadCache::Outcome::kMiss:
-      read->read_store_or_expired(true, {});
+    case ReadCache::Outcome::kMissExpired:
+    case ReadCache::Outcome::kMissChanged:
+      read->read_store_or_expired(true, why_missed(outcome));
       break;
     case ReadCache::Outcome::kBypass:
       read->read_store_or_expired(false, "cache");
@@ -133,6 +135,7 @@ void ItemRead::read_store_or_expired(bool fill, std::string_view why) {
         answer.assign(cached.bytes);
       });
   if (!kept) return reply.error(read.error());
+  reply.note_damage(read.error());
   hit(answer, found, CacheHeader("hit", published, kStaleIfError), nullptr);
 }
 
@@ -149,9 +152,8 @@ Status ItemRead::read_store(bool fill, std::string_view why) {
   if (*found) item = ItemView(image);
   const std::string body = body_of(item, capacity != CapacityDetail::kNone);
   const Lsn lsn = view->lsn();
-  const CacheHeader header(fill ? "miss" : "bypass", lsn, why);
-  if (fill) node->cache->fill(key, item, lsn);
-  reply.ok(body, header.line());
+  if (fill && !node->cache->fill(key, item, lsn)) why = kTooLarge;
+  reply.ok(body, CacheHeader(fill ? "miss" : "bypass", lsn, why).line());
   return {};
 }
 

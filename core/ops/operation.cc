@@ -33,7 +33,7 @@ void Reply::ok(std::string_view body, std::string_view headers, std::optional<ui
 }
 
 void Reply::error(const Error& error) {
-  if (error.code == ErrorCode::kCorruption && observer_ != nullptr) observer_->on_damage(error);
+  note_damage(error);
   std::string body;
   render_error(error, body);
   send(http_status(error.code), body, {}, std::nullopt);

@@ -27,7 +27,7 @@ class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
   virtual void on_answer(const Operation& operation, int status, int64_t elapsed_ns) = 0;
-  /// A request was answered InternalServerError because what it read is damaged: an alarm.
+  /// What a request read is damaged: an alarm, also if the request could be answered without it.
   virtual void on_damage(const Error&) {}
 };
 
@@ -61,6 +61,10 @@ class Reply {
   /// 200 with a JSON body. `headers`: complete lines or empty.
   void ok(std::string_view body, std::string_view headers = {},
           std::optional<uint32_t> crc32 = std::nullopt);
+  /// Tells the observer if `error` is of damage: for an answer that is none in spite of it.
+  void note_damage(const Error& error) {
+    if (error.code == ErrorCode::kCorruption && observer_ != nullptr) observer_->on_damage(error);
+  }
   /// DynamoDB's error body and status for `error`; internal errors become InternalServerError.
   void error(const Error& error);
 

@@ -56,7 +56,9 @@ void PageRead::run(std::unique_ptr<PageRead> read) {
     case PageCache::Outcome::kHit:
       return;
     case PageCache::Outcome::kMiss:
-      return read->read_store(true, {});
+    case PageCache::Outcome::kMissExpired:
+    case PageCache::Outcome::kMissChanged:
+      return read->read_store(true, why_missed(outcome));
     case PageCache::Outcome::kBypass:
       return read->read_store(false, "cache");
     case PageCache::Outcome::kOff:
@@ -96,7 +98,7 @@ void PageRead::read_store(bool fill, std::string_view why) {
     if (fill) node.pages->abandon(question);
     return reply.error(found.error());
   }
-  if (fill) node.pages->fill(question, found->body, found->size, view->lsn());
+  if (fill && !node.pages->fill(question, found->body, found->size, view->lsn())) why = kTooLarge;
   if (page.capacity != CapacityDetail::kNone) add_capacity(page, found->size, found->body);
   reply.ok(found->body, CacheHeader(fill ? "miss" : "bypass", view->lsn(), why).line());
 }

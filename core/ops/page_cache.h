@@ -56,8 +56,9 @@ class PageCache {
   virtual Outcome find(const PageQuestion& question, Lsn published,
                        const std::function<void(const CachedPage&)>& use,
                        std::function<void()> resume) = 0;
-  /// Ends a miss: the page's body as a view at `view_lsn` had it.
-  virtual void fill(const PageQuestion& question, std::string_view body, PageSize size,
+  /// Ends a miss: the page's body as a view at `view_lsn` had it. False: it is too large for the
+  /// cache.
+  virtual bool fill(const PageQuestion& question, std::string_view body, PageSize size,
                     Lsn view_lsn) = 0;
   /// Ends a miss whose read failed; waiting readers read for themselves.
   virtual void abandon(const PageQuestion& question) = 0;

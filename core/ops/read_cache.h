@@ -32,15 +32,21 @@ class ReadCache {
   virtual ~ReadCache() = default;
 
   enum class Outcome : uint8_t {
-    kHit,      // `use` was called with the answer
-    kMiss,     // the caller reads the store at a view taken from now on, or at one of `published`,
-               // then calls fill() or abandon()
+    kHit,   // `use` was called with the answer
+    kMiss,  // the caller reads the store at a view taken from now on, or at one of `published`,
+            // then calls fill() or abandon()
+    kMissExpired,  // the same: what there was has outlived its time to live
+    kMissChanged,  // the same: of a page that there was, something has changed
     kWaiting,  // another read of the key is under way: `resume` will be called once, on that read's
                // thread
     kBypass,   // read the store, do not fill (the entry is above `published`, or another read is
                // under way and there is no `resume`)
     kOff,      // the same: the key's table is not cached
   };
+  static bool is_miss(Outcome outcome) {
+    return outcome == Outcome::kMiss || outcome == Outcome::kMissExpired ||
+           outcome == Outcome::kMissChanged;
+  }
   using Use = std::function<void(const CachedAnswer&)>;
   /// `published`: the LSN that the answer is to be as of, such as the engine's published one, read
   /// before this call, or that of a view taken before. `use` runs before find returns, under the
@@ -51,7 +57,8 @@ class ReadCache {
   /// to live, by no more than its table's stale-if-error bound. False: there is none.
   virtual bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) = 0;
   /// Ends a miss: `item` (none: absent) as a view at `view_lsn` had it. Loses to anything newer.
-  virtual void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) = 0;
+  /// False: it is too large for the cache, whenever it comes.
+  virtual bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) = 0;
   /// Ends a miss whose read failed; waiting readers read for themselves.
   virtual void abandon(std::string_view key) = 0;
 };

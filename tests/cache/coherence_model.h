@@ -162,6 +162,8 @@ class CoherentClient {
         step_ = Step::kIdle;
         break;
       case ReadCache::Outcome::kMiss:
+      case ReadCache::Outcome::kMissExpired:
+      case ReadCache::Outcome::kMissChanged:
         fills_ = true;
         step_ = Step::kRead;
         break;

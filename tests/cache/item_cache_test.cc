@@ -260,12 +260,12 @@ TEST_F(ItemCacheTest, AfterAnErrorAnExpiredEntryServesWithinItsTablesBound) {
   remove(none, 6);
   put(key_, 7, item_of(7));
   clock_.advance_s(20);
-  EXPECT_EQ(outcome(key, 7), Outcome::kMiss);
+  EXPECT_EQ(outcome(key, 7), Outcome::kMissExpired);
   cache_->abandon(key);
   EXPECT_EQ(after_error(key, 7), wire_of(item_of(5)));
   EXPECT_EQ(after_error(none, 7), "{}");
   EXPECT_EQ(after_error(key, 4), "") << "it is newer than what is asked for";
-  EXPECT_EQ(outcome(key, 7), Outcome::kMiss) << "the next one tries the store first";
+  EXPECT_EQ(outcome(key, 7), Outcome::kMissExpired) << "the next one tries the store first";
   cache_->abandon(key);
   clock_.advance_s(27);
   EXPECT_EQ(after_error(key, 7), wire_of(item_of(5)));
@@ -282,7 +282,7 @@ TEST_F(ItemCacheTest, AnEntryThatHasExpiredIsToldOfChanges) {
   allow_expired(kTestGeneration);
   put(key_, 5, item_of(5));
   clock_.advance_s(20);
-  EXPECT_EQ(outcome(key_, 5), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_, 5), Outcome::kMissExpired);
   put(key_, 6, item_of(6));
   EXPECT_EQ(after_error(key_, 5), "");
   EXPECT_EQ(find(key_, 6).body, wire_of(item_of(6)));
@@ -298,14 +298,14 @@ TEST_F(ItemCacheTest, AFillTakesThePlaceOfAnExpiredEntryUnlessItIsOlder) {
   allow_expired(kTestGeneration);
   put(key_, 5, item_of(5));
   clock_.advance_s(20);
-  EXPECT_EQ(outcome(key_, 6), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_, 6), Outcome::kMissExpired);
   fill(key_, item_of(5), 6);
   EXPECT_EQ(find(key_, 6).body, wire_of(item_of(5)));
   EXPECT_EQ(cache_->statistics().expirations, 1u);
 
   put(key_, 9, item_of(9));
   clock_.advance_s(20);
-  EXPECT_EQ(outcome(key_, 9), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_, 9), Outcome::kMissExpired);
   fill(key_, item_of(5), 8);
   EXPECT_EQ(outcome(key_, 9), Outcome::kMiss);
   EXPECT_EQ(after_error(key_, 9), "");
@@ -404,9 +404,9 @@ TEST_F(ItemCacheTest, ATableIsCachedByItsPolicy) {
   put(key_, 5, item_of(5));
   clock_.advance_s(6);
   EXPECT_EQ(outcome(key_named("a", kBrief), 5), Outcome::kHit);
-  EXPECT_EQ(outcome(key_named("b", kBrief), 5), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_named("b", kBrief), 5), Outcome::kMissExpired);
   clock_.advance_s(15);
-  EXPECT_EQ(outcome(key_named("a", kBrief), 5), Outcome::kMiss);
+  EXPECT_EQ(outcome(key_named("a", kBrief), 5), Outcome::kMissExpired);
   EXPECT_EQ(outcome(key_, 5), Outcome::kHit);
 }
 

@@ -227,6 +227,24 @@ TEST_F(QueryCachePages, a_page_expires_at_its_time_to_live) {
   EXPECT_EQ(cache.statistics().expirations, 1u);
 }
 
+TEST_F(QueryCachePages, a_miss_says_why) {
+  const auto why = [this](const std::string& request) {
+    const std::string header = pages.node.call("Query", request).headers;
+    const size_t at = header.find("; why=");
+    return at == std::string::npos ? "" : header.substr(at + 6, header.size() - at - 8);
+  };
+  EXPECT_EQ(why(of_user("ann")), "");
+  pages.put("ann", "chess", 5);
+  EXPECT_EQ(why(of_user("ann")), "changed");
+  clock.advance_s(300);
+  EXPECT_EQ(why(of_user("ann")), "expired");
+  QueryCache small(QueryCacheOptions{.bytes_max = 64u << 10, .shards = 1}, clock);
+  pages.node.node().pages = &small;
+  for (int i = 0; i < 100; ++i) pages.put("bob", std::string(200, 'g') + std::to_string(i), i);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(why(of_user("bob")), "too-large");
+  pages.node.node().pages = &cache;
+}
+
 TEST_F(QueryCachePages, a_table_is_cached_by_its_policy) {
   const Generation scores = pages.node.node().catalog.find("scores")->generation;
   cache.set_policies({{scores, {.query_ttl_s = 20}}});
@@ -295,7 +313,7 @@ TEST_F(QueryCacheRules, a_change_told_and_not_published_voids) {
   find(5);
   cache.fill(question, "old", {}, 5);
   change(6);
-  EXPECT_EQ(find(5), PageCache::Outcome::kMiss);
+  EXPECT_EQ(find(5), PageCache::Outcome::kMissChanged);
   cache.fill(question, "old", {}, 5);
   EXPECT_NE(find(5), PageCache::Outcome::kHit);
 }

@@ -47,19 +47,20 @@ class SlowCaches final : public ReadCache, public PageCache, public CommitObserv
     run(gaps_.in_read);
     const Lsn bound = fault_ == Fault::kUnpublishedItemHit ? ~Lsn{0} : published;
     const auto outcome = items_.find(key, bound, form, use, waiting(std::move(resume)));
-    if (outcome == ReadCache::Outcome::kMiss) run(gaps_.in_read);
+    if (ReadCache::is_miss(outcome)) run(gaps_.in_read);
     return outcome;
   }
   bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) override {
     return items_.find_expired(key, published, form, use);
   }
-  void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override {
+  bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override {
     std::optional<std::string> image;
     if (item) image = item->encoded();
     hold([this, key = std::string(key), image = std::move(image), view_lsn] {
       items_.fill(key, image ? std::optional(ItemView(*image)) : std::nullopt,
                   fault_ == Fault::kUnguardedItemFill ? newest_() : view_lsn);
     });
+    return true;
   }
   void abandon(std::string_view key) override { items_.abandon(key); }
 
@@ -69,16 +70,17 @@ class SlowCaches final : public ReadCache, public PageCache, public CommitObserv
     run(gaps_.in_read);
     const Lsn bound = fault_ == Fault::kUnpublishedPageHit ? ~Lsn{0} : published;
     const auto outcome = pages_.find(question, bound, use, waiting(std::move(resume)));
-    if (outcome == ReadCache::Outcome::kMiss) run(gaps_.in_read);
+    if (ReadCache::is_miss(outcome)) run(gaps_.in_read);
     return outcome;
   }
-  void fill(const PageQuestion& question, std::string_view body, PageSize size,
+  bool fill(const PageQuestion& question, std::string_view body, PageSize size,
             Lsn view_lsn) override {
     PageQuestion asked = question;
     if (fault_ == Fault::kFetchedNotCovered) asked.fetched.reset();
     hold([this, asked = std::move(asked), body = std::string(body), size, view_lsn] {
       pages_.fill(asked, body, size, fault_ == Fault::kUnguardedPageFill ? newest_() : view_lsn);
     });
+    return true;
   }
   void abandon(const PageQuestion& question) override { pages_.abandon(question); }
 

@@ -26,6 +26,12 @@ TEST(StaleAnswers, AreCountedApartFromHits) {
   EXPECT_EQ(cache.statistics().hits, 2u);
   EXPECT_EQ(cache.statistics().misses, 0u);
 
+  struct Alarm final : RequestObserver {
+    void on_answer(const Operation&, int, int64_t) override {}
+    void on_damage(const Error&) override { ++told; }
+    int told = 0;
+  } alarm;
+  node.node().observer = &alarm;
   node.clock.advance(61'000);
   node.damage_tables();
   for (const auto& [operation, request] :
@@ -34,6 +40,8 @@ TEST(StaleAnswers, AreCountedApartFromHits) {
     EXPECT_EQ(answer.status, 200) << answer.body;
     EXPECT_NE(answer.headers.find("; why=stale-if-error"), std::string::npos) << answer.headers;
   }
+  EXPECT_EQ(alarm.told, 2) << "that it could be answered does not mend the store";
+  node.node().observer = nullptr;
   const ItemCacheStatistics statistics = cache.statistics();
   EXPECT_EQ(statistics.stale_answers, 2u);
   EXPECT_EQ(statistics.hits, 2u);

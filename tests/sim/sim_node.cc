@@ -29,7 +29,10 @@ Result<std::unique_ptr<SimNode>> SimNode::boot(const NodeOptions& options, SimDi
                                   .is_table = [&catalog = node->catalog_](Generation generation) {
                                     return catalog.find(generation) != nullptr;
                                   }});
-    if (options.item_cache_observes) node->engine_->add_observer(node->item_cache_.get());
+    if (options.item_cache_observes) {
+      node->engine_->add_observer(node->item_cache_.get());
+      node->engine_->set_known_items(node->item_cache_.get());
+    }
     if (options.query_cache_observes) node->engine_->add_observer(node->query_cache_.get());
   }
   node->rewriter_ = std::make_unique<LogRewriter>(node->engine_->log());

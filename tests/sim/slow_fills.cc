@@ -10,13 +10,14 @@ ReadCache::Outcome SlowFills::find(std::string_view key, Lsn published, ItemForm
   return items_.find(key, published, form, use, std::move(resume));
 }
 
-void SlowFills::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {
+bool SlowFills::fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) {
   if (random_.one_in(2)) return items_.fill(key, item, view_lsn);
   std::optional<std::string> image;
   if (item) image = item->encoded();
   held_.push_back([this, key = std::string(key), image = std::move(image), view_lsn] {
     items_.fill(key, image ? std::optional(ItemView(*image)) : std::nullopt, view_lsn);
   });
+  return true;
 }
 
 ReadCache::Outcome SlowFills::find(const PageQuestion& question, Lsn published,
@@ -25,12 +26,13 @@ ReadCache::Outcome SlowFills::find(const PageQuestion& question, Lsn published,
   return pages_.find(question, published, use, std::move(resume));
 }
 
-void SlowFills::fill(const PageQuestion& question, std::string_view body, PageSize size,
+bool SlowFills::fill(const PageQuestion& question, std::string_view body, PageSize size,
                      Lsn view_lsn) {
   if (random_.one_in(2)) return pages_.fill(question, body, size, view_lsn);
   held_.push_back([this, question, body = std::string(body), size, view_lsn] {
     pages_.fill(question, body, size, view_lsn);
   });
+  return true;
 }
 
 void SlowFills::release_one() {

@@ -21,13 +21,13 @@ class SlowFills final : public ReadCache, public PageCache {
   bool find_expired(std::string_view key, Lsn published, ItemForm form, const Use& use) override {
     return items_.find_expired(key, published, form, use);
   }
-  void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
+  bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
   void abandon(std::string_view key) override { items_.abandon(key); }
 
   ReadCache::Outcome find(const PageQuestion& question, Lsn published,
                           const std::function<void(const CachedPage&)>& use,
                           std::function<void()> resume) override;
-  void fill(const PageQuestion& question, std::string_view body, PageSize size,
+  bool fill(const PageQuestion& question, std::string_view body, PageSize size,
             Lsn view_lsn) override;
   void abandon(const PageQuestion& question) override { pages_.abandon(question); }
 

@@ -308,12 +308,23 @@ def test_an_operator_flushes_the_caches(tmp_path):
             ("", '{"table":null}', "'table' is null"),
             ("", f'{{"table":"{films}","key":null}}', "'key' is null"),
             ("", f'{{"table":"{films}","table":"{people}"}}', "'table' is there twice"),
+            ("", '{"table":5}', "the body is not as it should be"),
         ):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 url = f"http://{sidecar.admin}/v1/cache/flush{path}"
                 urllib.request.urlopen(url, body.encode(), timeout=10)
             assert refused.value.code == 400
             assert words in refused.value.read().decode()
+        # What a web page of anywhere could make its reader's browser send.
+        page = urllib.request.Request(
+            f"http://{sidecar.admin}/v1/cache/flush",
+            b"",
+            {"Origin": "http://elsewhere.example", "Content-Type": "text/plain"},
+        )
+        fill()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(page, timeout=10)
+        assert refused.value.code == 403
         text = metrics(sidecar)
         assert f'millrace_cache_table_entries{{table="{films}"}} 2' in text
         assert f'millrace_query_cache_table_entries{{table="{films}"}} 1' in text

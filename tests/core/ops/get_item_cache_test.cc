@@ -46,9 +46,10 @@ class ScriptedCache final : public ReadCache {
          static_cast<uint32_t>(charged_size(ItemView(expired))), false});
     return true;
   }
-  void fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override {
+  bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override {
     items[std::string(key)] = item ? item->encoded() : "";
     filled_at = view_lsn;
+    return fits;
   }
   void abandon(std::string_view) override { ++abandoned; }
 
@@ -57,12 +58,14 @@ class ScriptedCache final : public ReadCache {
   std::string expired;  // of every key; empty: nothing
   std::vector<std::function<void()>> resumes;
   Outcome next = Outcome::kMiss;
+  bool fits = true;
   int finds = 0, abandoned = 0;
   Lsn last_published = 0, filled_at = 0;
 };
 
 class GetItemCache : public testing::Test {
  protected:
+  using Outcome = ReadCache::Outcome;
   GetItemCache() {
     node.create_table("films");
     node.ok("PutItem", "{'TableName':'films','Item':{'pk':{'S':'a'},'n':{'N':'1'}}}");
@@ -96,6 +99,20 @@ TEST_F(GetItemCache, a_miss_fills_and_the_next_read_hits) {
   EXPECT_EQ(answer.body, kItem);
   EXPECT_EQ(answer.headers, "x-millrace-cache: hit; lsn=" + lsn() + "\r\n");
   EXPECT_EQ(cache.last_published, node.engine().published_lsn());
+}
+
+TEST_F(GetItemCache, a_miss_says_why) {
+  const std::string miss = "x-millrace-cache: miss; lsn=" + lsn();
+  cache.next = Outcome::kMissExpired;
+  EXPECT_EQ(get().headers, miss + "; why=expired\r\n");
+  cache.items.clear();
+  cache.fits = false;
+  for (const Outcome outcome : {Outcome::kMiss, Outcome::kMissExpired}) {
+    cache.next = outcome;
+    cache.items.clear();
+    EXPECT_EQ(get().headers, miss + "; why=too-large\r\n");
+  }
+  EXPECT_EQ(batch("b").headers, miss + "; hits=0; keys=1\r\n");
 }
 
 TEST_F(GetItemCache, absence_is_filled_too) {

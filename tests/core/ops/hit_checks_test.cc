@@ -31,7 +31,10 @@ class OneItemCache final : public ReadCache {
     return Outcome::kHit;
   }
   bool find_expired(std::string_view, Lsn, ItemForm, const Use&) override { return false; }
-  void fill(std::string_view, std::optional<ItemView>, Lsn) override { FAIL() << "no miss"; }
+  bool fill(std::string_view, std::optional<ItemView>, Lsn) override {
+    ADD_FAILURE() << "no miss";
+    return true;
+  }
   void abandon(std::string_view) override { FAIL() << "no miss"; }
 
   std::string item;  // encoded; empty: absent
@@ -47,7 +50,10 @@ class OnePageCache final : public PageCache {
     use({body, 7, size});
     return Outcome::kHit;
   }
-  void fill(const PageQuestion&, std::string_view, PageSize, Lsn) override { FAIL() << "no miss"; }
+  bool fill(const PageQuestion&, std::string_view, PageSize, Lsn) override {
+    ADD_FAILURE() << "no miss";
+    return true;
+  }
   void abandon(const PageQuestion&) override { FAIL() << "no miss"; }
 
   std::string body;

@@ -84,6 +84,7 @@ class OpsNode {
       answer = {status, std::string(headers), std::string(body)};
       ++answers;
     });
+    reply.observe(*node_, *row);
     row->run(*node_, Request{std::string_view(padded).substr(0, request.size())}, std::move(reply));
     for (int step = 0; answers == 0 && step < 1000; ++step) commit();
     EXPECT_EQ(answers, 1) << operation << " " << request.substr(0, 200);
