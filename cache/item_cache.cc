@@ -173,14 +173,16 @@ ReadCache::Outcome ItemCache::begin_read(Shard& shard, const Question& question,
   ItemShard& items = *shard.items;
   const TablePolicy& policy = shard.policy_of(question.key, options_.policy);
   constexpr uint32_t kEver = 0;
-  const bool was_there = items.find(question.key, question.hash, kEver) != nullptr;
-  items.expire(question.key, question.hash, last_useless_s(policy, question.now_s), left);
+  const Entry* entry = items.find(question.key, question.hash, kEver);
+  const bool expired = entry != nullptr && entry->expires_s() <= question.now_s;
   // One that has come only now, or is above what was published.
-  const bool there = items.find(question.key, question.hash, question.now_s) != nullptr;
+  const bool there = entry != nullptr && !expired;
+  if (expired)
+    items.expire(question.key, question.hash, last_useless_s(policy, question.now_s), left);
   switch (there ? ReadsInFlight::Role::kIndependent : items.reads().begin(question.hash, resume)) {
     case ReadsInFlight::Role::kReader:
       ++items.counters().misses;
-      return was_there ? Outcome::kMissExpired : Outcome::kMiss;
+      return expired ? Outcome::kMissExpired : Outcome::kMiss;
     case ReadsInFlight::Role::kWaiter:
       ++items.counters().waits;
       return Outcome::kWaiting;

@@ -84,11 +84,7 @@ void ItemShard::render(std::string_view key, uint64_t hash, const Entry* seen, L
       it->entry->form() != EntryForm::kEncoded) {
     return;
   }
-  if (!wire) {
-    leave(it, left);
-    return;
-  }
-  replace(it, std::move(wire), left);
+  if (wire) replace(it, std::move(wire), left);
 }
 
 size_t ItemShard::drop(std::string_view key, uint64_t hash, EntryChain& left) {

@@ -96,8 +96,11 @@ class Change final : public Command {
     for (size_t i = table.streams.size(); i-- > 0;) {
       StreamDefinition& stream = table.streams[i];
       forget_shards(stream, now - streams_.options().shown_ms);
-      if (i + 1 < table.streams.size() && !streams_.shown(stream, now))
+      if (i + 1 < table.streams.size() && !streams_.shown(stream, now)) {
+        table.attachments.stream_tags.erase(stream.label);
+        table.attachments.stream_policies.erase(stream.label);
         table.streams.erase(table.streams.begin() + static_cast<std::ptrdiff_t>(i));
+      }
     }
   }
   void fail(Error error) { result_ = std::move(error); }

@@ -136,7 +136,7 @@ void Session::on_read(error_code error) {
 }
 
 void Session::route(AdminRequest request) {
-  // A browser sends it for a web page of anywhere, which could else reset or flush what runs on the
+  // A browser names the page that it POSTs for. Any page could else reset or flush what runs on its
   // reader's machine.
   if (request.from_web_page) return answer(admin_error(403, "web pages are not served"));
   const auto found = core_->routes.find(request.path);

@@ -16,8 +16,8 @@ size_t characters(std::string_view utf8) {
       std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-// Letters and digits of any script, spaces, and "+-=._:/@". Of what is not ASCII only pictures are
-// told from letters (U+1F000 to U+1FFFF).
+// Letters and digits of any script, spaces, and "+-=._:/@". Of what is not ASCII most pictures
+// (U+1F000 to U+1FFFF) are told from letters, no other signs.
 bool is_tag_text(std::string_view text) {
   if (text.find("\xF0\x9F") != std::string_view::npos) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
@@ -75,9 +75,10 @@ TableOrStream find(const Catalog& catalog, std::string_view arn, const Named& na
   return {catalog.resolve(table_arn), std::string(named.stream_label)};
 }
 
+// Or no stream is meant.
 bool has_stream(const Table& table, std::string_view label) {
-  return std::any_of(table.streams.begin(), table.streams.end(),
-                     [&](const auto& stream) { return stream.label == label; });
+  return label.empty() || std::any_of(table.streams.begin(), table.streams.end(),
+                                      [&](const auto& stream) { return stream.label == label; });
 }
 
 Error bad_arn(std::string_view arn) {
@@ -92,17 +93,19 @@ Status check_prefix(std::string_view arn) {
 
 class AttachmentCommand final : public DefinitionCommand {
  public:
-  AttachmentCommand(Node& node, Reply reply, const Table& table, Error not_found,
+  AttachmentCommand(Node& node, Reply reply, const TableOrStream& resource, Error not_found,
                     ChangeAttachments change)
       : DefinitionCommand(node, std::move(reply)),
-        name_(table.name),
-        generation_(table.generation),
+        name_(resource.table->name),
+        generation_(resource.table->generation),
+        stream_label_(resource.stream_label),
         not_found_(std::move(not_found)),
         change_(std::move(change)) {}
 
   void evaluate(Commit& commit) override {
     const TablePtr found = catalog_.find(name_);
-    if (found == nullptr || found->generation != generation_) return fail(std::move(not_found_));
+    if (found == nullptr || found->generation != generation_ || !has_stream(*found, stream_label_))
+      return fail(std::move(not_found_));
     Table table = *found;
     Result<AttachmentChange> change = change_(table, commit.time_ms());
     if (!change) return fail(change.error());
@@ -115,6 +118,7 @@ class AttachmentCommand final : public DefinitionCommand {
  private:
   const std::string name_;
   const Generation generation_;
+  const std::string stream_label_;
   Error not_found_;
   const ChangeAttachments change_;
 };
@@ -179,7 +183,7 @@ Result<TableOrStream> find_policy_resource(const Catalog& catalog,
   if (!named) return bad_arn(*arn);
   TableOrStream resource = find(catalog, *arn, *named);
   if (resource.table == nullptr) return table_not_found(named->table);
-  if (!resource.stream_label.empty() && !has_stream(*resource.table, resource.stream_label)) {
+  if (!has_stream(*resource.table, resource.stream_label)) {
     return make_error(ErrorCode::kResourceNotFound,
                       "Requested resource not found: Stream: " + resource.stream_label +
                           " not found for Table: " + resource.table->name);
@@ -190,14 +194,13 @@ Result<TableOrStream> find_policy_resource(const Catalog& catalog,
 std::optional<TableOrStream> find_tagged_resource(const Catalog& catalog, std::string_view arn) {
   TableOrStream resource = find(catalog, arn, *named_by(arn));
   const bool there =
-      resource.table != nullptr &&
-      (resource.stream_label.empty() || has_stream(*resource.table, resource.stream_label));
+      resource.table != nullptr && has_stream(*resource.table, resource.stream_label);
   return there ? std::optional(std::move(resource)) : std::nullopt;
 }
 
-void submit_attachment_change(Node& node, Reply reply, const Table& table, Error not_found,
-                              ChangeAttachments change) {
-  node.submit(std::make_unique<AttachmentCommand>(node, std::move(reply), table,
+void submit_attachment_change(Node& node, Reply reply, const TableOrStream& resource,
+                              Error not_found, ChangeAttachments change) {
+  node.submit(std::make_unique<AttachmentCommand>(node, std::move(reply), resource,
                                                   std::move(not_found), std::move(change)));
 }
 

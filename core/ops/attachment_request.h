@@ -53,8 +53,8 @@ struct AttachmentChange {
   bool without_body = false;
 };
 using ChangeAttachments = std::function<Result<AttachmentChange>(Table& table, int64_t time_ms)>;
-/// `not_found` is answered if the table has gone when its turn comes.
-void submit_attachment_change(Node& node, Reply reply, const Table& table, Error not_found,
-                              ChangeAttachments change);
+/// `not_found` is answered if the table or stream has gone when its turn comes.
+void submit_attachment_change(Node& node, Reply reply, const TableOrStream& resource,
+                              Error not_found, ChangeAttachments change);
 
 }  // namespace millrace

@@ -142,7 +142,12 @@ Result<std::string> checked_policy(std::string_view document) {
       return invalid_policy("Could not parse the policy: Statement is empty!");
     for (const simdjson::dom::element statement : list) RETURN_IF_ERROR(check_statement(statement));
   }
-  return simdjson::minify(policy);
+  std::string bare(document.size() + simdjson::SIMDJSON_PADDING, '\0');
+  size_t size = 0;
+  if (simdjson::minify(document.data(), document.size(), bare.data(), size))
+    return invalid_policy("This policy contains invalid Json");
+  bare.resize(size);
+  return bare;
 }
 
 Error too_many_tags() {

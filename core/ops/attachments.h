@@ -50,8 +50,8 @@ struct TableAttachments {
 void put_attachments(const TableAttachments& attachments, Value::Map& definition);
 Status read_attachments(MapView definition, TableAttachments& attachments);
 
-/// The rules on the form of a policy's document; gives it without white space, as it is kept. Who
-/// may do what by it is not looked at.
+/// The rules on the form of a policy's document; gives it without white space between its parts, as
+/// it is kept. Who may do what by it is not looked at.
 Result<std::string> checked_policy(std::string_view document);
 
 Error too_many_tags();

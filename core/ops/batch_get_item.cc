@@ -299,7 +299,8 @@ Status BatchRead::read_item(const TableReads& table, const std::string& key) {
   off_ |= outcome == ReadCache::Outcome::kOff;
   const Status read = read_store(table, key, fill);
   if (!read && outcome != ReadCache::Outcome::kOff && read_expired(table, key)) {
-    spared_ = read.error();
+    // Damage is what must not be missed.
+    if (!spared_ || read.error().code == ErrorCode::kCorruption) spared_ = read.error();
     return {};
   }
   misses_ += fill;
@@ -422,8 +423,9 @@ void batch_get_item(Node& node, const Request& request, Reply reply) {
   if (!status) return reply.error(status.error());
   BatchRead read(node, batch, request.no_cache());
   Result<std::string> body = read.run();
+  if (read.spared() && (body || body.error().code != ErrorCode::kCorruption))
+    reply.note_damage(*read.spared());
   if (!body) return reply.error(body.error());
-  if (read.spared()) reply.note_damage(*read.spared());
   reply.ok(*body, read.header());
 }
 

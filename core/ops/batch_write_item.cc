@@ -152,8 +152,6 @@ Status check_shape(const BatchWrite& batch) {
   // Only if nothing else is wrong with a member.
   if (wrong_key) violations.add(printed(batch), "requestItems", kTableKeysConstraint);
   RETURN_IF_ERROR(violations.status());
-  if (batch.count > kWritesMax)
-    return validation_error("Too many items requested for the BatchWriteItem call");
   size_t bytes = 0;
   for (const TableWrites& table : *batch.tables) {
     for (size_t i = 0; i < table.writes.size(); ++i) {
@@ -161,6 +159,8 @@ Status check_shape(const BatchWrite& batch) {
       bytes += table.writes[i].image.size();
     }
   }
+  if (batch.count > kWritesMax)
+    return validation_error("Too many items requested for the BatchWriteItem call");
   if (bytes > kBytesMax) {
     return validation_error(
         "Item collection too large: aggregate size of items in BatchWriteItem exceeds 16MB limit");

@@ -106,7 +106,7 @@ void update_continuous_backups(Node& node, const Request& request, Reply reply) 
   if (!status) return reply.error(status.error());
   const TablePtr table = node.catalog.resolve(*members.table_name);
   if (table == nullptr) return reply.error(no_table(*members.table_name));
-  submit_attachment_change(node, std::move(reply), *table, no_table(table->name),
+  submit_attachment_change(node, std::move(reply), {table, {}}, no_table(table->name),
                            [enabled = *members.enabled, days = members.period_days](
                                Table& changed, int64_t now_ms) -> Result<AttachmentChange> {
                              std::optional<PointInTimeRecovery>& recovery =

@@ -11,6 +11,9 @@ namespace millrace {
 
 namespace {
 
+constexpr size_t kIndexNameBytesMin = 3;
+constexpr size_t kIndexNameBytesMax = 255;
+
 struct TableMembers {
   std::optional<std::string_view> table_name, index_name;
 };
@@ -49,6 +52,11 @@ void describe_contributor_insights(Node& node, const Request& request, Reply rep
   Result<TablePtr> table = find_table(node, json, members);
   if (!table) return reply.error(table.error());
   if (members.index_name) {
+    if (members.index_name->size() < kIndexNameBytesMin ||
+        members.index_name->size() > kIndexNameBytesMax) {
+      return reply.error(validation_error(
+          "IndexName must be at least 3 characters long and at most 255 characters long"));
+    }
     const Index* index = (*table)->find_index(*members.index_name);
     if (index == nullptr || index->kind != IndexKind::kGlobal) {
       return reply.error(

@@ -85,7 +85,7 @@ void put_resource_policy(Node& node, const Request& request, Reply reply) {
   Result<TableOrStream> resource = find_policy_resource(node.catalog, members.arn);
   if (!resource) return reply.error(resource.error());
   const Table& table = *resource->table;
-  submit_attachment_change(node, std::move(reply), table, table_not_found(table.name),
+  submit_attachment_change(node, std::move(reply), *resource, table_not_found(table.name),
                            [label = resource->stream_label, document = *std::move(document),
                             expected = owned(members.expected_revision)](
                                Table& changed, int64_t now_ms) -> Result<AttachmentChange> {
@@ -132,7 +132,7 @@ void delete_resource_policy(Node& node, const Request& request, Reply reply) {
   if (!resource) return reply.error(resource.error());
   const Table& table = *resource->table;
   submit_attachment_change(
-      node, std::move(reply), table, table_not_found(table.name),
+      node, std::move(reply), *resource, table_not_found(table.name),
       [label = resource->stream_label, expected = owned(members.expected_revision)](
           Table& changed, int64_t) -> Result<AttachmentChange> {
         const ResourcePolicy* policy = policy_of(changed, label);

@@ -40,7 +40,7 @@ void untag_resource(Node& node, const Request& request, Reply reply) {
   const std::optional<TableOrStream> resource = find_tagged_resource(node.catalog, *members.arn);
   if (!resource) return reply.error(not_found);
   std::vector<std::string> keys(members.keys->begin(), members.keys->end());
-  submit_attachment_change(node, std::move(reply), *resource->table, std::move(not_found),
+  submit_attachment_change(node, std::move(reply), *resource, std::move(not_found),
                            [keys = std::move(keys), label = resource->stream_label](
                                Table& changed, int64_t) -> Result<AttachmentChange> {
                              TableAttachments& attachments = changed.attachments;

@@ -176,16 +176,29 @@ TEST_F(ItemCacheTest, AWriteTooLargeToKeepTakesTheOldItemOut) {
   EXPECT_EQ(outcome(key_, 2), Outcome::kMiss);
 }
 
-TEST_F(ItemCacheTest, AnItemThatIsTooLargeOnlyAsJsonIsAnsweredAndLeaves) {
+TEST_F(ItemCacheTest, AnItemThatIsTooLargeOnlyAsJsonStaysAsItIs) {
   limit(8000);
   ItemTree tree;
   tree["text"] = Value::string(std::string(1200, '\x01'));  // six bytes each in JSON
   const std::string item = encode_item(tree);
   put(key_, 1, item);
-  EXPECT_EQ(find(key_, 1).body, wire_of(item));
-  EXPECT_EQ(cache_->statistics().entries, 0u);
-  fill(key_, item_of(0), 0);
+  for (int i = 0; i < 2; ++i) {
+    const Found found = find(key_, 1);
+    EXPECT_EQ(found.outcome, Outcome::kHit);
+    EXPECT_EQ(found.body, wire_of(item));
+  }
+  EXPECT_EQ(cache_->statistics().entries, 1u);
+  put(key_, 2, item_of(2));
+  EXPECT_EQ(find(key_, 2).body, wire_of(item_of(2)));
+}
+
+TEST_F(ItemCacheTest, AFillSaysWhetherItsItemFits) {
+  limit(8000);
   EXPECT_EQ(outcome(key_, 1), Outcome::kMiss);
+  EXPECT_FALSE(cache_->fill(key_, ItemView(item_of(1, 5000)), 1));
+  EXPECT_EQ(outcome(key_, 1), Outcome::kMiss);
+  EXPECT_TRUE(cache_->fill(key_, ItemView(item_of(1)), 1));
+  EXPECT_EQ(outcome(key_, 1), Outcome::kHit);
 }
 
 TEST_F(ItemCacheTest, ConcurrentMissesShareOneRead) {

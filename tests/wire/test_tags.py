@@ -1,4 +1,4 @@
-"""Tags of tables."""
+"""Tags of tables and streams."""
 
 import pytest
 
