@@ -1,6 +1,7 @@
 """Limits of sizes and counts that the service has, each from both sides."""
 
 import pytest
+from conftest import unused_name
 from expecting import invalid, item, plain, refused
 
 ITEM_BYTES_MAX = 400 * 1024
@@ -212,3 +213,40 @@ def test_300_operators_and_100_operands_fit(ddb, table):
             ConditionExpression=expression,
             ExpressionAttributeValues={":v": {"S": "x"}},
         )
+
+
+def local_indexes(count):
+    return {
+        "KeySchema": [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("pk", "sk", *(f"l{number}" for number in range(count)))
+        ],
+        "LocalSecondaryIndexes": [
+            {
+                "IndexName": f"by-l{number}",
+                "KeySchema": [
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": f"l{number}", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for number in range(count)
+        ],
+    }
+
+
+@pytest.mark.service
+def test_a_table_has_at_most_five_local_indexes(ddb):
+    name = unused_name()
+    with invalid(
+        "One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table "
+        "limit of 5"
+    ):
+        ddb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **local_indexes(6))
+    created = ddb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **local_indexes(5))
+    assert len(created["TableDescription"]["LocalSecondaryIndexes"]) == 5
+    ddb.delete_table(TableName=name)
