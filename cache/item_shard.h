@@ -67,7 +67,7 @@ class ItemShard {
             EntryChain& left);
 
   /// Puts the wire-ready form of an entry seen earlier into its place, if it is still there; `wire`
-  /// null: it is too large to keep, the entry stays as it is. `seen` may be dangling: it is compared, not read.
+  /// null: too large to keep, the entry stays as it is. `seen` may dangle: compared, not read.
   void render(std::string_view key, uint64_t hash, const Entry* seen, Lsn seen_lsn, Entry::Ptr wire,
               EntryChain& left);
 

@@ -41,6 +41,32 @@ Result<Tags> tags_of(ValueView value) {
   return tags;
 }
 
+// What each stream has of a kind: a map by its label; no member if none has any.
+template <typename T>
+using ByLabel = std::map<std::string, T, std::less<>>;
+
+template <typename T>
+void put_by_label(const char* member, Value (*value_of)(const T&), const ByLabel<T>& by_label,
+                  Value::Map& definition) {
+  if (by_label.empty()) return;
+  Value::Map map;
+  for (const auto& [label, one] : by_label) map.emplace(label, value_of(one));
+  definition.emplace(member, Value::map(std::move(map)));
+}
+
+template <typename T>
+Status read_by_label(MapView definition, const char* member, Result<T> (*read)(ValueView),
+                     ByLabel<T>& by_label) {
+  const auto map = definition.get(member);
+  if (!map) return {};
+  if (map->type() != ValueType::kMap) return damaged(member);
+  for (const MapView::Entry entry : map->map()) {
+    ASSIGN_OR_RETURN(T one, read(entry.value));
+    by_label.emplace(entry.name, std::move(one));
+  }
+  return {};
+}
+
 Error invalid_policy(const std::string& problem) {
   return invalid_parameter("Invalid policy document: " + problem);
 }
@@ -65,19 +91,9 @@ Status check_statement(simdjson::dom::element element) {
 
 void put_attachments(const TableAttachments& attachments, Value::Map& definition) {
   if (!attachments.tags.empty()) definition.emplace("Tags", tags_value(attachments.tags));
-  if (!attachments.stream_tags.empty()) {
-    Value::Map streams;
-    for (const auto& [label, tags] : attachments.stream_tags)
-      streams.emplace(label, tags_value(tags));
-    definition.emplace("StreamTags", Value::map(std::move(streams)));
-  }
+  put_by_label("StreamTags", tags_value, attachments.stream_tags, definition);
   if (attachments.policy) definition.emplace("Policy", policy_value(*attachments.policy));
-  if (!attachments.stream_policies.empty()) {
-    Value::Map policies;
-    for (const auto& [label, policy] : attachments.stream_policies)
-      policies.emplace(label, policy_value(policy));
-    definition.emplace("StreamPolicies", Value::map(std::move(policies)));
-  }
+  put_by_label("StreamPolicies", policy_value, attachments.stream_policies, definition);
   if (attachments.recovery) {
     const PointInTimeRecovery& recovery = *attachments.recovery;
     definition.emplace(
@@ -91,23 +107,12 @@ Status read_attachments(MapView definition, TableAttachments& attachments) {
   if (auto tags = definition.get("Tags")) {
     ASSIGN_OR_RETURN(attachments.tags, tags_of(*tags));
   }
-  if (auto streams = definition.get("StreamTags")) {
-    if (streams->type() != ValueType::kMap) return damaged("StreamTags");
-    for (const MapView::Entry entry : streams->map()) {
-      ASSIGN_OR_RETURN(Tags tags, tags_of(entry.value));
-      attachments.stream_tags.emplace(entry.name, std::move(tags));
-    }
-  }
+  RETURN_IF_ERROR(read_by_label(definition, "StreamTags", tags_of, attachments.stream_tags));
   if (auto policy = definition.get("Policy")) {
     ASSIGN_OR_RETURN(attachments.policy, policy_of(*policy));
   }
-  if (auto policies = definition.get("StreamPolicies")) {
-    if (policies->type() != ValueType::kMap) return damaged("StreamPolicies");
-    for (const MapView::Entry entry : policies->map()) {
-      ASSIGN_OR_RETURN(ResourcePolicy policy, policy_of(entry.value));
-      attachments.stream_policies.emplace(entry.name, std::move(policy));
-    }
-  }
+  RETURN_IF_ERROR(
+      read_by_label(definition, "StreamPolicies", policy_of, attachments.stream_policies));
   if (auto recovery = definition.get("PointInTimeRecovery")) {
     if (recovery->type() != ValueType::kMap) return damaged("PointInTimeRecovery");
     DefinitionReader reader(recovery->map());
