@@ -1,8 +1,9 @@
 """Limits of sizes and counts that the service has, each from both sides."""
 
 import pytest
-from conftest import unused_name
+from conftest import status, unused_name
 from expecting import invalid, item, plain, refused
+from peers.process import wait_until
 
 ITEM_BYTES_MAX = 400 * 1024
 OVER = "Item size has exceeded the maximum allowed size"
@@ -250,3 +251,222 @@ def test_a_table_has_at_most_five_local_indexes(ddb):
     created = ddb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **local_indexes(5))
     assert len(created["TableDescription"]["LocalSecondaryIndexes"]) == 5
     ddb.delete_table(TableName=name)
+
+
+ON_DEMAND = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+}
+DEFINED = [{"AttributeName": name, "AttributeType": "S"} for name in ("g", "pk")]
+
+
+def global_index(name, attributes=0):
+    """An index of the attribute g, which includes that many attributes, or else all."""
+    projection = {"ProjectionType": "ALL"}
+    if attributes:
+        names = [f"a{number}" for number in range(attributes)]
+        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": names}
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+        "Projection": projection,
+    }
+
+
+def create(ddb, name, indexes):
+    return ddb.create_table(
+        TableName=name,
+        AttributeDefinitions=DEFINED,
+        GlobalSecondaryIndexes=indexes,
+        **ON_DEMAND,
+    )
+
+
+@pytest.mark.service
+def test_an_index_includes_at_most_20_attributes(ddb):
+    name = unused_name()
+    printed = ", ".join(f"a{number}" for number in range(21))
+    with invalid(
+        f"1 validation error detected: Value '[{printed}]' at "
+        "'globalSecondaryIndexes.1.member.projection.nonKeyAttributes' failed to satisfy constraint: "
+        "Member must have length less than or equal to 20"
+    ):
+        create(ddb, name, [global_index("wide", 21)])
+    created = create(ddb, name, [global_index("wide", 20)])
+    [index] = created["TableDescription"]["GlobalSecondaryIndexes"]
+    assert len(index["Projection"]["NonKeyAttributes"]) == 20
+    ddb.delete_table(TableName=name)
+
+
+def test_all_indexes_include_at_most_100_attributes(ddb):
+    name = unused_name()
+    wide = [global_index(f"wide{number}", 20) for number in range(5)]
+    over = (
+        "One or more parameter values were invalid: Number of NonKeyAttributes of all indexes "
+        "exceeds the limit of 100"
+    )
+    with invalid(over):
+        create(ddb, name, [*wide, global_index("more", 1)])
+    create(ddb, name, wide)
+    wait_until(lambda: status(ddb, name) == "ACTIVE", 20, f"{name} is active")
+    with invalid(over):
+        ddb.update_table(
+            TableName=name,
+            AttributeDefinitions=DEFINED,
+            GlobalSecondaryIndexUpdates=[{"Create": global_index("more", 1)}],
+        )
+    ddb.delete_table(TableName=name)
+
+
+@pytest.mark.service
+def test_a_table_is_created_with_at_most_20_global_indexes(ddb):
+    name = unused_name()
+    with invalid(
+        "One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table "
+        "limit of 20"
+    ):
+        create(ddb, name, [global_index(f"index{number}") for number in range(21)])
+    created = create(ddb, name, [global_index(f"index{number}") for number in range(20)])
+    assert len(created["TableDescription"]["GlobalSecondaryIndexes"]) == 20
+    ddb.delete_table(TableName=name)
+
+
+@pytest.mark.service
+def test_names_of_tables_and_indexes_hold_255_characters(ddb):
+    longest = "t" * 255
+    too_long = "failed to satisfy constraint: Member must have length less than or equal to 255"
+    with invalid(
+        f"1 validation error detected: Value '{longest}t' at 'tableName' {too_long}"
+    ):
+        create(ddb, longest + "t", [global_index("any")])
+    with invalid(
+        f"1 validation error detected: Value '{longest}t' at "
+        f"'globalSecondaryIndexes.1.member.indexName' {too_long}"
+    ):
+        create(ddb, longest, [global_index(longest + "t")])
+    create(ddb, longest, [global_index(longest)])
+    wait_until(lambda: status(ddb, longest) == "ACTIVE", 20, "the table is active")
+    ddb.put_item(TableName=longest, Item=item(pk="a", g="b"))
+    wait_until(
+        lambda: ddb.scan(TableName=longest, IndexName=longest)["Items"] == [item(pk="a", g="b")],
+        20,
+        "the index has the item",
+    )
+    ddb.delete_table(TableName=longest)
+
+
+@pytest.mark.service
+def test_a_scan_has_at_most_a_million_segments(ddb, table):
+    ddb.scan(TableName=table, TotalSegments=1_000_000, Segment=999_999)
+    with invalid(
+        "1 validation error detected: Value '1000001' at 'totalSegments' failed to satisfy "
+        "constraint: Member must have value less than or equal to 1000000"
+    ):
+        ddb.scan(TableName=table, TotalSegments=1_000_001, Segment=0)
+    with invalid(
+        "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: "
+        "10 is not less than TotalSegments: 10"
+    ):
+        ddb.scan(TableName=table, TotalSegments=10, Segment=10)
+
+
+def test_a_page_of_tables_has_at_most_100(ddb):
+    ddb.list_tables(Limit=100)
+    with invalid(
+        "1 validation error detected: Value '101' at 'limit' failed to satisfy constraint: Member "
+        "must have value less than or equal to 100"
+    ):
+        ddb.list_tables(Limit=101)
+
+
+def test_a_transaction_has_at_most_100_items(ddb, table):
+    def writes(count):
+        return [
+            {"Put": {"TableName": table, "Item": item(pk=str(number))}} for number in range(count)
+        ]
+
+    def reads(count):
+        return [
+            {"Get": {"TableName": table, "Key": item(pk=str(number))}} for number in range(count)
+        ]
+
+    over = "failed to satisfy constraint: Member must have length less than or equal to 100"
+    with refused("ValidationException") as refusal:
+        ddb.transact_write_items(TransactItems=writes(101))
+    assert over in refusal.message
+    with refused("ValidationException") as refusal:
+        ddb.transact_get_items(TransactItems=reads(101))
+    assert over in refusal.message
+    assert ddb.scan(TableName=table)["Count"] == 0
+    ddb.transact_write_items(TransactItems=writes(100))
+    assert len(ddb.transact_get_items(TransactItems=reads(100))["Responses"]) == 100
+
+
+@pytest.mark.service
+def test_a_token_holds_36_characters(ddb, table):
+    def write(token):
+        put = {"Put": {"TableName": table, "Item": item(pk="a")}}
+        ddb.transact_write_items(TransactItems=[put], ClientRequestToken=token)
+
+    write("t" * 36)
+    with invalid(
+        f"1 validation error detected: Value '{'t' * 37}' at 'clientRequestToken' failed to satisfy "
+        "constraint: Member must have length less than or equal to 36"
+    ):
+        write("t" * 37)
+
+
+@pytest.mark.parametrize("kind", ["list", "map"])
+@pytest.mark.service
+def test_values_nest_32_deep(ddb, table, kind):
+    def nested(levels):
+        value = plain("x")
+        for _ in range(levels):
+            value = {"L": [value]} if kind == "list" else {"M": {"m": value}}
+        return {**item(pk="a"), "v": value}
+
+    ddb.put_item(TableName=table, Item=nested(31))  # and the item itself
+    with invalid(
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
+        "beyond supported limit"
+    ):
+        ddb.put_item(TableName=table, Item=nested(32))
+
+
+@pytest.mark.service
+def test_a_placeholder_holds_255_characters(ddb, table):
+    def read(name):
+        return ddb.get_item(
+            TableName=table,
+            Key=item(pk="a"),
+            ProjectionExpression=name,
+            ExpressionAttributeNames={name: "pk"},
+        )
+
+    ddb.put_item(TableName=table, Item=item(pk="a"))
+    assert read("#" + "n" * 254)["Item"] == item(pk="a")
+    with invalid(
+        "ExpressionAttributeNames contains invalid key: The expression attribute map contains a key "
+        "that is too long; size of key: 256"
+    ):
+        read("#" + "n" * 255)
+
+
+def test_an_answer_of_a_batch_holds_16_megabytes(ddb, table):
+    """And a page of Scan one: what is over is for the next request."""
+    large = 400_000
+    names = [str(number) for number in range(45)]
+    for name in names:
+        ddb.put_item(TableName=table, Item=item(pk=name, v=b"x" * large))
+    keys = [item(pk=name) for name in names]
+    answer = ddb.batch_get_item(RequestItems={table: {"Keys": keys}})
+    found = answer["Responses"][table]
+    left = answer["UnprocessedKeys"][table]["Keys"]
+    assert (len(found), len(left)) == (16 * 1024 * 1024 // (large + 10), 4)
+    assert ddb.batch_get_item(RequestItems={table: {"Keys": left}})["UnprocessedKeys"] == {}
+    pages = [ddb.scan(TableName=table)]
+    while "LastEvaluatedKey" in pages[-1]:
+        pages.append(ddb.scan(TableName=table, ExclusiveStartKey=pages[-1]["LastEvaluatedKey"]))
+    assert sum(page["Count"] for page in pages) == len(names)
+    # The item that reaches the limit is the last of its page.
+    assert {page["Count"] for page in pages[:-1]} == {1024 * 1024 // large + 1}
