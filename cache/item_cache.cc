@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "cache/read_mostly_lock.h"
-#include "cache/request_sampler.h"
 #include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/model/schema.h"
@@ -26,9 +25,6 @@ constexpr size_t kShardBytes = 4u << 20;
 constexpr size_t kShardsMax = 1024;
 /// A thread's buffers keep at most this much between two requests.
 constexpr size_t kScratchBytesKept = 64u << 10;
-/// Of a shard. Each costs a hash to look at for each sampled request, and some 90 bytes with a
-/// usual key, 3 KB with the longest.
-constexpr size_t kHotKeys = 64;
 
 uint32_t crc32_of(std::string_view bytes) {
   return libdeflate_crc32(0, bytes.data(), bytes.size());
@@ -57,7 +53,6 @@ struct Scratch {
   }
 };
 thread_local Scratch scratch;
-thread_local RequestSampler sampler;
 
 }  // namespace
 
@@ -84,23 +79,15 @@ struct alignas(64) ItemCache::Shard {
   const TablePolicy& policy_of(std::string_view key, const TablePolicy& otherwise) const {
     return cache::policy_of(policies.get(), get_big_endian64(key.data()), otherwise);
   }
-
-  void count(std::string_view key, uint64_t hash, RequestKind kind, uint32_t now_s) {
-    std::lock_guard lock(hot_keys_mutex);
-    hot_keys.count(key, hash, kind, now_s);
-  }
-
-  alignas(64) std::mutex hot_keys_mutex;
-  HotKeys hot_keys{kHotKeys};
 };
 
 ItemCache::ItemCache(ItemCacheOptions options, Clock& clock)
     : options_(options),
       clock_(clock),
       shard_mask_(shard_count(options) - 1),
-      start_s_(now_s()),
       absent_crc32_(crc32_of(kAbsentBody)),
       hits_(new Hits[ReadMostlyLock::kReadersMax + 1]),
+      traffic_(shard_mask_ + 1, now_s()),
       shards_(new Shard[shard_mask_ + 1]) {
   for (size_t i = 0; i <= shard_mask_; ++i) {
     shards_[i].items.emplace(options_.bytes_max / (shard_mask_ + 1));
@@ -127,8 +114,8 @@ ReadCache::Outcome ItemCache::find(std::string_view key, Lsn published, ItemForm
   Outcome outcome = serve(shard, question);
   if (outcome == Outcome::kMiss) outcome = begin_read(shard, question, resume);
   // Who waits comes again.
-  if (outcome != Outcome::kWaiting && sampler.chooses()) {
-    shard.count(key, question.hash, RequestKind::kRead, question.now_s);
+  if (outcome != Outcome::kWaiting) {
+    traffic_.note(key, question.hash, RequestKind::kRead, question.now_s);
   }
   return outcome;
 }
@@ -179,7 +166,11 @@ ReadCache::Outcome ItemCache::begin_read(Shard& shard, const Question& question,
   const bool there = entry != nullptr && !expired;
   if (expired)
     items.expire(question.key, question.hash, last_useless_s(policy, question.now_s), left);
-  switch (there ? ReadsInFlight::Role::kIndependent : items.reads().begin(question.hash, resume)) {
+  if (there) {
+    ++items.counters().bypasses;
+    return Outcome::kNewer;
+  }
+  switch (items.reads().begin(question.hash, resume)) {
     case ReadsInFlight::Role::kReader:
       ++items.counters().misses;
       return expired ? Outcome::kMissExpired : Outcome::kMiss;
@@ -190,7 +181,7 @@ ReadCache::Outcome ItemCache::begin_read(Shard& shard, const Question& question,
       break;
   }
   ++items.counters().bypasses;
-  return Outcome::kBypass;
+  return Outcome::kBusy;
 }
 
 // If the entry has the form that is asked for.
@@ -319,7 +310,7 @@ void ItemCache::on_commit(const FramePtr& frame) {
 void ItemCache::write(const ChangeView& change, uint32_t now_s) {
   const uint64_t hash = Entry::hash_of(change.key);
   Shard& shard = shard_of(hash);
-  if (sampler.chooses()) shard.count(change.key, hash, RequestKind::kWrite, now_s);
+  traffic_.note(change.key, hash, RequestKind::kWrite, now_s);
   const std::string_view payload = change.new_image.value_or(std::string_view());
   Entry::Ptr fresh;
   if (Entry::bytes_for(change.key, payload) <= shard.items->entry_bytes_max()) {
@@ -434,34 +425,6 @@ bool ItemCache::collect(Walk& walk, size_t count, HotSetBuilder& keys) {
   }
   if (!more) ++walk.shard;
   return walk.shard <= shard_mask_;
-}
-
-HotKeysReport ItemCache::hot_keys(size_t limit,
-                                  const std::function<bool(Generation)>& is_asked) const {
-  const uint32_t now = now_s();
-  HotKeysReport report;
-  for (size_t i = 0; i <= shard_mask_; ++i) {
-    std::lock_guard lock(shards_[i].hot_keys_mutex);
-    report.requests += shards_[i].hot_keys.collect(now, report.keys) * RequestSampler::kOneIn;
-  }
-  std::erase_if(report.keys,
-                [&](const HotKey& hot) { return !is_asked(get_big_endian64(hot.key.data())); });
-  // Each key is of one shard: there is nothing to merge.
-  const auto end =
-      report.keys.begin() + static_cast<std::ptrdiff_t>(std::min(limit, report.keys.size()));
-  std::partial_sort(report.keys.begin(), end, report.keys.end(),
-                    [](const HotKey& a, const HotKey& b) {
-                      if (a.requests() != b.requests()) return a.requests() > b.requests();
-                      return a.key < b.key;
-                    });
-  report.keys.erase(end, report.keys.end());
-  for (HotKey& hot : report.keys) {
-    hot.reads *= RequestSampler::kOneIn;
-    hot.writes *= RequestSampler::kOneIn;
-    hot.excess *= RequestSampler::kOneIn;
-  }
-  report.window_s = std::max(1.0, HotKeys::window_s(start_s_, now));
-  return report;
 }
 
 ItemCacheStatistics ItemCache::statistics() const {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/hot_keys.h"
 #include "cache/hot_set.h"
+#include "cache/hot_traffic.h"
 #include "cache/item_shard.h"
 #include "cache/table_policy.h"
 #include "core/base/clock.h"
@@ -29,14 +29,6 @@ struct ItemCacheOptions {
   TablePolicy policy = {};
   /// Independent slices with a lock each, a power of two; 0: one for each 4 MB.
   size_t shards = 0;
-};
-
-/// The most requested keys, by falling number of requests. Counts weigh a request by half for each
-/// minute that has begun since.
-struct HotKeysReport {
-  std::vector<HotKey> keys;
-  uint64_t requests = 0;  // of all keys
-  double window_s = 0;    // counts divided by it are rates
 };
 
 /// The item cache: coherent with the log by write-through (on_commit) and LSN-guarded fills.
@@ -85,10 +77,16 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   /// end.
   bool collect(Walk& walk, size_t count, HotSetBuilder& keys);
 
-  /// At most `limit`, of the tables that `is_asked` takes. Reads that ask for the cache and changes
-  /// are counted, a sample of them: one in RequestSampler::kOneIn stands for so many. Also of
-  /// tables that are not cached.
-  HotKeysReport hot_keys(size_t limit, const std::function<bool(Generation)>& is_asked) const;
+  /// Of reads that ask for the cache and of changes, also of tables that are not cached.
+  HotKeysReport hot_keys(size_t limit, const HotTraffic::IsAsked& is_asked) const {
+    return traffic_.keys(limit, is_asked, now_s());
+  }
+  /// The same of whole partitions, whichever of their keys were asked for, and of those that Query
+  /// reads.
+  HotKeysReport hot_partitions(size_t limit, const HotTraffic::IsAsked& is_asked) const {
+    return traffic_.partitions(limit, is_asked, now_s());
+  }
+  void note_query(std::string_view key) override { traffic_.note_query(key, now_s()); }
 
   /// Summed over the shards, which are looked at one after the other.
   ItemCacheStatistics statistics() const;
@@ -117,10 +115,10 @@ class ItemCache final : public ReadCache, public CommitObserver, public KnownIte
   const ItemCacheOptions options_;
   Clock& clock_;
   const size_t shard_mask_;
-  const uint32_t start_s_;
   const uint32_t absent_crc32_;
   const std::unique_ptr<Hits[]> hits_;  // of each place of ReadMostlyLock
   std::atomic<uint64_t> stale_answers_{0};
+  HotTraffic traffic_;
   const std::unique_ptr<Shard[]> shards_;
 };
 

@@ -108,12 +108,12 @@ PageCache::Outcome QueryCache::find(const PageQuestion& question, Lsn published,
           return Outcome::kWaiting;
         case ReadsInFlight::Role::kIndependent:
           ++reads.bypasses;
-          return Outcome::kBypass;
+          return Outcome::kBusy;
       }
     }
     if (entry->lsn() > published) {
       ++reads.bypasses;
-      return Outcome::kBypass;
+      return Outcome::kNewer;
     }
     ++reads.hits;
     shard.pages->use(*entry);

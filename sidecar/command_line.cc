@@ -118,9 +118,11 @@ void CacheCommands::add_to(CLI::App& app) {
   flush->add_option("TABLE", flush_command.table, "the table's name; none: all tables");
   flush->add_option("KEY", flush_command.key,
                     "the item's key as DynamoDB's JSON, {\"id\":{\"S\":\"a\"}}");
-  hot = cache->add_subcommand("hot", "show the keys that are asked for most");
+  hot = cache->add_subcommand("hot", "show the keys or partitions that are asked for most");
   hot->add_option("TABLE", hot_command.table, "the table's name; none: all tables");
   hot->add_option("--limit", hot_command.limit, "how many, at most 1000 (10)")->type_name("N");
+  hot->add_flag("--partitions", hot_command.partitions,
+                "partitions of tables and indexes, Query included, instead of items");
   hot->add_flag("--json", hot_command.json, "one object of JSON, for programs");
   for (CLI::App* command : {flush, hot}) {
     command->add_option("--admin", admin, "the sidecar's administrative address (127.0.0.1:8001)")

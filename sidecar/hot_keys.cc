@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <map>
@@ -57,26 +58,57 @@ Result<Question> read_question(const AdminRequest& request, const Catalog& catal
   return question;
 }
 
-/// The tables whose keys are named. No deleted one is: its keys would stand under the name of a
-/// table that was created since.
-std::map<Generation, TablePtr> asked_tables(const Question& question, const Catalog& catalog) {
-  std::map<Generation, TablePtr> asked;
-  if (question.table != nullptr) {
-    asked.emplace(question.table->generation, question.table);
-  } else {
-    for (const TablePtr& table : catalog.tables()) asked.emplace(table->generation, table);
+struct Owner {
+  TablePtr table;
+  const Index* index = nullptr;  // of `table`; none: the table itself
+};
+using Owners = std::map<Generation, Owner>;
+
+/// The tables whose keys are named, and their indexes. No deleted one is: its keys would stand
+/// under the name of a table that was created since.
+Owners asked_owners(const Question& question, const Catalog& catalog) {
+  Owners asked;
+  const std::vector<TablePtr> tables =
+      question.table != nullptr ? std::vector{question.table} : catalog.tables();
+  for (const TablePtr& table : tables) {
+    asked[table->generation] = {table};
+    for (const Index& index : table->indexes) asked[index.generation] = {table, &index};
   }
   return asked;
 }
 
-void render(const cache::HotKey& hot, const Table& table, double window_s, std::string& out) {
+using RenderKey = void(const Owner& owner, std::string_view key, std::string& out);
+
+void render_item_key(const Owner& owner, std::string_view key, std::string& out) {
+  streams::render_keys(*owner.table, key, out);
+}
+
+void render_partition(const Owner& owner, std::string_view prefix, std::string& out) {
+  out += '{';
+  if (owner.index == nullptr) {
+    if (const Result<StoreKeyView> key = split_store_key(prefix))
+      streams::render_key_attribute(owner.table->key.partition, key->partition_scalar, out);
+  } else {
+    const std::vector<std::string> scalars = index_partition_scalars(prefix);
+    const std::vector<KeyAttribute>& attributes = owner.index->key.partition;
+    for (size_t i = 0; i < std::min(scalars.size(), attributes.size()); ++i) {
+      if (i > 0) out += ',';
+      streams::render_key_attribute(attributes[i], scalars[i], out);
+    }
+  }
+  out += '}';
+}
+
+void render(const cache::HotKey& hot, const Owner& owner, RenderKey* render_key, double window_s,
+            std::string& out) {
   const auto rate = [window_s](uint64_t count) {
     return one_decimal(static_cast<double>(count) / window_s);
   };
   JsonFields json(out);
-  json.text("table", table.name);
+  json.text("table", owner.table->name);
+  if (owner.index != nullptr) json.text("index", owner.index->name);
   std::string key;
-  streams::render_keys(table, hot.key, key);
+  render_key(owner, hot.key, key);
   json.raw("key", key);
   json.raw("reads_per_second", rate(hot.reads));
   json.raw("writes_per_second", rate(hot.writes));
@@ -89,36 +121,55 @@ double number_of(dom::element element, const char* name) {
   return element[name].get(number) ? 0 : number;
 }
 
-}  // namespace
+/// What is asked for, and how the answer names it.
+struct Kind {
+  cache::HotKeysReport (cache::ItemCache::*report)(size_t, const cache::HotTraffic::IsAsked&) const;
+  const char* member;
+  RenderKey* render_key;
+};
 
-AdminResponse hot_keys(const AdminRequest& request, const Catalog& catalog,
-                       const cache::ItemCache* cache) {
+AdminResponse hottest(const Kind& kind, const AdminRequest& request, const Catalog& catalog,
+                      const cache::ItemCache* cache) {
   if (cache == nullptr) return refusal(409, "there is no cache: it is switched off");
   const Result<Question> question = read_question(request, catalog);
   if (!question) return refusal(question.error());
-  const std::map<Generation, TablePtr> asked = asked_tables(*question, catalog);
-  const cache::HotKeysReport report = cache->hot_keys(
+  const Owners asked = asked_owners(*question, catalog);
+  const cache::HotKeysReport report = (cache->*kind.report)(
       question->limit, [&](Generation generation) { return asked.contains(generation); });
   std::string keys = "[";
   for (const cache::HotKey& hot : report.keys) {
     if (keys.size() > 1) keys += ',';
-    render(hot, *asked.at(get_big_endian64(hot.key.data())), report.window_s, keys);
+    render(hot, asked.at(get_big_endian64(hot.key.data())), kind.render_key, report.window_s, keys);
   }
   AdminResponse response;
   JsonFields json(response.body);
   json.raw("requests_per_second",
            one_decimal(static_cast<double>(report.requests) / report.window_s));
-  json.raw("keys", keys + "]");
+  json.raw(kind.member, keys + "]");
   json.end();
   response.body += '\n';
   return response;
+}
+
+}  // namespace
+
+AdminResponse hot_keys(const AdminRequest& request, const Catalog& catalog,
+                       const cache::ItemCache* cache) {
+  return hottest({&cache::ItemCache::hot_keys, "keys", render_item_key}, request, catalog, cache);
+}
+
+AdminResponse hot_partitions(const AdminRequest& request, const Catalog& catalog,
+                             const cache::ItemCache* cache) {
+  return hottest({&cache::ItemCache::hot_partitions, "partitions", render_partition}, request,
+                 catalog, cache);
 }
 
 Result<std::string> describe_hot_keys(std::string_view json) {
   dom::parser parser;
   dom::element answer;
   dom::array keys;
-  if (parser.parse(simdjson::padded_string(json)).get(answer) || answer["keys"].get(keys)) {
+  if (parser.parse(simdjson::padded_string(json)).get(answer) ||
+      (answer["keys"].get(keys) && answer["partitions"].get(keys))) {
     return make_error(ErrorCode::kCorruption, "the sidecar sent what is no list of keys: " +
                                                   std::string(json.substr(0, 200)));
   }
@@ -130,10 +181,12 @@ Result<std::string> describe_hot_keys(std::string_view json) {
     char rates[128];
     std::snprintf(rates, sizeof rates, "%9.1f %9.1f %6.1f%%  ", reads, writes,
                   all > 0 ? 100 * (reads + writes) / all : 0);
-    std::string_view table;
+    std::string_view table, index;
     dom::element attributes;
     if (key["table"].get(table) || key["key"].get(attributes)) continue;
-    out.append(rates).append(table).append(" ").append(simdjson::minify(attributes)).append("\n");
+    out.append(rates).append(table);
+    if (!key["index"].get(index)) out.append("/").append(index);
+    out.append(" ").append(simdjson::minify(attributes)).append("\n");
   }
   return out;
 }
@@ -142,7 +195,8 @@ Status show_hot_keys(const HotKeysCommand& command) {
   AdminClientOptions options;
   options.host = command.admin.host;
   options.port = command.admin.port;
-  std::string target = "/v1/cache/hot-keys?limit=" + std::to_string(command.limit);
+  std::string target = command.partitions ? "/v1/cache/hot-partitions" : "/v1/cache/hot-keys";
+  target += "?limit=" + std::to_string(command.limit);
   if (!command.table.empty()) target += "&table=" + AdminClient::percent_encode(command.table);
   ASSIGN_OR_RETURN(std::string answer, AdminClient(options).get(target));
   if (!command.json) {

@@ -296,6 +296,10 @@ Status Sidecar::open_admin() {
     if (auto refusal = not_serving()) return *refusal;
     return hot_keys(request, catalog_, cache_.get());
   });
+  admin_->add("GET", "/v1/cache/hot-partitions", [this](const AdminRequest& request) {
+    if (auto refusal = not_serving()) return *refusal;
+    return hot_partitions(request, catalog_, cache_.get());
+  });
   admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
     if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
     change_streams_->open(request, std::move(reply));

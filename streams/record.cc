@@ -15,29 +15,6 @@ void append_integer(int64_t value, std::string& out) {
   out.append(digits, end.ptr);
 }
 
-void render_key_attribute(const KeyAttribute& attribute, std::string_view scalar,
-                          std::string& out) {
-  render_json_string(attribute.name, out);
-  switch (attribute.type) {
-    case ValueType::kNumber: {
-      out += ":{\"N\":\"";
-      // A key that is no number cannot have been written; an empty text would say so.
-      if (auto number = Number::from_ordered(scalar)) number->append_text(out);
-      out += "\"}";
-      return;
-    }
-    case ValueType::kBinary:
-      out += ":{\"B\":\"";
-      render_base64(scalar, out);
-      out += "\"}";
-      return;
-    default:
-      out += ":{\"S\":";
-      render_json_string(scalar, out);
-      out += '}';
-  }
-}
-
 size_t charged_key_size(const KeyAttribute& attribute, std::string_view scalar) {
   size_t value = scalar.size();
   if (attribute.type == ValueType::kNumber) {
@@ -91,6 +68,29 @@ std::string key_item(const Table& table, std::string_view store_key) {
     if (schema.sort) item.emplace(schema.sort->name, key_value(*schema.sort, key->sort_scalar));
   }
   return encode_item(item);
+}
+
+void render_key_attribute(const KeyAttribute& attribute, std::string_view scalar,
+                          std::string& out) {
+  render_json_string(attribute.name, out);
+  switch (attribute.type) {
+    case ValueType::kNumber: {
+      out += ":{\"N\":\"";
+      // A key that is no number cannot have been written; an empty text would say so.
+      if (auto number = Number::from_ordered(scalar)) number->append_text(out);
+      out += "\"}";
+      return;
+    }
+    case ValueType::kBinary:
+      out += ":{\"B\":\"";
+      render_base64(scalar, out);
+      out += "\"}";
+      return;
+    default:
+      out += ":{\"S\":";
+      render_json_string(scalar, out);
+      out += '}';
+  }
 }
 
 void render_keys(const Table& table, std::string_view store_key, std::string& out) {

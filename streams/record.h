@@ -34,6 +34,9 @@ void append_source_arn(const Table& table, std::string_view region, std::string_
 /// The item of the key attributes alone, from the change's store key.
 std::string key_item(const Table& table, std::string_view store_key);
 
+/// Appends `"pk":{"S":"..."}`: a key attribute from its scalar bytes.
+void render_key_attribute(const KeyAttribute& attribute, std::string_view scalar, std::string& out);
+
 /// Appends `{"pk":{"S":"..."},...}`: the key attributes, from the change's store key.
 void render_keys(const Table& table, std::string_view store_key, std::string& out);
 

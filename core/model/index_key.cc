@@ -55,6 +55,25 @@ void append_index_partition_prefix(Generation generation, std::string_view parti
   out.append(partition);
 }
 
+std::vector<std::string> index_partition_scalars(std::string_view key) {
+  std::vector<std::string> scalars;
+  const Result<StoreKeyView> parts = split_store_key(key);
+  if (!parts) return scalars;
+  std::string scalar;
+  for (size_t at = 0; at + 1 < parts->partition_scalar.size(); ++at) {
+    const char byte = parts->partition_scalar[at];
+    if (byte != kZero) {
+      scalar.push_back(byte);
+    } else if (parts->partition_scalar[++at] == kEscaped) {
+      scalar.push_back(kZero);
+    } else {
+      scalars.push_back(std::move(scalar));
+      scalar.clear();
+    }
+  }
+  return scalars;
+}
+
 std::optional<std::string> index_entry_key(const IndexKeySchema& schema, Generation generation,
                                            const KeySchema& table, MapView item) {
   std::string partition;

@@ -38,6 +38,10 @@ void append_escaped(std::string_view scalar, std::string& out);
 void append_index_partition_prefix(Generation generation, std::string_view partition,
                                    std::string& out);
 
+/// The partition attributes' scalar bytes, of the key of an entry or the prefix of a partition;
+/// fewer if there are not so many in it.
+std::vector<std::string> index_partition_scalars(std::string_view key);
+
 /// The key of `item`'s entry in an index; none if the index has no entry of it: it is sparse, so an
 /// item that lacks one of its key attributes is left out, and so is one from before the index with
 /// a value that can be no key (wrong type, empty, too long). `table` is the key of the item's

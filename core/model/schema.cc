@@ -1,6 +1,7 @@
 #include "core/model/schema.h"
 
 #include "core/base/bytes.h"
+#include "core/base/check.h"
 #include "core/base/hash.h"
 #include "core/model/refusals.h"
 
@@ -78,6 +79,11 @@ Status check_key_types(const KeySchema& schema, MapView item) {
   };
   if (matches(schema.partition) && (!schema.sort || matches(*schema.sort))) return {};
   return schema_mismatch();
+}
+
+std::string_view partition_prefix(std::string_view store_key) {
+  CHECK(store_key.size() >= kPartitionPrefixBytes);
+  return store_key.substr(0, kPartitionPrefixBytes + get_big_endian16(store_key.data() + 16));
 }
 
 Result<StoreKeyView> split_store_key(std::string_view key) {

@@ -59,6 +59,9 @@ void append_generation_prefix(Generation generation, std::string& out);
 /// Appends the prefix of all keys of a partition.
 void append_partition_prefix(Generation generation, std::string_view partition_scalar,
                              std::string& out);
+/// The prefix of all keys of the partition that a store key is of; of an index entry's key too,
+/// which begins alike.
+std::string_view partition_prefix(std::string_view store_key);
 
 /// Builds the store key of `key`, a map of exactly the key attributes (`exact`, as in GetItem's
 /// Key) or of an item with more (`!exact`, as in PutItem's Item). Errors are DynamoDB's

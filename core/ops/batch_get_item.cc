@@ -252,7 +252,7 @@ class BatchRead {
   std::map<std::string_view, ConsumedUnits> units_;
   size_t answer_bytes_ = 0;
   size_t keys_ = 0, hits_ = 0, misses_ = 0;
-  bool consistent_ = false, off_ = false, mismatch_ = false;
+  bool consistent_ = false, off_ = false, newer_ = false, mismatch_ = false;
   std::optional<Error> spared_;
 
   // The item that was read last.
@@ -296,6 +296,7 @@ Status BatchRead::read_item(const TableReads& table, const std::string& key) {
     return {};
   }
   const bool fill = ReadCache::is_miss(outcome);
+  newer_ |= outcome == ReadCache::Outcome::kNewer;
   off_ |= outcome == ReadCache::Outcome::kOff;
   const Status read = read_store(table, key, fill);
   if (!read && outcome != ReadCache::Outcome::kOff && read_expired(table, key)) {
@@ -397,7 +398,7 @@ Result<std::string> BatchRead::run() {
 std::string BatchRead::header() const {
   std::string_view why;
   if (hits_ + misses_ < keys_) {
-    why = "cache";
+    why = why_bypassed(newer_ ? ReadCache::Outcome::kNewer : ReadCache::Outcome::kBusy);
     if (off_ || node_.cache == nullptr) why = "off";
     if (consistent_) why = "consistent";
     if (no_cache_ && node_.cache != nullptr) why = "no-cache";

@@ -22,6 +22,11 @@ inline std::string_view why_missed(ReadCache::Outcome outcome) {
   return {};
 }
 
+/// The word for a bypass by an enabled cache.
+inline std::string_view why_bypassed(ReadCache::Outcome outcome) {
+  return outcome == ReadCache::Outcome::kNewer ? "newer" : "busy";
+}
+
 /// The header that says where a read's answer came from, a line of it built without an allocation:
 /// `x-millrace-cache: hit|miss|bypass; lsn=N[; why=WORD]`. The answer is the store's as of that
 /// LSN. cache/README.md says what each word means.

@@ -73,8 +73,9 @@ void ItemRead::run(std::unique_ptr<ItemRead> read) {
     case ReadCache::Outcome::kMissChanged:
       read->read_store_or_expired(true, why_missed(outcome));
       break;
-    case ReadCache::Outcome::kBypass:
-      read->read_store_or_expired(false, "cache");
+    case ReadCache::Outcome::kNewer:
+    case ReadCache::Outcome::kBusy:
+      read->read_store_or_expired(false, why_bypassed(outcome));
       break;
     case ReadCache::Outcome::kOff:
       read->read_store_alone("off");

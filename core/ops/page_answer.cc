@@ -59,8 +59,9 @@ void PageRead::run(std::unique_ptr<PageRead> read) {
     case PageCache::Outcome::kMissExpired:
     case PageCache::Outcome::kMissChanged:
       return read->read_store(true, why_missed(outcome));
-    case PageCache::Outcome::kBypass:
-      return read->read_store(false, "cache");
+    case PageCache::Outcome::kNewer:
+    case PageCache::Outcome::kBusy:
+      return read->read_store(false, why_bypassed(outcome));
     case PageCache::Outcome::kOff:
       return read->read_store(false, "off");
   }

@@ -216,6 +216,7 @@ void query(Node& node, const Request& request, Reply reply) {
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
   Result<PageRequest> page = prepare(node, members);
   if (!page) return reply.error(page.error());
+  if (node.cache != nullptr) node.cache->note_query(page->begin);
   send_page(node, *std::move(page), request.no_cache(), std::move(reply));
 }
 

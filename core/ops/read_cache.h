@@ -39,9 +39,10 @@ class ReadCache {
     kMissChanged,  // the same: of a page that there was, something has changed
     kWaiting,  // another read of the key is under way: `resume` will be called once, on that read's
                // thread
-    kBypass,   // read the store, do not fill (the entry is above `published`, or another read is
-               // under way and there is no `resume`)
-    kOff,      // the same: the key's table is not cached
+    kNewer,    // read the store, do not fill: the entry is above `published`
+    kBusy,  // the same: another read is under way and this one does not wait (it has no `resume`,
+            // or too many wait), or what it waited for has left nothing behind
+    kOff,   // the same: the key's table is not cached
   };
   static bool is_miss(Outcome outcome) {
     return outcome == Outcome::kMiss || outcome == Outcome::kMissExpired ||
@@ -61,6 +62,9 @@ class ReadCache {
   virtual bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) = 0;
   /// Ends a miss whose read failed; waiting readers read for themselves.
   virtual void abandon(std::string_view key) = 0;
+  /// A Query reads the partition, of a table or an index, that `key` is of or is the prefix of: for
+  /// the naming of hot ones.
+  virtual void note_query(std::string_view key) = 0;
 };
 
 }  // namespace millrace

@@ -167,7 +167,8 @@ class CoherentClient {
         fills_ = true;
         step_ = Step::kRead;
         break;
-      case ReadCache::Outcome::kBypass:
+      case ReadCache::Outcome::kNewer:
+      case ReadCache::Outcome::kBusy:
       case ReadCache::Outcome::kOff:
         fills_ = false;
         step_ = Step::kRead;

@@ -110,7 +110,7 @@ TEST_F(ItemCacheTest, AbsenceIsCachedWhetherReadOrRemoved) {
 
 TEST_F(ItemCacheTest, AWriteIsAHitOnceItIsPublishedAndNotBefore) {
   put(key_, 20, item_of(20));
-  EXPECT_EQ(outcome(key_, 19), Outcome::kBypass);
+  EXPECT_EQ(outcome(key_, 19), Outcome::kNewer);
   EXPECT_EQ(find(key_, 20).body, wire_of(item_of(20)));
 }
 
@@ -118,7 +118,7 @@ TEST_F(ItemCacheTest, OfSeveralChangesInAFrameTheLastCounts) {
   cache_->on_commit(
       frame_of(5, {{key_, item_of(5)}, {key_named("b"), item_of(6)}, {key_, item_of(7)}}));
   EXPECT_EQ(find(key_, 7).body, wire_of(item_of(7)));
-  EXPECT_EQ(outcome(key_, 6), Outcome::kBypass);
+  EXPECT_EQ(outcome(key_, 6), Outcome::kNewer);
   EXPECT_EQ(find(key_named("b"), 7).body, wire_of(item_of(6)));
 }
 
@@ -229,7 +229,7 @@ TEST_F(ItemCacheTest, AfterAnAbandonedReadItsWaitersReadForThemselvesAllAtOnce) 
   for (int i = 0; i < 3; ++i) EXPECT_EQ(outcome(key_, 10), Outcome::kWaiting);
   cache_->abandon(key_);
   EXPECT_EQ(resumed_, 3);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(outcome(key_, 10), Outcome::kBypass);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(outcome(key_, 10), Outcome::kBusy);
   EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
 }
 
@@ -239,7 +239,7 @@ TEST_F(ItemCacheTest, AfterARefusedFillItsWaitersReadForThemselves) {
   EXPECT_EQ(outcome(key_, 10), Outcome::kWaiting);
   fill(key_, item_of(1, 5000), 10);
   EXPECT_EQ(resumed_, 1);
-  EXPECT_EQ(outcome(key_, 10), Outcome::kBypass);
+  EXPECT_EQ(outcome(key_, 10), Outcome::kBusy);
   EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
 }
 
@@ -392,7 +392,7 @@ TEST_F(ItemCacheTest, WhoCannotWaitReadsWhileAnotherReads) {
   EXPECT_EQ(outcome(key_, 10), Outcome::kMiss);
   EXPECT_EQ(cache_->find(
                 key_, 10, ItemForm::kWire, [](const CachedAnswer&) {}, nullptr),
-            Outcome::kBypass);
+            Outcome::kBusy);
   EXPECT_EQ(outcome(key_, 10), Outcome::kWaiting);
 }
 
@@ -480,6 +480,36 @@ TEST_F(ItemCacheTest, TheHottestKeysAreNamedWithTheirReadsAndWrites) {
       cache_->hot_keys(1, [](Generation generation) { return generation == kOther; });
   ASSERT_EQ(of_other.keys.size(), 1u);
   EXPECT_EQ(of_other.keys[0].key, other);
+}
+
+TEST_F(ItemCacheTest, AHotPartitionIsNamedThoughNoneOfItsKeysIsHot) {
+  constexpr Generation kIndex = kTestGeneration + 1;
+  const std::string crowded = key_named("crowded"), queried = key_named("queried", kIndex);
+  Lsn lsn = 10;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string sort = std::to_string(i);
+    outcome(crowded + sort, lsn);
+    put(crowded + sort, ++lsn, item_of(1));
+    cache_->note_query(queried + sort);
+    outcome(key_named("cold" + sort), lsn);
+  }
+  const HotKeysReport all = cache_->hot_partitions(2, [](Generation) { return true; });
+  ASSERT_EQ(all.keys.size(), 2u);
+  EXPECT_EQ(all.keys[0].key, crowded);
+  EXPECT_NEAR(static_cast<double>(all.keys[0].reads), 10'000, 1500);
+  EXPECT_NEAR(static_cast<double>(all.keys[0].writes), 10'000, 1500);
+  EXPECT_EQ(all.keys[1].key, queried);
+  EXPECT_NEAR(static_cast<double>(all.keys[1].reads), 10'000, 1500);
+  EXPECT_EQ(all.keys[1].writes, 0u);
+  EXPECT_NEAR(static_cast<double>(all.requests), 40'000, 3500);
+  // A Query is no request for a key.
+  const HotKeysReport keys = cache_->hot_keys(1000, [](Generation) { return true; });
+  EXPECT_NEAR(static_cast<double>(keys.requests), 30'000, 3000);
+  for (const HotKey& hot : keys.keys) EXPECT_LT(hot.requests(), 500u);
+  const HotKeysReport of_index =
+      cache_->hot_partitions(9, [](Generation generation) { return generation == kIndex; });
+  ASSERT_EQ(of_index.keys.size(), 1u);
+  EXPECT_EQ(of_index.keys[0].key, queried);
 }
 
 }  // namespace

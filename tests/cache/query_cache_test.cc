@@ -294,7 +294,7 @@ class QueryCacheRules : public testing::Test {
 TEST_F(QueryCacheRules, nothing_above_the_published_lsn_is_served) {
   EXPECT_EQ(find(5), PageCache::Outcome::kMiss);
   cache.fill(question, "{}", {}, 7);
-  EXPECT_EQ(find(6), PageCache::Outcome::kBypass);
+  EXPECT_EQ(find(6), PageCache::Outcome::kNewer);
   EXPECT_EQ(find(7), PageCache::Outcome::kHit);
 }
 
@@ -322,7 +322,7 @@ TEST_F(QueryCacheRules, misses_of_one_page_share_a_read) {
   EXPECT_EQ(find(5), PageCache::Outcome::kMiss);
   int resumed = 0;
   EXPECT_EQ(find(5, [&] { ++resumed; }), PageCache::Outcome::kWaiting);
-  EXPECT_EQ(find(5), PageCache::Outcome::kBypass) << "it cannot wait";
+  EXPECT_EQ(find(5), PageCache::Outcome::kBusy) << "it cannot wait";
   cache.fill(question, "{}", {}, 5);
   EXPECT_EQ(resumed, 1);
   EXPECT_EQ(find(5), PageCache::Outcome::kHit);

@@ -63,6 +63,7 @@ class SlowCaches final : public ReadCache, public PageCache, public CommitObserv
     return true;
   }
   void abandon(std::string_view key) override { items_.abandon(key); }
+  void note_query(std::string_view key) override { items_.note_query(key); }
 
   ReadCache::Outcome find(const PageQuestion& question, Lsn published,
                           const std::function<void(const CachedPage&)>& use,

@@ -69,6 +69,10 @@ TEST(CommandLine, CacheHot) {
   EXPECT_EQ(command.limit, 3u);
   EXPECT_EQ(command.admin.port, 9);
   EXPECT_FALSE(command.json);
+  EXPECT_FALSE(command.partitions);
+  Result<Invocation> partitions = parse_command_line({"cache", "hot", "--partitions"});
+  ASSERT_TRUE(partitions);
+  EXPECT_TRUE(std::get<HotKeysCommand>(*partitions).partitions);
 }
 
 TEST(CommandLine, Check) {

@@ -23,6 +23,7 @@ class SlowFills final : public ReadCache, public PageCache {
   }
   bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) override;
   void abandon(std::string_view key) override { items_.abandon(key); }
+  void note_query(std::string_view key) override { items_.note_query(key); }
 
   ReadCache::Outcome find(const PageQuestion& question, Lsn published,
                           const std::function<void(const CachedPage&)>& use,

@@ -36,8 +36,8 @@ def key_of(rank):
     return {"pk": {"S": f"k{rank}"}, "sk": {"N": str(-rank)}}
 
 
-def ask(sidecar, query=""):
-    url = f"http://{sidecar.admin}/v1/cache/hot-keys{query}"
+def ask(sidecar, query="", what="hot-keys"):
+    url = f"http://{sidecar.admin}/v1/cache/{what}{query}"
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)
 
@@ -97,6 +97,59 @@ def test_the_command_shows_them(hot):
     assert f'{hot.films} {{"pk":{{"S":"k0"}},"sk":{{"N":"0"}}}}' in first
     of_people = command(hot, hot.people, "--json", "--limit", "5")
     assert [key["table"] for key in json.loads(of_people.stdout)["keys"]] == [hot.people]
+
+
+@pytest.fixture
+def crowded(hot):
+    """A table of which one partition of many items is read, and one of an index by Query."""
+    ddb = hot.client()
+    name = unused_name()
+    table = definition(name, range_key="sk:N")
+    table["AttributeDefinitions"] += [
+        {"AttributeName": key, "AttributeType": kind} for key, kind in (("year", "N"), ("by", "B"))
+    ]
+    table["GlobalSecondaryIndexes"] = [
+        {
+            "IndexName": "by-year",
+            "KeySchema": [
+                {"AttributeName": "year", "KeyType": "HASH"},
+                {"AttributeName": "by", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ]
+    ddb.create_table(**table)
+    for number in range(800):
+        ddb.get_item(TableName=name, Key={"pk": {"S": "crowd"}, "sk": {"N": str(number)}})
+    for number in range(400):
+        ddb.query(
+            TableName=name,
+            IndexName="by-year",
+            KeyConditionExpression="#year = :year AND #by > :by",
+            ExpressionAttributeNames={"#year": "year", "#by": "by"},
+            ExpressionAttributeValues={
+                ":year": {"N": "1968"}, ":by": {"B": number.to_bytes(2, "big")},
+            },
+        )
+    yield name
+    ddb.delete_table(TableName=name)
+
+
+def test_a_crowded_partition_is_named(hot, crowded):
+    partitions = ask(hot, f"?table={crowded}", "hot-partitions")["partitions"]
+    named = [{member: one[member] for member in ("table", "index", "key") if member in one}
+             for one in partitions]
+    assert named == [
+        {"table": crowded, "key": {"pk": {"S": "crowd"}}},
+        {"table": crowded, "index": "by-year", "key": {"year": {"N": "1968"}}},
+    ]
+    assert all(one["reads_per_second"] > 0 for one in partitions)
+    assert all(one["writes_per_second"] == 0 for one in partitions)
+    shown = command(hot, crowded, "--partitions")
+    assert shown.returncode == 0, shown.stderr
+    first, second = shown.stdout.splitlines()[1:]
+    assert first.endswith(f'{crowded} {{"pk":{{"S":"crowd"}}}}')
+    assert second.endswith(f'{crowded}/by-year {{"year":{{"N":"1968"}}}}')
 
 
 @pytest.mark.parametrize(

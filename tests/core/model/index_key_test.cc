@@ -61,6 +61,18 @@ TEST(IndexKey, IsWithinItsPartition) {
   EXPECT_TRUE(key_of(item())->starts_with(prefix));
 }
 
+TEST(IndexKey, TellsItsPartitionsValues) {
+  const std::string key = key_of(item()).value();
+  std::string year;
+  Number::parse("12.5").value().append_ordered(year);
+  const std::vector<std::string> scalars{std::string("a\0b", 3), year};
+  EXPECT_EQ(index_partition_scalars(key), scalars);
+  EXPECT_EQ(index_partition_scalars(partition_prefix(key)), scalars);
+  for (size_t size = 0; size < partition_prefix(key).size(); ++size) {
+    EXPECT_LT(index_partition_scalars(key.substr(0, size)).size(), 2u);
+  }
+}
+
 TEST(IndexKey, AnItemThatLacksAKeyAttributeIsInNoIndex) {
   for (const char* name : {"team", "year", "score", "tag"}) {
     ItemTree without = item();

@@ -66,6 +66,13 @@ TEST(StoreKey, IsSplitIntoItsParts) {
   }
 }
 
+TEST(StoreKey, BeginsWithItsPartition) {
+  std::string prefix;
+  append_partition_prefix(7, "partition", prefix);
+  EXPECT_EQ(partition_prefix(prefix), prefix);
+  EXPECT_EQ(partition_prefix(prefix + "sort"), prefix);
+}
+
 TEST(StoreKey, OrdersAPartitionBySortKey) {
   std::string previous;
   for (const char* sort : {"-100", "-2.5", "-2", "0", "0.1", "2", "10", "1e20"}) {

@@ -31,7 +31,7 @@ class ScriptedCache final : public ReadCache {
       return Outcome::kHit;
     }
     if (next == Outcome::kWaiting && resume) {
-      next = Outcome::kBypass;
+      next = Outcome::kBusy;
       resumes.push_back(std::move(resume));
       return Outcome::kWaiting;
     }
@@ -52,6 +52,7 @@ class ScriptedCache final : public ReadCache {
     return fits;
   }
   void abandon(std::string_view) override { ++abandoned; }
+  void note_query(std::string_view) override {}
 
   /// Encoded; empty: absent.
   std::map<std::string, std::string, std::less<>> items;
@@ -212,11 +213,16 @@ TEST_F(GetItemCache, a_client_may_have_its_answer_from_the_store) {
 }
 
 TEST_F(GetItemCache, a_bypass_reads_the_store_and_does_not_fill) {
-  cache.next = ReadCache::Outcome::kBypass;
-  OpsNode::Answer answer = get();
-  EXPECT_EQ(answer.body, kItem);
-  EXPECT_EQ(answer.headers, "x-millrace-cache: bypass; lsn=" + lsn() + "; why=cache\r\n");
-  EXPECT_TRUE(cache.items.empty());
+  for (const auto& [outcome, why] :
+       {std::pair(ReadCache::Outcome::kNewer, "newer"), {ReadCache::Outcome::kBusy, "busy"}}) {
+    cache.next = outcome;
+    const std::string header = "x-millrace-cache: bypass; lsn=" + lsn() + "; why=" + why;
+    OpsNode::Answer answer = get();
+    EXPECT_EQ(answer.body, kItem);
+    EXPECT_EQ(answer.headers, header + "\r\n");
+    EXPECT_EQ(batch("a").headers, header + "; hits=0; keys=1\r\n");
+    EXPECT_TRUE(cache.items.empty());
+  }
 }
 
 TEST_F(GetItemCache, an_expired_item_answers_while_the_store_cannot_be_read) {
@@ -230,7 +236,7 @@ TEST_F(GetItemCache, an_expired_item_answers_while_the_store_cannot_be_read) {
 
   cache.expired = item;
   const std::string header = "x-millrace-cache: hit; lsn=" + lsn() + "; why=stale-if-error";
-  for (auto outcome : {ReadCache::Outcome::kMiss, ReadCache::Outcome::kBypass}) {
+  for (auto outcome : {ReadCache::Outcome::kMiss, ReadCache::Outcome::kBusy}) {
     cache.next = outcome;
     cache.last_published = 0;
     const OpsNode::Answer answer = get();

@@ -36,6 +36,7 @@ class OneItemCache final : public ReadCache {
     return true;
   }
   void abandon(std::string_view) override { FAIL() << "no miss"; }
+  void note_query(std::string_view) override {}
 
   std::string item;  // encoded; empty: absent
   Lsn last_published = 0;
