@@ -24,8 +24,8 @@ struct HotKeysReport {
 /// RequestSampler::kOneIn stands for so many. Thread-safe.
 class HotTraffic {
  public:
-  /// `slices`, a power of two, are independent, with a lock each; the start of counting.
-  HotTraffic(size_t slices, uint32_t start_s);
+  /// `start_s`: of the counting.
+  explicit HotTraffic(uint32_t start_s);
   ~HotTraffic();
 
   /// A request for a key, and so for its partition.
@@ -48,7 +48,6 @@ class HotTraffic {
   HotKeysReport hottest(const Sketches& sketches, size_t limit, const IsAsked& is_asked,
                         uint32_t now_s) const;
 
-  const size_t mask_;
   const uint32_t start_s_;
   const Sketches keys_, partitions_;
 };

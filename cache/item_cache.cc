@@ -87,7 +87,7 @@ ItemCache::ItemCache(ItemCacheOptions options, Clock& clock)
       shard_mask_(shard_count(options) - 1),
       absent_crc32_(crc32_of(kAbsentBody)),
       hits_(new Hits[ReadMostlyLock::kReadersMax + 1]),
-      traffic_(shard_mask_ + 1, now_s()),
+      traffic_(now_s()),
       shards_(new Shard[shard_mask_ + 1]) {
   for (size_t i = 0; i <= shard_mask_; ++i) {
     shards_[i].items.emplace(options_.bytes_max / (shard_mask_ + 1));
