@@ -187,6 +187,7 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
   RETURN_IF_ERROR(check_parameters(members, page));
   PageMembers& page_members = members.page;
   Bindings& bindings = page_members.read.used_bindings();
+  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms, key_terms_of(members, bindings));
   if (page_members.filter_expression) {
     ASSIGN_OR_RETURN(page.filter, Condition::parse(*page_members.filter_expression,
                                                    "FilterExpression", bindings));
@@ -195,7 +196,6 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
     ASSIGN_OR_RETURN(page.projection,
                      Projection::parse(*page_members.read.projection_expression, bindings));
   }
-  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms, key_terms_of(members, bindings));
   RETURN_IF_ERROR(bindings.check_all_used());
   page.table = node.catalog.resolve(*page_members.read.table_name);
   if (page.table == nullptr) return requested_resource_not_found();

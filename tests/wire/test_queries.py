@@ -152,6 +152,14 @@ def test_wrong_key_conditions_are_refused(ddb, filled, condition, values, messag
 
 
 @pytest.mark.service
+def test_the_key_condition_is_checked_before_the_filter(ddb, filled):
+    with invalid("Invalid KeyConditionExpression: The expression can not be empty;"):
+        ddb.query(
+            TableName=filled, KeyConditionExpression="", FilterExpression="", ProjectionExpression=""
+        )
+
+
+@pytest.mark.service
 def test_a_limit_of_zero_is_refused(ddb, filled):
     with invalid(
         "1 validation error detected: Value at 'Limit' failed to satisfy constraint: "
