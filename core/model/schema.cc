@@ -58,6 +58,13 @@ void append_partition_prefix(Generation generation, std::string_view partition_s
 
 Result<std::string> store_key(const KeySchema& schema, Generation generation, MapView key,
                               bool exact) {
+  std::string out;
+  RETURN_IF_ERROR(assign_store_key(schema, generation, key, exact, out));
+  return out;
+}
+
+Status assign_store_key(const KeySchema& schema, Generation generation, MapView key, bool exact,
+                        std::string& out) {
   if (exact && key.size() != (schema.sort ? 2u : 1u)) return schema_mismatch();
   ASSIGN_OR_RETURN(const std::string_view partition,
                    key_scalar(schema.partition, true, key, exact));
@@ -65,11 +72,11 @@ Result<std::string> store_key(const KeySchema& schema, Generation generation, Ma
   if (schema.sort) {
     ASSIGN_OR_RETURN(sort, key_scalar(*schema.sort, false, key, exact));
   }
-  std::string out;
+  out.clear();
   out.reserve(kPartitionPrefixBytes + partition.size() + sort.size());
   append_partition_prefix(generation, partition, out);
   out.append(sort);
-  return out;
+  return {};
 }
 
 Status check_key_types(const KeySchema& schema, MapView item) {

@@ -69,6 +69,9 @@ std::string_view partition_prefix(std::string_view store_key);
 /// does not match the schema".
 Result<std::string> store_key(const KeySchema& schema, Generation generation, MapView key,
                               bool exact);
+/// The same into `out`, whose memory is used again.
+Status assign_store_key(const KeySchema& schema, Generation generation, MapView key, bool exact,
+                        std::string& out);
 
 /// "The provided key element does not match the schema" unless `item` has all key attributes, each
 /// of its type: all that BatchWriteItem says of a wrong key, where PutItem says what is wrong.

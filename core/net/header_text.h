@@ -5,7 +5,11 @@
 namespace millrace {
 
 /// Without the spaces and tabs at both ends.
-std::string_view trimmed(std::string_view text);
+inline std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
 
 /// Cuts the next element off a list that `separator` divides, trimmed.
 std::string_view next_element(std::string_view& list, char separator = ',');

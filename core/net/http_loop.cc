@@ -104,7 +104,7 @@ void HttpLoop::run_inbox() {
 
 bool HttpLoop::flush_later(HttpConnection* connection) {
   if (!in_round_) return false;
-  connection->retain();
+  // One that is closed meanwhile is let go of at the round's end, behind all flushes.
   to_flush_.push_back(connection);
   return true;
 }
@@ -112,9 +112,7 @@ bool HttpLoop::flush_later(HttpConnection* connection) {
 void HttpLoop::flush_gathered() {
   // A flush may lead to the next request and so to the next answer.
   for (size_t i = 0; i < to_flush_.size(); ++i) {
-    HttpConnection* connection = to_flush_[i];
-    connection->flush_gathered();
-    connection->release();
+    to_flush_[i]->flush_gathered();
   }
   to_flush_.clear();
 }

@@ -194,9 +194,9 @@ Status read_request(RequestJson& json, ReadMembers& members, std::string& key, b
   return violations.status();
 }
 
-Result<std::string> locate(Node& node, RequestJson& json, ReadMembers& members,
-                           std::optional<Projection>& projection, TablePtr& table) {
-  projection.reset();
+// Sets the read's table, key and projection.
+Status locate(Node& node, RequestJson& json, ReadMembers& members, ItemRead& read) {
+  read.projection.reset();
   thread_local std::string key;
   bool has_key = false;
   Status key_status;
@@ -204,14 +204,14 @@ Result<std::string> locate(Node& node, RequestJson& json, ReadMembers& members,
   if (members.has_expressions()) RETURN_IF_ERROR(members.check_projection_use());
   RETURN_IF_ERROR(key_status);
   if (members.has_expressions()) {
-    ASSIGN_OR_RETURN(projection, members.parse_projection_only());
+    ASSIGN_OR_RETURN(read.projection, members.parse_projection_only());
   }
-  table = node.catalog.resolve(*members.table_name);
-  if (table == nullptr) return requested_resource_not_found();
-  ASSIGN_OR_RETURN(std::string stored,
-                   store_key(table->key, table->generation, MapView(key), true));
-  if (projection) RETURN_IF_ERROR(check_scalar_keys(*table, projection->paths()));
-  return stored;
+  read.table = node.catalog.resolve(*members.table_name);
+  if (read.table == nullptr) return requested_resource_not_found();
+  const Table& table = *read.table;
+  RETURN_IF_ERROR(assign_store_key(table.key, table.generation, MapView(key), true, read.key));
+  if (read.projection) RETURN_IF_ERROR(check_scalar_keys(table, read.projection->paths()));
+  return {};
 }
 
 std::string_view why_not_cached(const ItemRead& read, const Request& request) {
@@ -227,13 +227,11 @@ void get_item(Node& node, const Request& request, Reply reply) {
   RequestJson json(request.body);
   ReadMembers members;
   std::unique_ptr<ItemRead> read = take_spare();
-  Result<std::string> key = locate(node, json, members, read->projection, read->table);
-  if (!key) {
+  if (const Status located = locate(node, json, members, *read); !located) {
     spare = std::move(read);
-    return reply.error(key.error());
+    return reply.error(located.error());
   }
   read->node = &node;
-  read->key = std::move(*key);
   read->capacity = capacity_detail(members.return_consumed_capacity.value_or(""));
   read->consistent = members.consistent_read.value_or(false);
   read->reply = std::move(reply);
