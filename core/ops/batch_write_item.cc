@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -169,8 +170,21 @@ Status check_shape(const BatchWrite& batch) {
 }
 
 // All writes in one list, bound to their tables.
-Result<std::vector<ItemWrite>> bind(const Catalog& catalog, BatchWrite&& batch) {
+struct BoundWrites {
   std::vector<ItemWrite> writes;
+  // The tables as they were asked for, by name or ARN, with where their writes end.
+  std::vector<std::pair<size_t, std::string>> asked;
+
+  const std::string& asked_name(size_t write) const {
+    return std::upper_bound(asked.begin(), asked.end(), write,
+                            [](size_t at, const auto& table) { return at < table.first; })
+        ->second;
+  }
+};
+
+Result<BoundWrites> bind(const Catalog& catalog, BatchWrite&& batch) {
+  BoundWrites bound;
+  std::vector<ItemWrite>& writes = bound.writes;
   std::set<std::string, std::less<>> keys;
   for (TableWrites& table_writes : *batch.tables) {
     TablePtr table = catalog.resolve(table_writes.table_name);
@@ -182,21 +196,23 @@ Result<std::vector<ItemWrite>> bind(const Catalog& catalog, BatchWrite&& batch) 
         return validation_error("Provided list of item keys contains duplicates");
       writes.push_back(std::move(write));
     }
+    bound.asked.emplace_back(writes.size(), table_writes.table_name);
   }
-  return writes;
+  return bound;
 }
 
 class BatchWriteCommand final : public AnsweredCommand {
  public:
-  BatchWriteCommand(Node& node, Reply reply, std::vector<ItemWrite> writes, CapacityDetail capacity,
+  BatchWriteCommand(Node& node, Reply reply, BoundWrites bound, CapacityDetail capacity,
                     bool with_collections)
       : AnsweredCommand(std::move(reply)),
         engine_(node.engine),
         catalog_(node.catalog),
-        writes_(std::move(writes)),
+        bound_(std::move(bound)),
         capacity_(capacity),
         with_collections_(with_collections) {
     for (const ItemWrite& write : writes_) bytes_ += write.bytes();
+    for (const auto& [end, name] : bound_.asked) bytes_ += name.size();
   }
 
   size_t bytes() const override { return bytes_; }
@@ -256,7 +272,7 @@ class BatchWriteCommand final : public AnsweredCommand {
   void render_unprocessed(std::string& body) const {
     std::map<std::string_view, std::string> requests;
     for (size_t i : unprocessed_) {
-      std::string& list = requests[writes_[i].table->name];
+      std::string& list = requests[bound_.asked_name(i)];
       list += list.empty() ? '[' : ',';
       // Only what puts something can be without room.
       list += "{\"PutRequest\":{\"Item\":";
@@ -274,7 +290,8 @@ class BatchWriteCommand final : public AnsweredCommand {
 
   Engine& engine_;
   const Catalog& catalog_;
-  const std::vector<ItemWrite> writes_;
+  const BoundWrites bound_;
+  const std::vector<ItemWrite>& writes_ = bound_.writes;
   const CapacityDetail capacity_;
   const bool with_collections_;
   size_t bytes_ = sizeof *this;
@@ -291,9 +308,9 @@ void batch_write_item(Node& node, const Request& request, Reply reply) {
   if (!status) return reply.error(status.error());
   CapacityDetail capacity = capacity_detail(batch.return_consumed_capacity.value_or(""));
   const bool with_collections = batch.return_item_collection_metrics == "SIZE";
-  Result<std::vector<ItemWrite>> writes = bind(node.catalog, std::move(batch));
-  if (!writes) return reply.error(writes.error());
-  node.submit(std::make_unique<BatchWriteCommand>(node, std::move(reply), std::move(*writes),
+  Result<BoundWrites> bound = bind(node.catalog, std::move(batch));
+  if (!bound) return reply.error(bound.error());
+  node.submit(std::make_unique<BatchWriteCommand>(node, std::move(reply), std::move(*bound),
                                                   capacity, with_collections));
 }
 
