@@ -168,7 +168,7 @@ ReadCache::Outcome ItemCache::begin_read(Shard& shard, const Question& question,
     items.expire(question.key, question.hash, last_useless_s(policy, question.now_s), left);
   if (there) {
     ++items.counters().bypasses;
-    return Outcome::kNewer;
+    return entry->lsn() > question.published ? Outcome::kNewer : Outcome::kBusy;
   }
   switch (items.reads().begin(question.hash, resume)) {
     case ReadsInFlight::Role::kReader:

@@ -90,7 +90,9 @@ Status check_key_types(const KeySchema& schema, MapView item) {
 
 std::string_view partition_prefix(std::string_view store_key) {
   CHECK(store_key.size() >= kPartitionPrefixBytes);
-  return store_key.substr(0, kPartitionPrefixBytes + get_big_endian16(store_key.data() + 16));
+  const size_t size = kPartitionPrefixBytes + get_big_endian16(store_key.data() + 16);
+  CHECK(store_key.size() >= size);
+  return store_key.substr(0, size);
 }
 
 Result<StoreKeyView> split_store_key(std::string_view key) {

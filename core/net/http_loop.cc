@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/net/http_connection.h"
 
 namespace millrace {
@@ -129,6 +130,7 @@ void HttpLoop::finish_round() {
     flush_gathered();
   }
   in_round_ = false;
+  CHECK(to_flush_.empty());
   std::vector<HttpConnection*> removed;
   removed.swap(removed_);
   for (HttpConnection* connection : removed) connection->release();

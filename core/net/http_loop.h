@@ -84,8 +84,8 @@ class HttpLoop : public std::enable_shared_from_this<HttpLoop> {
   /// True: the loop calls `connection`'s flush_gathered() when it has handled more of the events at
   /// hand. False: there are none.
   bool flush_later(HttpConnection* connection);
-  /// Drops the loop's reference later: the connection may be on the stack, or among the events at
-  /// hand.
+  /// Drops the loop's reference later, behind all flushes: the connection may be on the stack,
+  /// among the events at hand, or among those to flush.
   void remove(HttpConnection* connection);
 
  private:

@@ -211,20 +211,21 @@ class BatchWriteCommand final : public AnsweredCommand {
         bound_(std::move(bound)),
         capacity_(capacity),
         with_collections_(with_collections) {
-    for (const ItemWrite& write : writes_) bytes_ += write.bytes();
+    for (const ItemWrite& write : bound_.writes) bytes_ += write.bytes();
     for (const auto& [end, name] : bound_.asked) bytes_ += name.size();
   }
 
   size_t bytes() const override { return bytes_; }
 
   void evaluate(Commit& commit) override {
-    std::vector<ItemOutcome> outcomes(writes_.size());
+    std::vector<ItemOutcome> outcomes(bound_.writes.size());
     size_t staged_bytes = 0;
-    for (size_t i = 0; i < writes_.size(); ++i) {
-      Status status = evaluate_write(writes_[i], catalog_, commit, outcomes[i]);
-      if (status && (i == 0 || writes_[i].kind == WriteKind::kDelete ||
-                     staged_bytes + outcomes[i].staged_bytes(writes_[i]) <= kStagedBytesMax)) {
-        staged_bytes += outcomes[i].staged_bytes(writes_[i]);
+    for (size_t i = 0; i < bound_.writes.size(); ++i) {
+      Status status = evaluate_write(bound_.writes[i], catalog_, commit, outcomes[i]);
+      if (status &&
+          (i == 0 || bound_.writes[i].kind == WriteKind::kDelete ||
+           staged_bytes + outcomes[i].staged_bytes(bound_.writes[i]) <= kStagedBytesMax)) {
+        staged_bytes += outcomes[i].staged_bytes(bound_.writes[i]);
         continue;
       }
       if (status) {
@@ -236,9 +237,10 @@ class BatchWriteCommand final : public AnsweredCommand {
       // No room for this one: the others go on, unless there are none.
       outcomes[i] = {};
       unprocessed_.push_back(i);
-      if (unprocessed_.size() == writes_.size()) return fail(status.error());
+      if (unprocessed_.size() == bound_.writes.size()) return fail(status.error());
     }
-    for (size_t i = 0; i < writes_.size(); ++i) stage_write(writes_[i], outcomes[i], commit);
+    for (size_t i = 0; i < bound_.writes.size(); ++i)
+      stage_write(bound_.writes[i], outcomes[i], commit);
     answer(render(outcomes));
   }
 
@@ -249,9 +251,9 @@ class BatchWriteCommand final : public AnsweredCommand {
     if (with_collections_) render_collections(outcomes, body);
     if (capacity_ != CapacityDetail::kNone) {
       std::map<std::string_view, ConsumedUnits> units;
-      for (size_t i = 0; i < writes_.size(); ++i) {
+      for (size_t i = 0; i < bound_.writes.size(); ++i) {
         if (outcomes[i].table == nullptr) continue;  // unprocessed
-        units[writes_[i].table->name] += write_capacity(writes_[i], outcomes[i]);
+        units[bound_.writes[i].table->name] += write_capacity(bound_.writes[i], outcomes[i]);
       }
       render_capacities(units, capacity_, CapacityKind::kPlain, body);
     }
@@ -260,8 +262,8 @@ class BatchWriteCommand final : public AnsweredCommand {
 
   void render_collections(const std::vector<ItemOutcome>& outcomes, std::string& body) const {
     ItemCollections collections;
-    for (size_t i = 0; i < writes_.size(); ++i) {
-      if (outcomes[i].table != nullptr) collections.add(writes_[i]);
+    for (size_t i = 0; i < bound_.writes.size(); ++i) {
+      if (outcomes[i].table != nullptr) collections.add(bound_.writes[i]);
     }
     if (collections.empty()) return;
     body += ",\"ItemCollectionMetrics\":";
@@ -276,7 +278,7 @@ class BatchWriteCommand final : public AnsweredCommand {
       list += list.empty() ? '[' : ',';
       // Only what puts something can be without room.
       list += "{\"PutRequest\":{\"Item\":";
-      render_item(ItemView(writes_[i].image), list);
+      render_item(ItemView(bound_.writes[i].image), list);
       list += "}}";
     }
     body += '{';
@@ -291,7 +293,6 @@ class BatchWriteCommand final : public AnsweredCommand {
   Engine& engine_;
   const Catalog& catalog_;
   const BoundWrites bound_;
-  const std::vector<ItemWrite>& writes_ = bound_.writes;
   const CapacityDetail capacity_;
   const bool with_collections_;
   size_t bytes_ = sizeof *this;

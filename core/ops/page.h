@@ -49,6 +49,7 @@ struct PageRequest {
   CapacityDetail capacity = CapacityDetail::kNone;
   std::string begin, end;  // range of store keys, the index's if there is one
   PageQuestion::Kind kind = PageQuestion::Kind::kQuery;
+  std::string partition;  // of Query: the prefix of its keys, the table's if a local index is read
   PageCover read_cover;
   PageCover fetch_cover;  // if `fetch`
 };

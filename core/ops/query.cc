@@ -142,9 +142,10 @@ Status set_range(const std::vector<KeyTerm>& terms, const IndexKeySchema& key,
   page.fetch_cover.generation = page.table->generation;
   if (page.index != nullptr && page.index->kind == IndexKind::kLocal) {
     // The items behind a local index's partition are a partition of the table.
-    std::string partition;
-    append_partition_prefix(page.table->generation, condition.partition[0], partition);
-    page.fetch_cover = cover_of(partition);
+    append_partition_prefix(page.table->generation, condition.partition[0], page.partition);
+    page.fetch_cover = cover_of(page.partition);
+  } else {
+    page.partition = range.partition;
   }
   // Without a sort key a partition is one item: Limit cuts nothing off, and nothing can go on.
   const bool has_one_item = page.index == nullptr && !page.table->key.sort;
@@ -216,7 +217,7 @@ void query(Node& node, const Request& request, Reply reply) {
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
   Result<PageRequest> page = prepare(node, members);
   if (!page) return reply.error(page.error());
-  if (node.cache != nullptr) node.cache->note_query(page->begin);
+  if (node.cache != nullptr) node.cache->note_query(page->partition);
   send_page(node, *std::move(page), request.no_cache(), std::move(reply));
 }
 

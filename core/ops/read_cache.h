@@ -41,7 +41,8 @@ class ReadCache {
                // thread
     kNewer,    // read the store, do not fill: the entry is above `published`
     kBusy,  // the same: another read is under way and this one does not wait (it has no `resume`,
-            // or too many wait), or what it waited for has left nothing behind
+            // or too many read or wait), it has ended just now, or what this one waited for has
+            // left nothing behind
     kOff,   // the same: the key's table is not cached
   };
   static bool is_miss(Outcome outcome) {
@@ -62,8 +63,8 @@ class ReadCache {
   virtual bool fill(std::string_view key, std::optional<ItemView> item, Lsn view_lsn) = 0;
   /// Ends a miss whose read failed; waiting readers read for themselves.
   virtual void abandon(std::string_view key) = 0;
-  /// A Query reads the partition, of a table or an index, that `key` is of or is the prefix of: for
-  /// the naming of hot ones.
+  /// A Query reads the partition, of a table or a global index, that `key` is of or is the prefix
+  /// of: for the naming of hot ones.
   virtual void note_query(std::string_view key) = 0;
 };
 

@@ -333,7 +333,7 @@ def test_a_table_is_created_with_at_most_20_global_indexes(ddb):
 
 @pytest.mark.service
 def test_names_of_tables_and_indexes_hold_255_characters(ddb):
-    longest = "t" * 255
+    longest = unused_name().ljust(255, "t")
     too_long = "failed to satisfy constraint: Member must have length less than or equal to 255"
     with invalid(
         f"1 validation error detected: Value '{longest}t' at 'tableName' {too_long}"

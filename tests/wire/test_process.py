@@ -131,6 +131,7 @@ def test_while_it_drains_it_says_so(sidecar):
         sidecar.process.signal(signal.SIGTERM)
         wait_until(lambda: get("/readyz") == (503, "stopping\n"), 10, "it says that it stops")
         assert get("/v1/cache/hot-keys") == (503, "stopping\n")
+        assert get("/v1/cache/hot-partitions") == (503, "stopping\n")
         assert get("/livez")[0] == 200
         assert "# TYPE" in get("/metrics")[1]
         client.sendall(body[1:])

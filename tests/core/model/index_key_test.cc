@@ -69,8 +69,23 @@ TEST(IndexKey, TellsItsPartitionsValues) {
   EXPECT_EQ(index_partition_scalars(key), scalars);
   EXPECT_EQ(index_partition_scalars(partition_prefix(key)), scalars);
   for (size_t size = 0; size < partition_prefix(key).size(); ++size) {
-    EXPECT_LT(index_partition_scalars(key.substr(0, size)).size(), 2u);
+    EXPECT_TRUE(index_partition_scalars(key.substr(0, size)).empty());
   }
+}
+
+TEST(IndexKey, OfADamagedPartitionTellsTheValuesThatHaveAnEnd) {
+  const auto scalars_of = [](std::string_view partition) {
+    std::string key;
+    append_index_partition_prefix(7, partition, key);
+    return index_partition_scalars(key);
+  };
+  using Scalars = std::vector<std::string>;
+  EXPECT_EQ(scalars_of(""), Scalars());
+  EXPECT_EQ(scalars_of("ab"), Scalars());
+  EXPECT_EQ(scalars_of(std::string_view("a\0\1b", 4)), Scalars({"a"}));
+  EXPECT_EQ(scalars_of(std::string_view("a\0", 2)), Scalars());
+  EXPECT_EQ(scalars_of(std::string_view("a\0\xFF", 3)), Scalars());
+  EXPECT_EQ(scalars_of(std::string_view("\0\1\0\1", 4)), Scalars({"", ""}));
 }
 
 TEST(IndexKey, AnItemThatLacksAKeyAttributeIsInNoIndex) {
