@@ -134,6 +134,10 @@ class Ours:
             server = Millrace(f"millrace-cache-{cache_bytes}", self.folder, cache_bytes).start()
             self.started[cache_bytes] = server
             measuring.fill(server, self.options.keys)
+            measuring.settle(server)
+            # Who reads an item first waits until it is rendered: that is no hit yet.
+            measuring.load(server, "--op", "get", "--keys", self.options.keys, "--connections", 16,
+                           "--seconds", 2 * self.options.seconds)
         return self.started[cache_bytes]
 
     def stop(self):
