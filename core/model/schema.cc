@@ -89,21 +89,22 @@ Status check_key_types(const KeySchema& schema, MapView item) {
 }
 
 std::string_view partition_prefix(std::string_view store_key) {
-  CHECK(store_key.size() >= kPartitionPrefixBytes);
-  const size_t size = kPartitionPrefixBytes + get_big_endian16(store_key.data() + 16);
-  CHECK(store_key.size() >= size);
-  return store_key.substr(0, size);
+  const Result<StoreKeyView> parts = split_store_key(store_key);
+  CHECK(parts.has_value());
+  return store_key.substr(0, store_key.size() - parts->sort_scalar.size());
 }
 
 Result<StoreKeyView> split_store_key(std::string_view key) {
-  const Error too_short = make_error(ErrorCode::kCorruption, "a store key is too short");
-  if (key.size() < kPartitionPrefixBytes) return too_short;
+  const auto too_short = [] {
+    return make_error(ErrorCode::kCorruption, "a store key is too short");
+  };
+  if (key.size() < kPartitionPrefixBytes) return too_short();
   StoreKeyView view;
   view.generation = get_big_endian64(key.data());
   view.partition_hash = get_big_endian64(key.data() + 8);
   const size_t partition_size = get_big_endian16(key.data() + 16);
   key.remove_prefix(kPartitionPrefixBytes);
-  if (key.size() < partition_size) return too_short;
+  if (key.size() < partition_size) return too_short();
   view.partition_scalar = key.substr(0, partition_size);
   view.sort_scalar = key.substr(partition_size);
   return view;

@@ -169,17 +169,13 @@ Status check_shape(const BatchWrite& batch) {
   return {};
 }
 
+// A table as it was asked for, by name or ARN, with where its writes end in the list of all.
+using AskedTables = std::vector<std::pair<size_t, std::string>>;
+
 // All writes in one list, bound to their tables.
 struct BoundWrites {
   std::vector<ItemWrite> writes;
-  // The tables as they were asked for, by name or ARN, with where their writes end.
-  std::vector<std::pair<size_t, std::string>> asked;
-
-  const std::string& asked_name(size_t write) const {
-    return std::upper_bound(asked.begin(), asked.end(), write,
-                            [](size_t at, const auto& table) { return at < table.first; })
-        ->second;
-  }
+  AskedTables asked;
 };
 
 Result<BoundWrites> bind(const Catalog& catalog, BatchWrite&& batch) {
@@ -208,24 +204,24 @@ class BatchWriteCommand final : public AnsweredCommand {
       : AnsweredCommand(std::move(reply)),
         engine_(node.engine),
         catalog_(node.catalog),
-        bound_(std::move(bound)),
+        writes_(std::move(bound.writes)),
+        asked_(std::move(bound.asked)),
         capacity_(capacity),
         with_collections_(with_collections) {
-    for (const ItemWrite& write : bound_.writes) bytes_ += write.bytes();
-    for (const auto& [end, name] : bound_.asked) bytes_ += name.size();
+    for (const ItemWrite& write : writes_) bytes_ += write.bytes();
+    for (const auto& [end, name] : asked_) bytes_ += name.size();
   }
 
   size_t bytes() const override { return bytes_; }
 
   void evaluate(Commit& commit) override {
-    std::vector<ItemOutcome> outcomes(bound_.writes.size());
+    std::vector<ItemOutcome> outcomes(writes_.size());
     size_t staged_bytes = 0;
-    for (size_t i = 0; i < bound_.writes.size(); ++i) {
-      Status status = evaluate_write(bound_.writes[i], catalog_, commit, outcomes[i]);
-      if (status &&
-          (i == 0 || bound_.writes[i].kind == WriteKind::kDelete ||
-           staged_bytes + outcomes[i].staged_bytes(bound_.writes[i]) <= kStagedBytesMax)) {
-        staged_bytes += outcomes[i].staged_bytes(bound_.writes[i]);
+    for (size_t i = 0; i < writes_.size(); ++i) {
+      Status status = evaluate_write(writes_[i], catalog_, commit, outcomes[i]);
+      if (status && (i == 0 || writes_[i].kind == WriteKind::kDelete ||
+                     staged_bytes + outcomes[i].staged_bytes(writes_[i]) <= kStagedBytesMax)) {
+        staged_bytes += outcomes[i].staged_bytes(writes_[i]);
         continue;
       }
       if (status) {
@@ -237,10 +233,9 @@ class BatchWriteCommand final : public AnsweredCommand {
       // No room for this one: the others go on, unless there are none.
       outcomes[i] = {};
       unprocessed_.push_back(i);
-      if (unprocessed_.size() == bound_.writes.size()) return fail(status.error());
+      if (unprocessed_.size() == writes_.size()) return fail(status.error());
     }
-    for (size_t i = 0; i < bound_.writes.size(); ++i)
-      stage_write(bound_.writes[i], outcomes[i], commit);
+    for (size_t i = 0; i < writes_.size(); ++i) stage_write(writes_[i], outcomes[i], commit);
     answer(render(outcomes));
   }
 
@@ -251,9 +246,9 @@ class BatchWriteCommand final : public AnsweredCommand {
     if (with_collections_) render_collections(outcomes, body);
     if (capacity_ != CapacityDetail::kNone) {
       std::map<std::string_view, ConsumedUnits> units;
-      for (size_t i = 0; i < bound_.writes.size(); ++i) {
+      for (size_t i = 0; i < writes_.size(); ++i) {
         if (outcomes[i].table == nullptr) continue;  // unprocessed
-        units[bound_.writes[i].table->name] += write_capacity(bound_.writes[i], outcomes[i]);
+        units[writes_[i].table->name] += write_capacity(writes_[i], outcomes[i]);
       }
       render_capacities(units, capacity_, CapacityKind::kPlain, body);
     }
@@ -262,23 +257,28 @@ class BatchWriteCommand final : public AnsweredCommand {
 
   void render_collections(const std::vector<ItemOutcome>& outcomes, std::string& body) const {
     ItemCollections collections;
-    for (size_t i = 0; i < bound_.writes.size(); ++i) {
-      if (outcomes[i].table != nullptr) collections.add(bound_.writes[i]);
+    for (size_t i = 0; i < writes_.size(); ++i) {
+      if (outcomes[i].table != nullptr) collections.add(writes_[i]);
     }
     if (collections.empty()) return;
     body += ",\"ItemCollectionMetrics\":";
     collections.render(*engine_.view(), body);
   }
 
+  const std::string& asked_name(size_t write) const {
+    const auto ends_behind = [](size_t at, const auto& table) { return at < table.first; };
+    return std::upper_bound(asked_.begin(), asked_.end(), write, ends_behind)->second;
+  }
+
   // As they were asked for, by table.
   void render_unprocessed(std::string& body) const {
     std::map<std::string_view, std::string> requests;
     for (size_t i : unprocessed_) {
-      std::string& list = requests[bound_.asked_name(i)];
+      std::string& list = requests[asked_name(i)];
       list += list.empty() ? '[' : ',';
       // Only what puts something can be without room.
       list += "{\"PutRequest\":{\"Item\":";
-      render_item(ItemView(bound_.writes[i].image), list);
+      render_item(ItemView(writes_[i].image), list);
       list += "}}";
     }
     body += '{';
@@ -292,7 +292,8 @@ class BatchWriteCommand final : public AnsweredCommand {
 
   Engine& engine_;
   const Catalog& catalog_;
-  const BoundWrites bound_;
+  const std::vector<ItemWrite> writes_;
+  const AskedTables asked_;
   const CapacityDetail capacity_;
   const bool with_collections_;
   size_t bytes_ = sizeof *this;

@@ -146,6 +146,19 @@ def definition(name, hash_key="pk:S", range_key=None, view_type=None):
     return request
 
 
+def index(name, hash_keys, range_keys=(), projection="ALL", attributes=()):
+    """An index of a CreateTable request."""
+    described = {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"} for key in hash_keys]
+        + [{"AttributeName": key, "KeyType": "RANGE"} for key in range_keys],
+        "Projection": {"ProjectionType": projection},
+    }
+    if attributes:
+        described["Projection"]["NonKeyAttributes"] = list(attributes)
+    return described
+
+
 @pytest.fixture
 def make_table(ddb):
     """Creates a table by `definition` and returns its name."""

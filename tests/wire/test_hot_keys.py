@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from conftest import definition, unused_name
+from conftest import definition, index, unused_name
 from peers import sidecar as peer
 
 pytestmark = pytest.mark.ours
@@ -108,16 +108,7 @@ def crowded(hot):
     table["AttributeDefinitions"] += [
         {"AttributeName": key, "AttributeType": kind} for key, kind in (("year", "N"), ("by", "B"))
     ]
-    table["GlobalSecondaryIndexes"] = [
-        {
-            "IndexName": "by-year",
-            "KeySchema": [
-                {"AttributeName": "year", "KeyType": "HASH"},
-                {"AttributeName": "by", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-    ]
+    table["GlobalSecondaryIndexes"] = [index("by-year", ["year"], ["by"])]
     ddb.create_table(**table)
     for number in range(400):
         for sk in (2 * number, 2 * number + 1):

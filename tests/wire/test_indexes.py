@@ -2,23 +2,11 @@
 
 import pytest
 
-from conftest import status, unused_name
+from conftest import index, status, unused_name
 from expecting import invalid, item, plain, refused
 from peers.process import wait_until
 
 PREFIX = "One or more parameter values were invalid: "
-
-
-def index(name, hash_keys, range_keys=(), projection="ALL", attributes=()):
-    described = {
-        "IndexName": name,
-        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"} for key in hash_keys]
-        + [{"AttributeName": key, "KeyType": "RANGE"} for key in range_keys],
-        "Projection": {"ProjectionType": projection},
-    }
-    if attributes:
-        described["Projection"]["NonKeyAttributes"] = list(attributes)
-    return described
 
 
 @pytest.fixture(scope="module")

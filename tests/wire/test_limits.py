@@ -1,7 +1,7 @@
 """Limits of sizes and counts that the service has, each from both sides."""
 
 import pytest
-from conftest import status, unused_name
+from conftest import definition, index, status, unused_name
 from expecting import invalid, item, plain, refused
 from peers.process import wait_until
 
@@ -216,28 +216,16 @@ def test_300_operators_and_100_operands_fit(ddb, table):
         )
 
 
-def local_indexes(count):
-    return {
-        "KeySchema": [
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        "AttributeDefinitions": [
-            {"AttributeName": name, "AttributeType": "S"}
-            for name in ("pk", "sk", *(f"l{number}" for number in range(count)))
-        ],
-        "LocalSecondaryIndexes": [
-            {
-                "IndexName": f"by-l{number}",
-                "KeySchema": [
-                    {"AttributeName": "pk", "KeyType": "HASH"},
-                    {"AttributeName": f"l{number}", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for number in range(count)
-        ],
-    }
+def local_indexes(name, count):
+    """A CreateTable request with so many of them."""
+    request = definition(name, range_key="sk:S")
+    request["AttributeDefinitions"] += [
+        {"AttributeName": f"l{number}", "AttributeType": "S"} for number in range(count)
+    ]
+    request["LocalSecondaryIndexes"] = [
+        index(f"by-l{number}", ["pk"], [f"l{number}"]) for number in range(count)
+    ]
+    return request
 
 
 @pytest.mark.service
@@ -247,39 +235,25 @@ def test_a_table_has_at_most_five_local_indexes(ddb):
         "One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table "
         "limit of 5"
     ):
-        ddb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **local_indexes(6))
-    created = ddb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **local_indexes(5))
+        ddb.create_table(**local_indexes(name, 6))
+    created = ddb.create_table(**local_indexes(name, 5))
     assert len(created["TableDescription"]["LocalSecondaryIndexes"]) == 5
     ddb.delete_table(TableName=name)
 
 
-ON_DEMAND = {
-    "BillingMode": "PAY_PER_REQUEST",
-    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-}
-DEFINED = [{"AttributeName": name, "AttributeType": "S"} for name in ("g", "pk")]
+G = {"AttributeName": "g", "AttributeType": "S"}
 
 
-def global_index(name, attributes=0):
-    """An index of the attribute g, which includes that many attributes, or else all."""
-    projection = {"ProjectionType": "ALL"}
-    if attributes:
-        names = [f"a{number}" for number in range(attributes)]
-        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": names}
-    return {
-        "IndexName": name,
-        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
-        "Projection": projection,
-    }
+def including(name, count):
+    """An index of the attribute g that includes so many others."""
+    attributes = [f"a{number}" for number in range(count)]
+    return index(name, ["g"], projection="INCLUDE", attributes=attributes)
 
 
 def create(ddb, name, indexes):
-    return ddb.create_table(
-        TableName=name,
-        AttributeDefinitions=DEFINED,
-        GlobalSecondaryIndexes=indexes,
-        **ON_DEMAND,
-    )
+    request = definition(name)
+    request["AttributeDefinitions"].append(G)
+    return ddb.create_table(**request, GlobalSecondaryIndexes=indexes)
 
 
 @pytest.mark.service
@@ -291,29 +265,29 @@ def test_an_index_includes_at_most_20_attributes(ddb):
         "'globalSecondaryIndexes.1.member.projection.nonKeyAttributes' failed to satisfy constraint: "
         "Member must have length less than or equal to 20"
     ):
-        create(ddb, name, [global_index("wide", 21)])
-    created = create(ddb, name, [global_index("wide", 20)])
-    [index] = created["TableDescription"]["GlobalSecondaryIndexes"]
-    assert len(index["Projection"]["NonKeyAttributes"]) == 20
+        create(ddb, name, [including("wide", 21)])
+    created = create(ddb, name, [including("wide", 20)])
+    [described] = created["TableDescription"]["GlobalSecondaryIndexes"]
+    assert len(described["Projection"]["NonKeyAttributes"]) == 20
     ddb.delete_table(TableName=name)
 
 
 def test_all_indexes_include_at_most_100_attributes(ddb):
     name = unused_name()
-    wide = [global_index(f"wide{number}", 20) for number in range(5)]
+    wide = [including(f"wide{number}", 20) for number in range(5)]
     over = (
         "One or more parameter values were invalid: Number of NonKeyAttributes of all indexes "
         "exceeds the limit of 100"
     )
     with invalid(over):
-        create(ddb, name, [*wide, global_index("more", 1)])
+        create(ddb, name, [*wide, including("more", 1)])
     create(ddb, name, wide)
     wait_until(lambda: status(ddb, name) == "ACTIVE", 20, f"{name} is active")
     with invalid(over):
         ddb.update_table(
             TableName=name,
-            AttributeDefinitions=DEFINED,
-            GlobalSecondaryIndexUpdates=[{"Create": global_index("more", 1)}],
+            AttributeDefinitions=[G],
+            GlobalSecondaryIndexUpdates=[{"Create": including("more", 1)}],
         )
     ddb.delete_table(TableName=name)
 
@@ -325,8 +299,8 @@ def test_a_table_is_created_with_at_most_20_global_indexes(ddb):
         "One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table "
         "limit of 20"
     ):
-        create(ddb, name, [global_index(f"index{number}") for number in range(21)])
-    created = create(ddb, name, [global_index(f"index{number}") for number in range(20)])
+        create(ddb, name, [index(f"index{number}", ["g"]) for number in range(21)])
+    created = create(ddb, name, [index(f"index{number}", ["g"]) for number in range(20)])
     assert len(created["TableDescription"]["GlobalSecondaryIndexes"]) == 20
     ddb.delete_table(TableName=name)
 
@@ -338,13 +312,13 @@ def test_names_of_tables_and_indexes_hold_255_characters(ddb):
     with invalid(
         f"1 validation error detected: Value '{longest}t' at 'tableName' {too_long}"
     ):
-        create(ddb, longest + "t", [global_index("any")])
+        create(ddb, longest + "t", [index("any", ["g"])])
     with invalid(
         f"1 validation error detected: Value '{longest}t' at "
         f"'globalSecondaryIndexes.1.member.indexName' {too_long}"
     ):
-        create(ddb, longest, [global_index(longest + "t")])
-    create(ddb, longest, [global_index(longest)])
+        create(ddb, longest, [index(longest + "t", ["g"])])
+    create(ddb, longest, [index(longest, ["g"])])
     wait_until(lambda: status(ddb, longest) == "ACTIVE", 20, "the table is active")
     ddb.put_item(TableName=longest, Item=item(pk="a", g="b"))
     wait_until(
