@@ -28,11 +28,11 @@ constexpr int64_t kReclaimNs = 10 * kSecondNs;
 constexpr int64_t kReclaimRest = 10;
 constexpr int64_t kReclaimRestNsMax = 600 * kSecondNs;
 
-// What takes milliseconds to evaluate and to flush holds up all that comes meanwhile. If others had
-// to wait for a large command, the next one rests this many times as long as it took, so that fewer
-// than one in a hundred of them is held up; with more clients that send large ones that is shared,
-// down to the least rest.
-constexpr int64_t kLargeRest = 200;
+// What takes milliseconds to evaluate and to flush holds up all that comes meanwhile, and what was
+// held up takes as long again to go through. If others had to wait for a large command, the next one
+// rests this many times as long as it took, so that fewer than one in a hundred of them is held up;
+// with more clients that send large ones that is shared, down to the least rest.
+constexpr int64_t kLargeRest = 400;
 constexpr int64_t kLargeRestLeast = 4;
 // A disk that once stood still must not keep large commands waiting.
 constexpr int64_t kLargeRestNsMax = 2 * kSecondNs;
@@ -252,6 +252,9 @@ void Engine::State::evaluate_batch() {
   base = tables->view();
   last_time_ms = std::max(last_time_ms, clock.wall_ms());
   FrameBuilder builder(std::max(log->next_lsn(), first_lsn_free));
+  size_t bytes = 0;
+  for (const auto& command : batch) bytes += command->bytes();
+  builder.reserve(bytes);
   BatchCommit commit(*base, known_items, *tables, builder, last_time_ms, disk_budget);
   size_t evaluated = 0;
   // What commands stage may be far more than what they held: the frame must stay a frame.

@@ -30,6 +30,9 @@ constexpr Lsn kLsnEnd = Lsn{1} << 53;
 // two counts besides its first change. Headers that claim more in their payload are refused unread.
 constexpr size_t kChangeBytesMin = 3;
 
+// Of an entry's head without its fields: size, time, and two counts.
+constexpr size_t kEntryHeadBytesMax = size_t{4} * 10;
+
 void set_fixed16(char* p, uint16_t value) {
   for (int i = 0; i < 2; ++i) p[i] = static_cast<char>(value >> (8 * i));
 }
@@ -274,7 +277,7 @@ FrameBuilder::FrameBuilder(Lsn first_lsn)
 }
 
 void FrameBuilder::begin_entry(int64_t time_ms) {
-  changes_.clear();
+  entry_at_ = bytes_.size();
   fields_.clear();
   field_count_ = 0;
   entry_changes_ = 0;
@@ -291,18 +294,19 @@ void FrameBuilder::add_field(EntryField tag, std::string_view value) {
 Lsn FrameBuilder::add_change(ChangeKind kind, std::string_view key, std::string_view new_image,
                              std::optional<std::string_view> old_image,
                              IndexChangesView index_changes) {
+  if (entry_changes_ == 0) bytes_.resize(entry_at_ + kEntryHeadBytesMax + fields_.size());
   const uint8_t flags = old_image ? kOldImageFlag : 0;
-  changes_.push_back(static_cast<char>(static_cast<uint8_t>(kind) | flags));
+  bytes_.push_back(static_cast<char>(static_cast<uint8_t>(kind) | flags));
   if (index_changes.empty()) {
-    put_varint(changes_, 0);
+    put_varint(bytes_, 0);
   } else {
-    put_varint(changes_, 1);
-    put_varint(changes_, static_cast<uint64_t>(ChangeField::kIndexChanges));
-    put_length_prefixed(changes_, index_changes.encoded());
+    put_varint(bytes_, 1);
+    put_varint(bytes_, static_cast<uint64_t>(ChangeField::kIndexChanges));
+    put_length_prefixed(bytes_, index_changes.encoded());
   }
-  put_length_prefixed(changes_, key);
-  if (kind != ChangeKind::kRemove) put_length_prefixed(changes_, new_image);
-  if (old_image) put_length_prefixed(changes_, *old_image);
+  put_length_prefixed(bytes_, key);
+  if (kind != ChangeKind::kRemove) put_length_prefixed(bytes_, new_image);
+  if (old_image) put_length_prefixed(bytes_, *old_image);
   ++entry_changes_;
   return next_lsn_++;
 }
@@ -314,9 +318,10 @@ void FrameBuilder::end_entry() {
   put_varint(head, field_count_);
   head += fields_;
   put_varint(head, entry_changes_);
-  put_varint(bytes_, head.size() + changes_.size());
-  bytes_ += head;
-  bytes_ += changes_;
+  const size_t room = kEntryHeadBytesMax + fields_.size();
+  std::string size;
+  put_varint(size, head.size() + (bytes_.size() - entry_at_ - room));
+  bytes_.replace(entry_at_, room, size + head);
   last_time_ms_ = entry_time_ms_;
   change_count_ += entry_changes_;
   ++entry_count_;

@@ -194,6 +194,9 @@ class FrameBuilder {
   /// `first_lsn`: of the first change that will be added.
   explicit FrameBuilder(Lsn first_lsn);
 
+  /// Expects entries of so many bytes together.
+  void reserve(size_t bytes) { bytes_.reserve(bytes_.size() + bytes); }
+
   void begin_entry(int64_t time_ms);
   void add_field(EntryField tag, std::string_view value);  // before the entry's first change
   /// Returns the change's LSN. `new_image` is ignored for kRemove.
@@ -213,9 +216,9 @@ class FrameBuilder {
   FramePtr finish(Lsn durable_lsn, uint64_t previous_checksum, LogPosition position) &&;
 
  private:
-  std::string bytes_;
-  std::string changes_;  // of the open entry; its size and count go before them
-  std::string fields_;
+  std::string bytes_;    // the open entry's changes among them, behind room for its head
+  size_t entry_at_ = 0;  // where the open entry begins
+  std::string fields_;   // of the open entry; they go into its head
   int64_t entry_time_ms_ = 0;
   int64_t last_time_ms_ = 0;
   uint32_t field_count_ = 0;

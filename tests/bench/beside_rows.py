@@ -31,7 +31,7 @@ def read_beside_writes(options, folder):
         measuring.fill(server, options.keys)
         for i in range(few_rounds(options)):
             flags = ("--keys", options.keys, "--connections", CONNECTIONS, "--seed", i + 1)
-            writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags)
+            writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags, behind=True)
             reads.append(measuring.load(server, "--op", "get", "--rate", 1000, "--seconds", options.seconds,
                                         "--warmup", options.seconds / 6, *flags, first=True)["p99_us"])
             writes.append(writers.end()["p50_us"])
@@ -54,8 +54,8 @@ class Puts:
 
     def begin(self, seconds, seed):
         return measuring.Load(self.server, "--op", "put", "--keys", self.options.keys, "--connections",
-                              CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--seed", seed,
-                              first=True)
+                              CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--warmup",
+                              self.options.seconds / 6, "--seed", seed, first=True)
 
     def wait_until_under_way(self):
         def put():
@@ -79,9 +79,10 @@ def put_beside_transactions(options, folder):
         for i in range(few_rounds(options)):
             alone.append(puts.p99_us(i + 1, options.seconds))
             transactions = measuring.Load(server, "--op", "transact", "--table", OTHER, "--keys", 100,
-                                          "--connections", 1, "--seconds", 600)
+                                          "--connections", 1, "--seconds", 600, behind=True)
             beside.append(puts.p99_us(i + 1, options.seconds))
             transactions.end()
+            measuring.settle(server)
     yield row("put_beside_transactions", statistics.median(beside), "alone", statistics.median(alone),
               CONNECTIONS)
 

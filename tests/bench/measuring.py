@@ -19,13 +19,16 @@ class WrongAnswers(Exception):
 class Load:
     """One run of `load`, under way.
 
-    `first`: before another `load` on the clients' core, whose turns would else count as latency of the
-    server's; as far as the user may ask for that.
+    `first`: before all others on the clients' core, whose turns would else count as latency of the server's;
+    as far as the user may ask for that. `behind`: it only has what others leave of that core. Where the disk
+    interrupts it, the kernel ends the server's writes there and would wait for this one's turns.
     """
 
-    def __init__(self, server, *flags, first=False):
-        ahead = ["chrt", "--fifo", 1] if first and os.geteuid() == 0 else []
-        command = ["taskset", "-c", CLIENT_CORE, *ahead, LOAD, "--port", server.port, "--pid", server.pid,
+    def __init__(self, server, *flags, first=False, behind=False):
+        turn = ["chrt", "--idle", 0] if behind else []
+        if first and os.geteuid() == 0:
+            turn = ["chrt", "--fifo", 1]
+        command = ["taskset", "-c", CLIENT_CORE, *turn, LOAD, "--port", server.port, "--pid", server.pid,
                    *server.flags, *flags]
         self.server = server
         self.run = subprocess.Popen([str(word) for word in command], text=True,

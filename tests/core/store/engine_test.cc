@@ -367,7 +367,7 @@ TEST_F(EngineTest, LargeCommandsRestIfOthersWaitedForOne) {
     const bool large = std::isupper(name);
     auto command = std::unique_ptr<Command>(std::make_unique<Lambda>(
         [&, name, large](Commit& commit) {
-          if (large) clock.advance_ns(5'000'000);
+          if (large) clock.advance_ns(2'500'000);
           commit.put(key_of(static_cast<uint64_t>(name)), "value", false, std::nullopt);
           if (!large) return;
           for (char other : std::exchange(meanwhile, {})) submit(other);
