@@ -1,6 +1,7 @@
 """The program: configuration, its data folder, damage, restart, and the end."""
 
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -305,6 +306,27 @@ def test_a_start_is_quick(sidecar):
     sidecar.launch()
     wait_until(sidecar.ready, 10, "the sidecar is ready", sidecar.process)
     assert time.monotonic() - started < 2
+
+
+def heap_flags(process):
+    """The kernel's flags of the heap's memory, as proc(5) names them."""
+    text = pathlib.Path(f"/proc/{process.pid}/smaps").read_text()
+    return re.search(r"\[heap\]\n(?:\w+: .*\n)*?VmFlags: (.*)", text)[1].split()
+
+
+@pytest.mark.parametrize("tunables", [None, "glibc.malloc.tcache_count=9"])
+def test_memory_is_in_huge_pages_where_programs_may_ask_for_them(tmp_path, tunables):
+    asked = "[madvise]" in pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    made = Sidecar(tmp_path, env={"GLIBC_TUNABLES": tunables} if tunables else {}).start()
+    assert ("hg" in heap_flags(made.process)) == asked
+    assert pathlib.Path(f"/proc/{made.process.pid}/comm").read_text() == "millrace\n"
+    assert made.stop() == 0
+
+
+def test_an_operator_may_do_without_huge_pages(tmp_path):
+    made = Sidecar(tmp_path, env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}).start()
+    assert "hg" not in heap_flags(made.process)
+    assert made.stop() == 0
 
 
 def test_not_ready_is_told_when_the_program_ends(tmp_path):
