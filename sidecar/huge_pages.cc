@@ -1,5 +1,6 @@
 #include "sidecar/huge_pages.h"
 
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <climits>
@@ -19,6 +20,8 @@ void use_huge_pages(char** arguments) {
   const char* value = std::getenv(kVariable);
   std::string tunables = value != nullptr ? value : "";
   if (tunables.find(kTunable) != std::string::npos) return;
+  // Of a program that was named to a loader, the loader would be started again.
+  if (::getauxval(AT_BASE) == 0) return;
   // By its own path, so that the process keeps its name.
   char path[PATH_MAX];
   const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path - 1);

@@ -329,6 +329,14 @@ def test_an_operator_may_do_without_huge_pages(tmp_path):
     assert made.stop() == 0
 
 
+def test_a_loader_may_be_named(tmp_path):
+    made = Sidecar(tmp_path)
+    loader = re.search(rb"/lib[^\0]*/ld-[^\0]+", peer.binary().read_bytes())[0].decode()
+    made.process.start([loader, peer.binary(), "--config", made.config])
+    wait_until(made.ready, 30, "the sidecar is ready", made.process)
+    assert made.stop() == 0
+
+
 def test_not_ready_is_told_when_the_program_ends(tmp_path):
     """The tests' own waiting: a program that ends is not waited for."""
     broken = Sidecar(tmp_path, flags=["--nonsense"])
