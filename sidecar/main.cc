@@ -46,7 +46,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace millrace::sidecar
 
 int main(int argc, char** argv) {
-  // Commands begin with a word, and need no memory to speak of.
+  // Other commands mostly begin with a word, and need no memory to speak of.
   const bool serves = argc < 2 || argv[1][0] == '-';
   if (serves) millrace::sidecar::use_huge_pages(argv);
   return millrace::sidecar::run(std::vector<std::string>(argv + 1, argv + argc));

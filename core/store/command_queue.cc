@@ -1,25 +1,33 @@
 #include "core/store/command_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace {
 
+// One that is larger than all the queue may be is taken while no other waits.
+bool CommandQueue::has_room(const Command& command) const {
+  const bool large = is_large(command);
+  const size_t waiting =
+      usual_bytes_ + (large ? large_bytes_ : std::min(large_bytes_, large_bytes_max_));
+  return waiting == 0 || waiting + command.bytes() <= (large ? large_bytes_max_ : bytes_max_);
+}
+
 Status CommandQueue::push(std::unique_ptr<Command>&& command) {
-  const size_t bytes = command->bytes();
   std::lock_guard lock(mutex_);
-  if (bytes_ > 0 && bytes_ + bytes > bytes_max_) {
+  if (!has_room(*command)) {
     return make_error(
         ErrorCode::kThrottling,
         "Throughput exceeds the current capacity: more writes wait than the configured "
         "memory holds");
   }
-  bytes_ += bytes;
+  bytes_of(*command) += command->bytes();
   line_of(*command).push_back(std::move(command));
   return {};
 }
 
 void CommandQueue::move_front(Line& line, CommandBatch& batch) {
-  bytes_ -= line.front()->bytes();
+  bytes_of(*line.front()) -= line.front()->bytes();
   batch.push_back(std::move(line.front()));
   line.pop_front();
 }
@@ -48,7 +56,7 @@ CommandBatch CommandQueue::take(bool room_for_large) {
 void CommandQueue::give_back(CommandBatch& batch, size_t from) {
   std::lock_guard lock(mutex_);
   for (; batch.size() > from; batch.pop_back()) {
-    bytes_ += batch.back()->bytes();
+    bytes_of(*batch.back()) += batch.back()->bytes();
     Line& line = line_of(*batch.back());
     line.push_front(std::move(batch.back()));
   }
@@ -74,7 +82,7 @@ bool CommandQueue::has_next(bool room_for_large) const {
 
 size_t CommandQueue::bytes() const {
   std::lock_guard lock(mutex_);
-  return bytes_;
+  return usual_bytes_ + large_bytes_;
 }
 
 }  // namespace millrace

@@ -15,7 +15,8 @@ using CommandBatch = std::vector<std::unique_ptr<Command>>;
 
 /// The commands that wait to be committed, in two lines: large ones, which keep everybody waiting
 /// for the evaluation and the flush of megabytes, go one to a batch and only when no other command
-/// waits, or after kPassesMax batches of others. Within a line the order is that of submission.
+/// waits, or after kPassesMax batches of others. However many wait, they leave a quarter of the
+/// queue's bytes to the others. Within a line the order is that of submission.
 /// Thread-safe; batches are the committer's.
 class CommandQueue {
  public:
@@ -28,7 +29,9 @@ class CommandQueue {
   }
 
   CommandQueue(size_t bytes_max, size_t batch_bytes)
-      : bytes_max_(bytes_max), batch_bytes_(batch_bytes) {}
+      : bytes_max_(bytes_max),
+        large_bytes_max_(bytes_max - bytes_max / 4),
+        batch_bytes_(batch_bytes) {}
 
   /// kThrottling if it is full: then `command` is left as it was.
   Status push(std::unique_ptr<Command>&& command);
@@ -52,16 +55,18 @@ class CommandQueue {
   bool large_is_next() const {
     return !large_.empty() && (usual_.empty() || passes_ >= kPassesMax);
   }
-  Line& line_of(const Command& command) {
-    return is_large(command) ? large_ : usual_;
+  Line& line_of(const Command& command) { return is_large(command) ? large_ : usual_; }
+  size_t& bytes_of(const Command& command) {
+    return is_large(command) ? large_bytes_ : usual_bytes_;
   }
+  bool has_room(const Command& command) const;
   void move_front(Line& line, CommandBatch& batch);
 
-  const size_t bytes_max_, batch_bytes_;
+  const size_t bytes_max_, large_bytes_max_, batch_bytes_;
   mutable std::mutex mutex_;  // guards what follows
   Line usual_, large_;
   int passes_ = 0;  // batches that went before the first large one
-  size_t bytes_ = 0;
+  size_t usual_bytes_ = 0, large_bytes_ = 0;
 };
 
 }  // namespace millrace

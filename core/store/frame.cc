@@ -277,10 +277,9 @@ FrameBuilder::FrameBuilder(Lsn first_lsn)
 }
 
 void FrameBuilder::begin_entry(int64_t time_ms) {
-  entry_at_ = bytes_.size();
+  CHECK(entry_changes_ == 0);
   fields_.clear();
   field_count_ = 0;
-  entry_changes_ = 0;
   entry_time_ms_ = std::max<int64_t>(time_ms, 0);
 }
 
@@ -294,7 +293,10 @@ void FrameBuilder::add_field(EntryField tag, std::string_view value) {
 Lsn FrameBuilder::add_change(ChangeKind kind, std::string_view key, std::string_view new_image,
                              std::optional<std::string_view> old_image,
                              IndexChangesView index_changes) {
-  if (entry_changes_ == 0) bytes_.resize(entry_at_ + kEntryHeadBytesMax + fields_.size());
+  if (entry_changes_ == 0) {
+    entry_at_ = bytes_.size();
+    bytes_.resize(entry_at_ + kEntryHeadBytesMax + fields_.size());
+  }
   const uint8_t flags = old_image ? kOldImageFlag : 0;
   bytes_.push_back(static_cast<char>(static_cast<uint8_t>(kind) | flags));
   if (index_changes.empty()) {
@@ -355,6 +357,8 @@ FramePtr FrameBuilder::finish(Lsn durable_lsn, uint64_t previous_checksum,
   const uint64_t checksum = checksum_of(bytes_, position);
   set_fixed64(p + kChecksumAt, checksum);
 
+  // Frames stay in memory for their readers, what was reserved in vain does not.
+  if (bytes_.capacity() > 2 * bytes_.size()) bytes_.shrink_to_fit();
   std::shared_ptr<Frame> frame(new Frame);
   frame->bytes_ = std::move(bytes_);
   frame->position_ = position;

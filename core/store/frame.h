@@ -217,7 +217,7 @@ class FrameBuilder {
 
  private:
   std::string bytes_;    // the open entry's changes among them, behind room for its head
-  size_t entry_at_ = 0;  // where the open entry begins
+  size_t entry_at_ = 0;  // where the open entry begins, once it has a change
   std::string fields_;   // of the open entry; they go into its head
   int64_t entry_time_ms_ = 0;
   int64_t last_time_ms_ = 0;

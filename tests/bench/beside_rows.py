@@ -12,6 +12,8 @@ from peers.process import wait_until
 
 CONNECTIONS = 16
 BESIDE_SECONDS_MAX = 30  # of one measurement; what goes on longer is measured so long
+TRANSACTIONS_SECONDS = 20  # beside transactions, which rest between
+SECONDS_A_TRANSACTION = 4  # at most
 DROP_SECONDS = 10        # behind a DeleteTable; nothing tells when all is gone
 OTHER = "other"          # the table of what goes on beside
 
@@ -31,7 +33,7 @@ def read_beside_writes(options, folder):
         measuring.fill(server, options.keys)
         for i in range(few_rounds(options)):
             flags = ("--keys", options.keys, "--connections", CONNECTIONS, "--seed", i + 1)
-            writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags, behind=True)
+            writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags)
             reads.append(measuring.load(server, "--op", "get", "--rate", 1000, "--seconds", options.seconds,
                                         "--warmup", options.seconds / 6, *flags, first=True)["p99_us"])
             writes.append(writers.end()["p50_us"])
@@ -54,8 +56,8 @@ class Puts:
 
     def begin(self, seconds, seed):
         return measuring.Load(self.server, "--op", "put", "--keys", self.options.keys, "--connections",
-                              CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--warmup",
-                              self.options.seconds / 6, "--seed", seed, first=True)
+                              CONNECTIONS, "--rate", self.rate, "--seconds", seconds, "--seed", seed,
+                              first=True)
 
     def wait_until_under_way(self):
         def put():
@@ -72,19 +74,27 @@ def put_beside_transactions(options, folder):
     """p99 of PutItem at half of full rate, beside one client that sends transactions of 4 MB back to back;
     held against the same without it.
     """
+    seconds = options.seconds if options.small else TRANSACTIONS_SECONDS
     beside, alone = [], []
     with Millrace("put-beside-transactions", folder).start() as server:
         create_table(server.port, table=OTHER)
         puts = Puts(options, server)
         for i in range(few_rounds(options)):
-            alone.append(puts.p99_us(i + 1, options.seconds))
-            transactions = measuring.Load(server, "--op", "transact", "--table", OTHER, "--keys", 100,
-                                          "--connections", 1, "--seconds", 600, behind=True)
-            beside.append(puts.p99_us(i + 1, options.seconds))
-            transactions.end()
             measuring.settle(server)
+            alone.append(puts.p99_us(i + 1, seconds))
+            before = transactions_committed(server)
+            transactions = measuring.Load(server, "--op", "transact", "--table", OTHER, "--keys", 100,
+                                          "--connections", 1, "--seconds", 600, "--seed", i + 1, behind=True)
+            beside.append(puts.p99_us(i + 1, seconds))
+            if transactions_committed(server) < before + max(1, seconds // SECONDS_A_TRANSACTION):
+                raise measuring.WrongAnswers("hardly a transaction was committed beside the puts")
+            transactions.end()
     yield row("put_beside_transactions", statistics.median(beside), "alone", statistics.median(alone),
               CONNECTIONS)
+
+
+def transactions_committed(server):
+    return server.metric("millrace_requests_total", operation="TransactWriteItems", status="200") or 0
 
 
 def items_beside(options):

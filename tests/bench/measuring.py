@@ -25,6 +25,7 @@ class Load:
     """
 
     def __init__(self, server, *flags, first=False, behind=False):
+        assert not (first and behind)
         turn = ["chrt", "--idle", 0] if behind else []
         if first and os.geteuid() == 0:
             turn = ["chrt", "--fifo", 1]

@@ -3,9 +3,12 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
+import struct
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -326,6 +329,29 @@ def test_memory_is_in_huge_pages_where_programs_may_ask_for_them(tmp_path, tunab
 def test_an_operator_may_do_without_huge_pages(tmp_path):
     made = Sidecar(tmp_path, env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}).start()
     assert "hg" not in heap_flags(made.process)
+    assert made.stop() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a program rights of its own")
+def test_a_program_with_rights_of_its_own_starts():
+    """As one that may listen on port 80: the C library takes no tunables from who starts it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program = shutil.copy(peer.binary(), folder)
+        os.setxattr(program, "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+        told = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=20, user=65534
+        )
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_a_link_gives_the_process_its_name(tmp_path):
+    link = tmp_path / "prod"
+    link.symlink_to(peer.binary())
+    made = Sidecar(tmp_path)
+    made.process.start([link, "--config", made.config])
+    wait_until(made.ready, 30, "the sidecar is ready", made.process)
+    assert pathlib.Path(f"/proc/{made.process.pid}/comm").read_text() == "prod\n"
     assert made.stop() == 0
 
 

@@ -106,11 +106,23 @@ TEST_F(CommandQueueTest, WhatIsGivenBackComesNextInItsOldOrder) {
 }
 
 TEST_F(CommandQueueTest, BeyondItsBytesACommandIsRefusedAndLeftAsItWas) {
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(push('L', kLarge));
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(push('a', kLarge / 2));
   EXPECT_FALSE(push('a'));
-  EXPECT_EQ(queue_.take_all().size(), 10u);
-  // However large it is, one is taken.
+  EXPECT_FALSE(push('L', kLarge));
+  EXPECT_EQ(queue_.take_all().size(), 20u);
+  EXPECT_EQ(queue_.bytes(), 0u);
+}
+
+TEST_F(CommandQueueTest, LargeCommandsLeaveAQuarterOfTheBytesToOthers) {
+  for (int i = 0; i < 7; ++i) EXPECT_TRUE(push('L', kLarge));
+  EXPECT_FALSE(push('L', kLarge));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(push('a', kLarge / 2));
+  EXPECT_EQ(queue_.take_all().size(), 12u);
+  // However large it is, one is taken, and the others have theirs beside it.
   EXPECT_TRUE(push('L', 20 * kLarge));
+  EXPECT_FALSE(push('L', kLarge));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(push('a', kLarge / 2));
+  EXPECT_FALSE(push('a', kLarge / 2));
 }
 
 }  // namespace

@@ -184,6 +184,15 @@ TEST(FrameBuilder, DropsAnEntryWithoutChanges) {
   EXPECT_TRUE(Frame::parse(std::string(frame->bytes()), kPosition));
 }
 
+TEST(FrameBuilder, WhatWasReservedInVainIsGivenBack) {
+  FrameBuilder builder(1);
+  builder.reserve(1 << 20);
+  builder.begin_entry(1);
+  builder.add_change(ChangeKind::kInsert, "key", "new", std::nullopt);
+  builder.end_entry();
+  EXPECT_LT(std::move(builder).finish(0, 0, kPosition)->memory_bytes(), 1000u);
+}
+
 TEST(Frame, OfAnotherPlaceIsNone) {
   const std::string bytes(sample()->bytes());
   EXPECT_TRUE(Frame::parse(bytes, kPosition));
