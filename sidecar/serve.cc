@@ -34,8 +34,9 @@ uint64_t physical_bytes() {
 
 Status serve(const Config& config) {
   RETURN_IF_ERROR(check_memory_limits(config, physical_bytes()));
-  // An arena for each thread would keep memory that no other thread can use.
-  mallopt(M_ARENA_MAX, 2);
+  // Other arenas would keep memory that not every thread can use, and grow in steps too small to be
+  // in huge pages.
+  mallopt(M_ARENA_MAX, 1);
   // Threads inherit the mask, so that only the main thread below takes the signals.
   sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
