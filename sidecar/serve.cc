@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 
@@ -30,13 +31,24 @@ uint64_t physical_bytes() {
          static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+/// `memory_bytes`: what requests and writes may have together.
+void arrange_memory(size_t memory_bytes) {
+  constexpr size_t kKeptBytesMax = size_t{1} << 30;
+  constexpr int kMappedBytesMin = 32 << 20;  // the C library takes no more
+  // Other arenas would keep memory that not every thread can use, and grow in steps too small to be
+  // in huge pages.
+  mallopt(M_ARENA_MAX, 1);
+  // What one write gives back the next one needs: memory that goes back to the kernel must be
+  // cleared again, and on a virtual machine perhaps be found first.
+  mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
+  mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::min(memory_bytes / 2, kKeptBytesMax)));
+}
+
 }  // namespace
 
 Status serve(const Config& config) {
   RETURN_IF_ERROR(check_memory_limits(config, physical_bytes()));
-  // Other arenas would keep memory that not every thread can use, and grow in steps too small to be
-  // in huge pages.
-  mallopt(M_ARENA_MAX, 1);
+  arrange_memory(config.memory_bytes);
   // Threads inherit the mask, so that only the main thread below takes the signals.
   sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -79,6 +79,9 @@ def put_beside_transactions(options, folder):
     with Millrace("put-beside-transactions", folder).start() as server:
         create_table(server.port, table=OTHER)
         puts = Puts(options, server)
+        # Until what the server keeps of them has its memory: on a virtual machine that may take long.
+        measuring.load(server, "--op", "transact", "--table", OTHER, "--keys", 100, "--connections", 1,
+                       "--seconds", options.seconds)
         for i in range(few_rounds(options)):
             measuring.settle(server)
             alone.append(puts.p99_us(i + 1, seconds))
