@@ -29,10 +29,10 @@ constexpr int64_t kReclaimRest = 10;
 constexpr int64_t kReclaimRestNsMax = 600 * kSecondNs;
 
 // What takes milliseconds to evaluate and to flush holds up all that comes meanwhile, and what was
-// held up takes as long again to go through. If others had to wait for a large command, the next one
-// rests this many times as long as it took, so that fewer than one in a hundred of them is held up,
-// unless it takes long itself; with more clients that send large ones that is shared, down to the
-// least rest.
+// held up takes as long again to go through. If others had to wait for a large command, the next
+// one rests this many times as long as it took, so that fewer than one in a hundred of them is held
+// up, unless it takes long itself; with more clients that send large ones that is shared, down to
+// the least rest.
 constexpr int64_t kLargeRest = 400;
 constexpr int64_t kLargeRestLeast = 4;
 // A disk that once stood still must not keep large commands waiting.

@@ -14,7 +14,7 @@ CONNECTIONS = 16
 BESIDE_SECONDS_MAX = 30  # of one measurement; what goes on longer is measured so long
 TRANSACTIONS_SECONDS = 20  # beside transactions, which rest between
 SECONDS_A_TRANSACTION = 4  # at most
-DROP_SECONDS = 10        # behind a DeleteTable; nothing tells when all is gone
+DROP_SECONDS = 10  # behind a DeleteTable; nothing tells when all is gone
 OTHER = "other"          # the table of what goes on beside
 
 

@@ -332,13 +332,16 @@ def test_an_operator_may_do_without_huge_pages(tmp_path):
     assert made.stop() == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a program rights of its own")
 def test_a_program_with_rights_of_its_own_starts():
     """As one that may listen on port 80: the C library takes no tunables from who starts it."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         program = shutil.copy(peer.binary(), folder)
-        os.setxattr(program, "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+        rights = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
+        try:
+            os.setxattr(program, "security.capability", rights)
+        except PermissionError:
+            pytest.skip("here nobody, or root alone, may give a program rights of its own")
         told = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=20, user=65534
         )
