@@ -1,10 +1,9 @@
 #include "cache/hot_set.h"
 
 #include <algorithm>
-#include <memory>
+#include <utility>
 
 #include "core/base/bytes.h"
-#include "core/base/hash.h"
 #include "core/model/schema.h"
 
 namespace millrace::cache {
@@ -13,6 +12,8 @@ namespace {
 // Persisted.
 constexpr std::string_view kMagic = "MLRHOT01";
 constexpr size_t kChecksumBytes = 8;
+
+constexpr size_t kPieceBytes = 64u << 10;
 
 /// Generation, hash and length of the partition key, and the keys themselves.
 constexpr size_t kStoreKeyBytesMax = 8 + 8 + 2 + kPartitionKeyBytesMax + kSortKeyBytesMax;
@@ -36,19 +37,44 @@ void HotSetBuilder::add(std::string_view key, uint8_t heat) {
   if (prefixed.size() > keys_bytes_max_) return;
   for (uint8_t coldest = 0; keys_bytes_ + prefixed.size() > keys_bytes_max_; ++coldest) {
     if (coldest >= heat) return;
-    keys_bytes_ -= by_heat_[coldest].size();
-    std::string().swap(by_heat_[coldest]);
+    keys_bytes_ -= by_heat_[coldest].bytes;
+    by_heat_[coldest] = {};
   }
-  by_heat_[heat] += prefixed;
+  Keys& keys = by_heat_[heat];
+  if (keys.pieces.empty() || keys.pieces.back().size() >= kPieceBytes) keys.pieces.emplace_back();
+  keys.pieces.back() += prefixed;
+  keys.bytes += prefixed.size();
   keys_bytes_ += prefixed.size();
 }
 
-std::string HotSetBuilder::finish() const {
-  std::string file(kMagic);
-  file.reserve(kMagic.size() + keys_bytes_ + kChecksumBytes);
-  for (auto keys = by_heat_.rbegin(); keys != by_heat_.rend(); ++keys) file += *keys;
-  put_fixed64(file, xxh3_64(file));
-  return file;
+std::optional<std::string> HotSetBuilder::take() {
+  std::string piece;
+  switch (next_) {
+    case Next::kNothing:
+      return std::nullopt;
+    case Next::kMagic:
+      piece = kMagic;
+      next_ = Next::kKeys;
+      break;
+    case Next::kKeys:
+      piece = take_keys();
+      if (!piece.empty()) break;
+      put_fixed64(piece, checksum_.digest());
+      next_ = Next::kNothing;
+      return piece;
+  }
+  checksum_.update(piece);
+  return piece;
+}
+
+std::string HotSetBuilder::take_keys() {
+  for (auto keys = by_heat_.rbegin(); keys != by_heat_.rend(); ++keys) {
+    if (keys->pieces.empty()) continue;
+    std::string piece = std::move(keys->pieces.front());
+    keys->pieces.pop_front();
+    return piece;
+  }
+  return {};
 }
 
 Result<std::string_view> keys_of_hot_set(std::string_view file) {
@@ -67,20 +93,33 @@ Result<std::string_view> keys_of_hot_set(std::string_view file) {
   return keys;
 }
 
-Status save_hot_set(Disk& disk, const std::string& path, std::string_view file) {
-  const std::string unfinished = path + ".tmp";
-  if (disk.exists(unfinished)) RETURN_IF_ERROR(disk.remove(unfinished));
-  Status written;
-  {
-    ASSIGN_OR_RETURN(std::unique_ptr<File> opened, disk.open(unfinished, /*create=*/true));
-    written = opened->write(0, file);
-  }
+HotSetFile::HotSetFile(Disk& disk, std::string path)
+    : disk_(disk), path_(std::move(path)), unfinished_(path_ + ".tmp") {}
+
+Status HotSetFile::open() {
+  if (disk_.exists(unfinished_)) RETURN_IF_ERROR(disk_.remove(unfinished_));
+  ASSIGN_OR_RETURN(file_, disk_.open(unfinished_, /*create=*/true));
+  return {};
+}
+
+Status HotSetFile::append(std::string_view piece) {
+  if (file_ == nullptr) RETURN_IF_ERROR(open());
+  const Status written = file_->write(bytes_, piece);
   if (!written) {
     // Half a file would only take room.
-    static_cast<void>(disk.remove(unfinished));
+    file_.reset();
+    static_cast<void>(disk_.remove(unfinished_));
     return written;
   }
-  return disk.rename(unfinished, path);
+  // Or the rename would hand on all at once, and commits wait behind that.
+  file_->write_back(bytes_, piece.size());
+  bytes_ += piece.size();
+  return {};
+}
+
+Status HotSetFile::finish() {
+  file_.reset();
+  return disk_.rename(unfinished_, path_);
 }
 
 Result<std::string> load_hot_set(Disk& disk, const std::string& path) {

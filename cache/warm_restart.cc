@@ -39,16 +39,22 @@ Result<bool> WarmRestart::step() {
     if (activity_now == activity_before_ || !may_write()) return false;
     activity_before_ = activity_now;
   }
-  if (collect()) return true;
-  RETURN_IF_ERROR(write());
-  return false;
+  if (!writing_) {
+    if (!collect()) writing_.emplace(disk_, options_.path);
+    return true;
+  }
+  return write();
 }
 
 Status WarmRestart::save() {
   if (!done_.load(std::memory_order_relaxed) || !may_write()) return {};
   collected_.reset();
   while (collect()) continue;
-  return write();
+  writing_.emplace(disk_, options_.path);
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, write());
+    if (!more) return {};
+  }
 }
 
 Status WarmRestart::begin() {
@@ -97,10 +103,14 @@ bool WarmRestart::collect() {
   return cache_.collect(walk_, kKeysCollectedAtOnce, *collected_);
 }
 
-Status WarmRestart::write() {
-  const std::string file = collected_->finish();
+Result<bool> WarmRestart::write() {
+  const std::optional<std::string> piece = collected_->take();
+  const Status written = piece ? writing_->append(*piece) : writing_->finish();
+  if (written && piece) return true;
+  writing_.reset();
   collected_.reset();
-  return save_hot_set(disk_, options_.path, file);
+  RETURN_IF_ERROR(written);
+  return false;
 }
 
 // What room is left is for what is needed.

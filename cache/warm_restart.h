@@ -44,8 +44,8 @@ class WarmRestart {
               WarmRestartOptions options);
 
   /// Does a fifth of a millisecond's work: reads items of the last run's keys; once they are done
-  /// collects keys for the file, in each interval in which the cache was asked anything. True if
-  /// more waits. An error is told once: of a file that cannot be used, or was not written.
+  /// collects keys, in each interval in which the cache was asked anything, and writes them. True
+  /// if more waits. An error is told once: of a file that cannot be used, or was not written.
   Result<bool> step();
   /// Writes the file at the end of a run, unless that is still warming: then the last run's is
   /// better.
@@ -62,7 +62,8 @@ class WarmRestart {
   void warm_key(const View& view, std::string_view key);
   /// True if there is more.
   bool collect();
-  Status write();
+  /// A piece. True if there is more.
+  Result<bool> write();
   bool may_write() const;
   uint64_t activity() const;
 
@@ -81,6 +82,7 @@ class WarmRestart {
 
   // Of this one; none: nothing is being collected.
   std::optional<HotSetBuilder> collected_;
+  std::optional<HotSetFile> writing_;  // what was collected; none: it still is
   ItemCache::Walk walk_;
   int64_t collected_ns_ = 0;      // when that began
   uint64_t activity_before_ = 0;  // the last time

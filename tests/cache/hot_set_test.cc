@@ -27,10 +27,16 @@ std::vector<std::string> keys_in(std::string_view file) {
   return keys;
 }
 
+std::string file_of(HotSetBuilder& builder) {
+  std::string file;
+  while (const auto piece = builder.take()) file += *piece;
+  return file;
+}
+
 std::string file_of(const std::vector<std::string>& keys) {
   HotSetBuilder builder(kPlenty);
   for (const std::string& key : keys) builder.add(key, 0);
-  return builder.finish();
+  return file_of(builder);
 }
 
 /// With a right checksum.
@@ -55,7 +61,7 @@ TEST(HotSet, HoldsTheHottestFirst) {
                                    std::pair("e", 0), std::pair("b", 5)}) {
     builder.add(key_named(name), static_cast<uint8_t>(heat));
   }
-  EXPECT_EQ(keys_in(builder.finish()),
+  EXPECT_EQ(keys_in(file_of(builder)),
             (std::vector<std::string>{key_named("a"), key_named("b"), key_named("c"),
                                       key_named("d"), key_named("e")}));
   EXPECT_TRUE(keys_in(file_of({})).empty());
@@ -72,14 +78,14 @@ TEST(HotSet, LeavesOutTheColdestBeyondItsBound) {
   add("b", 1, 6);
   add("a", 3, 7);
   add("d", 2, 2);
-  const std::string file = builder.finish();
+  const std::string file = file_of(builder);
   EXPECT_LE(file.size(), bytes_max);
   const std::vector<std::string> keys = keys_in(file);
   ASSERT_GE(keys.size(), 7u);
   for (int i = 0; i < 7; ++i) EXPECT_EQ(keys[i], key_named("a" + std::to_string(i)));
   HotSetBuilder tiny(20);
   tiny.add(key_named("a"), 5);
-  EXPECT_TRUE(keys_in(tiny.finish()).empty());
+  EXPECT_TRUE(keys_in(file_of(tiny)).empty());
 }
 
 TEST(HotSet, DamageAnywhereIsTold) {
@@ -112,14 +118,42 @@ TEST(HotSet, WhatIsNoUsersKeyIsRefusedThoughTheChecksumIsRight) {
   EXPECT_FALSE(keys_of_hot_set(checked("MLRHOT02")));
 }
 
+TEST(HotSet, ComesInPieces) {
+  constexpr int kKeys = 20'000;
+  HotSetBuilder builder(kPlenty);
+  for (int i = 0; i < kKeys; ++i) builder.add(key_named(std::to_string(i)), i % 2);
+  std::string file;
+  int pieces = 0;
+  for (; const auto piece = builder.take(); ++pieces) {
+    EXPECT_LE(piece->size(), (64u << 10) + 100);
+    file += *piece;
+  }
+  EXPECT_GT(pieces, 6);
+  const std::vector<std::string> keys = keys_in(file);
+  ASSERT_EQ(keys.size(), static_cast<size_t>(kKeys));
+  for (int i = 0; i < kKeys; ++i)
+    ASSERT_EQ(keys[i], key_named(std::to_string(i < kKeys / 2 ? 2 * i + 1 : 2 * i - kKeys)));
+  EXPECT_FALSE(builder.take());
+}
+
 TEST(HotSet, AFileIsReplacedAsAWhole) {
   MemoryDisk disk(1u << 30);
   EXPECT_EQ(load_hot_set(disk, "d/hot-set").value(), "");
-  ASSERT_TRUE(save_hot_set(disk, "d/hot-set", "a longer one"));
-  ASSERT_TRUE(save_hot_set(disk, "d/hot-set", "short"));
+  const auto save = [&](std::vector<std::string> pieces) {
+    HotSetFile file(disk, "d/hot-set");
+    for (const std::string& piece : pieces) ASSERT_TRUE(file.append(piece));
+    ASSERT_TRUE(file.finish());
+  };
+  save({"a long", "er one"});
+  {
+    HotSetFile unfinished(disk, "d/hot-set");
+    ASSERT_TRUE(unfinished.append("half of one that is longer"));
+    EXPECT_EQ(load_hot_set(disk, "d/hot-set").value(), "a longer one");
+  }
+  save({"short"});
   EXPECT_EQ(load_hot_set(disk, "d/hot-set").value(), "short");
   EXPECT_EQ(disk.list("d").value(), std::vector<std::string>{"hot-set"});
-  ASSERT_TRUE(save_hot_set(disk, "d/hot-set", std::string(kHotSetBytesMax + 1, 'x')));
+  save({std::string(kHotSetBytesMax + 1, 'x')});
   EXPECT_FALSE(load_hot_set(disk, "d/hot-set"));
 }
 

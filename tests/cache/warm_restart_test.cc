@@ -176,7 +176,9 @@ TEST_F(WarmRestartTest, ADamagedFileIsToldOnceAndTheCacheIsCold) {
   save();
   std::string bytes = file();
   bytes.back() ^= 1;
-  ASSERT_TRUE(save_hot_set(disk_, kPath, bytes));
+  HotSetFile damaged(disk_, kPath);
+  ASSERT_TRUE(damaged.append(bytes));
+  ASSERT_TRUE(damaged.finish());
   restart();
   const Status warmed = warm();
   ASSERT_FALSE(warmed);
