@@ -15,7 +15,7 @@ BESIDE_SECONDS_MAX = 30  # of one measurement; what goes on longer is measured s
 TRANSACTIONS_SECONDS = 20  # beside transactions, which rest between
 SECONDS_A_TRANSACTION = 4  # at most
 DROP_SECONDS = 10  # behind a DeleteTable; nothing tells when all is gone
-TTL_SECONDS = 60  # beside and alone: once a minute the hot set is written, which counts in both
+TTL_SECONDS = 60  # beside and alone: once a minute the hot set is written; both have it
 OTHER = "other"          # the table of what goes on beside
 
 
