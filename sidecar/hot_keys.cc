@@ -21,9 +21,10 @@ namespace dom = simdjson::dom;
 
 constexpr uint32_t kLimitMax = 1000;
 
-std::string one_decimal(double value) {
+/// To the thousandth: a share of rates rounded to tenths could be more than all.
+std::string render_rate(double per_second) {
   char digits[64];
-  const int size = std::snprintf(digits, sizeof digits, "%.1f", value);
+  const int size = std::snprintf(digits, sizeof digits, "%.3f", per_second);
   return {digits, static_cast<size_t>(size)};
 }
 
@@ -102,7 +103,7 @@ void render_partition(const Owner& owner, std::string_view prefix, std::string& 
 void render(const cache::HotKey& hot, const Owner& owner, RenderKey* render_key, double window_s,
             std::string& out) {
   const auto rate = [window_s](uint64_t count) {
-    return one_decimal(static_cast<double>(count) / window_s);
+    return render_rate(static_cast<double>(count) / window_s);
   };
   JsonFields json(out);
   json.text("table", owner.table->name);
@@ -144,7 +145,7 @@ AdminResponse hottest(const Kind& kind, const AdminRequest& request, const Catal
   AdminResponse response;
   JsonFields json(response.body);
   json.raw("requests_per_second",
-           one_decimal(static_cast<double>(report.requests) / report.window_s));
+           render_rate(static_cast<double>(report.requests) / report.window_s));
   json.raw(kind.member, keys + "]");
   json.end();
   response.body += '\n';
@@ -180,7 +181,7 @@ Result<std::string> describe_hot_keys(std::string_view json) {
     const double writes = number_of(key, "writes_per_second");
     char rates[128];
     std::snprintf(rates, sizeof rates, "%9.1f %9.1f %6.1f%%  ", reads, writes,
-                  all > 0 ? 100 * (reads + writes) / all : 0);
+                  all > 0 ? std::min(100.0, 100 * (reads + writes) / all) : 0);
     std::string_view table, index;
     dom::element attributes;
     if (key["table"].get(table) || key["key"].get(attributes)) continue;
