@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,11 +45,21 @@ void arrange_memory(size_t memory_bytes) {
   mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::min(memory_bytes / 2, kKeptBytesMax)));
 }
 
+/// Enough for all connections, where the usual limit is for programs that use select().
+void raise_descriptor_limit() {
+  constexpr rlim_t kDescriptors = 16384;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptors) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kDescriptors);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 Status serve(const Config& config) {
   RETURN_IF_ERROR(check_memory_limits(config, physical_bytes()));
   arrange_memory(config.memory_bytes);
+  raise_descriptor_limit();
   // Threads inherit the mask, so that only the main thread below takes the signals.
   sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

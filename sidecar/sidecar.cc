@@ -2,6 +2,7 @@
 
 #include <leveldb/env.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <future>
@@ -34,6 +35,17 @@ size_t default_threads() {
   size_t count = 1;
   if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) count = static_cast<size_t>(CPU_COUNT(&cpus));
   return std::clamp<size_t>(count, 1, 4);
+}
+
+/// So many that log, tables (LevelDB opens a thousand files) and connectors find descriptors: a log
+/// that cannot open its next segment stops all writing.
+size_t connections_max(size_t wanted) {
+  constexpr rlim_t kOthers = 1500;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const rlim_t descriptors = limit.rlim_cur;
+  return std::min<rlim_t>(wanted,
+                          std::max(descriptors / 4, descriptors - std::min(descriptors, kOthers)));
 }
 
 /// An error that is no mistake in the configuration, whatever the part that found it calls it.
@@ -250,6 +262,7 @@ Status Sidecar::open_port() {
   HttpServerOptions options;
   options.host = config_.listen.host;
   options.port = config_.listen.port;
+  options.connections_max = connections_max(options.connections_max);
   options.receiving_bytes_max = 2 * (config_.memory_bytes / kMemoryParts);
   options.answer_bytes_max = 3 * (config_.memory_bytes / kMemoryParts);
   server_ = std::make_unique<HttpServer>(

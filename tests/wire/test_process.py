@@ -262,6 +262,23 @@ def test_a_damaged_log_is_refused_by_segment_and_offset(sidecar):
     assert any(position - 4096 < int(number) < position for number in re.findall(r"\d+", told))
 
 
+@pytest.mark.parametrize("descriptors", ["256:4096", "512:512"])
+def test_idle_connections_leave_descriptors_to_the_log(sidecar, descriptors):
+    sidecar.process.start(
+        ["prlimit", f"--nofile={descriptors}", peer.binary(), "--config", sidecar.config]
+    )
+    wait_until(sidecar.ready, 30, "the sidecar is ready", sidecar.process)
+    ddb = sidecar.client()
+    ddb.create_table(**definition("idle"))
+    idle = [socket.create_connection(("127.0.0.1", sidecar.port)) for _ in range(600)]
+    # More than the first segment's megabyte.
+    for number in range(12):
+        ddb.put_item(TableName="idle", Item={"pk": {"S": str(number)}, "v": {"S": "v" * 390_000}})
+    for connection in idle:
+        connection.close()
+    assert len(list((sidecar.data / "log").glob("*.log"))) > 1
+
+
 def test_a_torn_last_write_is_cut_off(sidecar):
     """Rubbish after the last frame is what a crash leaves, not damage."""
     sidecar.start()
