@@ -157,7 +157,8 @@ size_t HttpConnection::process(char* bytes, size_t size) {
     used += step;
   }
   processing_ = false;
-  if (!out_.empty() && !loop_->flush_later(this)) flush();
+  // Few large answers together would take memory that nobody has counted yet.
+  if (out_.size() > kGatheredBytesMax || (!out_.empty() && !loop_->flush_later(this))) flush();
   // Refused or closed: whatever is left belongs to nobody.
   if (state_ != State::kReading && state_ != State::kHandling) return size;
   if (state_ == State::kReading && out_.empty() && used < size && wanted_bytes_ == 0 &&
