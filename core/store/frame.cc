@@ -14,7 +14,7 @@ namespace {
 // Persisted.
 constexpr uint16_t kVersion = 1;
 constexpr size_t kVersionAt = 4;
-constexpr size_t kReservedAt = 6;
+constexpr size_t kTagAt = 6;
 constexpr size_t kPayloadSizeAt = 8;
 constexpr size_t kEntriesAt = 12;
 constexpr size_t kChangesAt = 16;
@@ -133,8 +133,9 @@ std::optional<FrameHeader> FrameHeader::decode(std::string_view bytes) {
   if (bytes.size() < Frame::kHeaderBytes || !bytes.starts_with(Frame::kMagic)) return std::nullopt;
   const char* p = bytes.data();
   if (p[kVersionAt] != kVersion || p[kVersionAt + 1] != 0) return std::nullopt;
-  if (p[kReservedAt] != 0 || p[kReservedAt + 1] != 0) return std::nullopt;
   FrameHeader header;
+  header.tag = static_cast<uint16_t>(static_cast<uint8_t>(p[kTagAt]) |
+                                     static_cast<uint8_t>(p[kTagAt + 1]) << 8);
   header.payload_bytes = get_fixed32(p + kPayloadSizeAt);
   header.entry_count = get_fixed32(p + kEntriesAt);
   header.change_count = get_fixed32(p + kChangesAt);
@@ -150,6 +151,16 @@ std::optional<FrameHeader> FrameHeader::decode(std::string_view bytes) {
                         header.durable_lsn < header.first_lsn;
   if (!possible) return std::nullopt;
   return header;
+}
+
+uint16_t FrameHeader::tag_at(LogPosition position, std::string_view bytes) {
+  char hashed[kChecksumAt + 24];
+  std::memcpy(hashed, bytes.data(), kChecksumAt);
+  set_fixed16(hashed + kTagAt, 0);
+  set_fixed64(hashed + kChecksumAt, position.segment);
+  set_fixed64(hashed + kChecksumAt + 8, position.offset);
+  set_fixed64(hashed + kChecksumAt + 16, position.rewrites);
+  return std::max<uint16_t>(1, static_cast<uint16_t>(xxh3_64({hashed, sizeof hashed})));
 }
 
 Result<size_t> Frame::size_of(std::string_view header) {
@@ -347,13 +358,13 @@ FramePtr FrameBuilder::finish(Lsn durable_lsn, uint64_t previous_checksum,
   char* p = bytes_.data();
   std::memcpy(p, Frame::kMagic.data(), Frame::kMagic.size());
   set_fixed16(p + kVersionAt, kVersion);
-  set_fixed16(p + kReservedAt, 0);
   set_fixed32(p + kPayloadSizeAt, static_cast<uint32_t>(payload_bytes()));
   set_fixed32(p + kEntriesAt, entry_count_);
   set_fixed32(p + kChangesAt, change_count_);
   set_fixed64(p + kFirstLsnAt, first_lsn_);
   set_fixed64(p + kDurableLsnAt, durable_lsn);
   set_fixed64(p + kPreviousChecksumAt, previous_checksum);
+  set_fixed16(p + kTagAt, FrameHeader::tag_at(position, bytes_));
   const uint64_t checksum = checksum_of(bytes_, position);
   set_fixed64(p + kChecksumAt, checksum);
 

@@ -14,13 +14,14 @@ namespace millrace {
 
 // The unit of the log is the flush frame: what one flush made durable (persisted):
 //
-//   frame := magic:u32 "MLF1"; version:u16; reserved:u16; payload size:u32; entries:u32;
-//   changes:u32;
+//   frame := magic:u32 "MLF1"; version:u16; tag:u16; payload size:u32; entries:u32; changes:u32;
 //            first lsn:u64; durable lsn:u64 (the last LSN known durable when this was written);
 //            checksum of the previous frame:u64 (0 in the log's first frame);
 //            checksum:u64, xxh3_64 of the 44 bytes before it, xxh3_64 of the payload:u64, and the
 //            frame's place (segment:u64, offset:u64, and in a segment that was rewritten how often
 //            that was:u64), which the file does not hold; payload
+//   tag    := xxh3_64 of the 44 bytes with a tag of 0 and the place (three u64), cut to 16 bits, 1
+//             for 0; 0 in frames that were written before there were tags
 //   payload := entries
 //   entry  := size of the rest:varint; time in ms since the epoch:varint; fields;
 //             changes:varint; change*
@@ -31,7 +32,8 @@ namespace millrace {
 //
 // The link to the previous frame's checksum keeps leftovers of frames that an earlier recovery cut
 // off from ever being taken for successors. The place in the checksum keeps leftovers of a recycled
-// segment, and frames that a client stored as part of an item, from being taken for frames at all.
+// segment, and frames that a client stored as part of an item, from being taken for frames at all;
+// the tag tells most of them without a look at the payload, whose size may be made up.
 
 /// Persisted.
 enum class ChangeKind : uint8_t { kInsert = 1, kModify = 2, kRemove = 3 };
@@ -109,6 +111,7 @@ struct LogPosition {
 
 /// The fixed part of a frame, before anything of it but its magic and version has been checked.
 struct FrameHeader {
+  uint16_t tag = 0;
   size_t payload_bytes = 0;
   uint32_t entry_count = 0;
   uint32_t change_count = 0;
@@ -120,6 +123,8 @@ struct FrameHeader {
   /// From the first Frame::kHeaderBytes of `bytes`; none if they are no header or counts, sizes and
   /// LSNs cannot be a frame's.
   static std::optional<FrameHeader> decode(std::string_view bytes);
+  /// The tag that the header at the start of `bytes` has if it was written for that place.
+  static uint16_t tag_at(LogPosition position, std::string_view bytes);
 };
 
 /// A whole validated frame in memory. Immutable, shared by followers, observers and readers.
@@ -128,8 +133,7 @@ class Frame {
   static constexpr size_t kHeaderBytes = 52;
   static constexpr std::string_view kMagic = "MLF1";
   /// A frame holds at most one batch: 4 MB of entries, or one command. The most that one stages is
-  /// a transaction over a hundred items with 25 indexes: 4 MB of items, 40 MB of old images, 4 MB
-  /// projected 25 times, and some 60 MB of index keys. Recovery refuses larger sizes as damage.
+  /// a transaction, which is refused at 192 MB. Recovery refuses larger sizes as damage.
   static constexpr size_t kPayloadBytesMax = 256u << 20;
 
   /// Takes `bytes` (header and payload) and checks all of it: checksum, counts, the shape of every

@@ -256,7 +256,10 @@ Status LogRecovery::refuse_if_damaged(Cut cut) {
 Result<std::optional<uint64_t>> LogRecovery::evidence_in(size_t index, uint64_t from) {
   ASSIGN_OR_RETURN(const SegmentFile segment, load(index));
   // Items are written by clients: one full of made-up headers must not make a start take hours.
-  uint64_t hash_budget = 16 * (segment.size + Frame::kPayloadBytesMax);
+  // Frames do not overlap, and a tag is right by chance once in 65,536 times. Without one anybody
+  // can make them up: beyond the budget they say nothing.
+  uint64_t tagged_budget = 64 * segment.size;
+  uint64_t untagged_budget = tagged_budget;
   std::string chunk;
   std::string bytes;
   while (from < segment.size) {
@@ -264,16 +267,22 @@ Result<std::optional<uint64_t>> LogRecovery::evidence_in(size_t index, uint64_t 
     for (size_t at = chunk.find(Frame::kMagic); at < kSearchBytes && at != std::string::npos;
          at = chunk.find(Frame::kMagic, at + 1)) {
       const uint64_t offset = from + at;
-      const auto header = FrameHeader::decode(std::string_view(chunk).substr(at));
+      const LogPosition position{segment.first_lsn, offset};
+      const std::string_view candidate = std::string_view(chunk).substr(at);
+      const auto header = FrameHeader::decode(candidate);
       if (!header || header->first_lsn < next_lsn_) continue;
+      const bool tagged = header->tag != 0;
+      if (tagged && header->tag != FrameHeader::tag_at(position, candidate)) continue;
       const size_t size = Frame::kHeaderBytes + header->payload_bytes;
       if (size > segment.size - offset) continue;
-      if (size > hash_budget) {
+      uint64_t& budget = tagged ? tagged_budget : untagged_budget;
+      if (size > budget) {
+        if (!tagged) continue;
         return damage(index, offset, "too many broken frames to tell what was durable");
       }
-      hash_budget -= size;
+      budget -= size;
       RETURN_IF_ERROR(segment.file->read(offset, size, bytes));
-      if (!Frame::parse(bytes, {segment.first_lsn, offset})) continue;
+      if (!Frame::parse(bytes, position)) continue;
       if (header->durable_lsn >= next_lsn_) return std::optional(offset);
       cut_frames_.push_back({index, offset});
     }

@@ -34,14 +34,14 @@ TEST(Frame, HasTheBytesThatTheFormatSays) {
   EXPECT_EQ(hex(frame->bytes()),
             "4d4c4631"  // magic
             "0100"
-            "0000"              // version, reserved
+            "1023"              // version, tag
             "36000000"          // payload size
             "02000000"          // entries
             "04000000"          // changes
             "0201000000000000"  // first LSN
             "c800000000000000"  // durable LSN
             "8877665544332211"  // previous frame's checksum
-            "ddf09b7643824d13"  // checksum
+            "4e4488db6f0ba47a"  // checksum
             // An entry: size, time, no fields, one change.
             "12"
             "80d095ffbc31"

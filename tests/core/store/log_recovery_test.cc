@@ -6,6 +6,18 @@
 namespace millrace {
 namespace {
 
+// As it was written before frames had tags.
+std::string without_tag(const Frame& frame) {
+  std::string header(frame.bytes().substr(0, 44));
+  header[6] = header[7] = '\0';
+  std::string hashed = header;
+  put_fixed64(hashed, xxh3_64(frame.bytes().substr(Frame::kHeaderBytes)));
+  put_fixed64(hashed, frame.position().segment);
+  put_fixed64(hashed, frame.position().offset);
+  put_fixed64(header, xxh3_64(hashed));
+  return header.append(frame.bytes().substr(Frame::kHeaderBytes));
+}
+
 class LogRecoveryTest : public LogTest {
  protected:
   std::vector<FramePtr> without_last() const { return {frames_.begin(), frames_.end() - 1}; }
@@ -313,6 +325,48 @@ TEST_F(LogRecoveryTest, FramesWithinItemsAreNoEvidence) {
   damage(*frame, 52);
   open();
   expect_same(replayed_, frames_);
+}
+
+// Each would have to be hashed to tell that it is none, over and over the same bytes.
+TEST_F(LogRecoveryTest, HeadersWithinItemsThatClaimMuchDoNotStopAStart) {
+  options_.segment_bytes = options_.first_segment_bytes = 4 << 20;
+  constexpr uint32_t kClaimed = 3u << 20;
+  open();
+  append(100);
+  FrameBuilder inner = build(kFirst + 1'000'000, 50);
+  const FramePtr forged = std::move(inner).finish(kFirst + 999'999, 0, {kFirst, 64});
+  std::string image;
+  for (const int tag : {0, 4711}) {
+    std::string header(forged->bytes().substr(0, Frame::kHeaderBytes));
+    for (int i = 0; i < 2; ++i) header[6 + i] = static_cast<char>(tag >> (8 * i));
+    for (int i = 0; i < 4; ++i) header[8 + i] = static_cast<char>(kClaimed >> (8 * i));
+    for (int i = 0; i < 4000; ++i) image += header;
+  }
+  FrameBuilder builder(log_->next_lsn());
+  builder.begin_entry(1);
+  builder.add_change(ChangeKind::kInsert, "k", image, std::nullopt);
+  builder.end_entry();
+  auto frame = log_->append(std::move(builder));
+  ASSERT_TRUE(frame);
+  damage(*frame, 52);
+  open();
+  expect_same(replayed_, frames_);
+}
+
+TEST_F(LogRecoveryTest, FramesFromBeforeThereWereTagsAreReadAndAreEvidence) {
+  open();
+  append();
+  append();
+  append();
+  std::string content = disk_.content(path_of(kFirst));
+  const std::string untagged = without_tag(*frames_[2]);
+  content.replace(frames_[2]->position().offset, untagged.size(), untagged);
+  disk_.set_content(path_of(kFirst), content);
+  open();
+  ASSERT_EQ(replayed_.size(), 3u);
+  EXPECT_EQ(replayed_[2]->bytes(), untagged);
+  damage(frames_[1], 60);
+  expect_damage_at(try_open(), frames_[1]->position());
 }
 
 TEST_F(LogRecoveryTest, SyncsAgainWhatMayBeInMemoryOnly) {
