@@ -15,6 +15,10 @@ namespace {
 constexpr size_t kActionsMax = 100;
 constexpr size_t kBytesMax = 4u << 20;
 constexpr size_t kTokenBytesMax = 36;
+/// Of old images, new ones and index entries. What counts as 4 MB may be twice that here, and an
+/// index entry of each of 25 indexes comes on top; the frame that holds them all is bounded.
+constexpr size_t kStagedBytesMax = 192u << 20;
+static_assert(kStagedBytesMax + (16u << 20) < Frame::kPayloadBytesMax);  // keys and counts
 
 struct Action {
   WriteKind kind = WriteKind::kPut;
@@ -148,6 +152,13 @@ Status check_payload(size_t bytes) {
   return validation_error(limit + ": " + limit + std::to_string(bytes));
 }
 
+Error too_much_to_stage() {
+  return validation_error(
+      "The transaction's items, as they are and as they would be, and their index entries take "
+      "more than " +
+      std::to_string(kStagedBytesMax >> 20) + " MB together");
+}
+
 // An empty value of a key, also of an index's, refuses the whole request.
 bool refuses_request(const Error& error) {
   return error.message.find("cannot contain an empty") != std::string::npos;
@@ -261,7 +272,7 @@ class TransactWriteCommand final : public AnsweredCommand {
       return cancellation(failures);
     }
     bool failed = false;
-    size_t bytes = 0;
+    size_t bytes = 0, staged_bytes = 0;
     for (size_t i = 0; i < actions_.size(); ++i) {
       Status status = evaluate_write(actions_[i].write, catalog_, commit, outcomes[i]);
       if (!status) {
@@ -275,6 +286,8 @@ class TransactWriteCommand final : public AnsweredCommand {
       failed = failed || failures[i].has_value();
       if (outcomes[i].changed && outcomes[i].exists)
         bytes += charged_size(ItemView(outcomes[i].new_image(actions_[i].write)));
+      staged_bytes += outcomes[i].staged_bytes(actions_[i].write);
+      if (staged_bytes > kStagedBytesMax) return too_much_to_stage();
     }
     if (failed) return cancellation(failures);
     return check_payload(bytes);

@@ -107,23 +107,20 @@ FramePtr Log::seal(FrameBuilder&& builder) {
   return std::move(builder).finish(synced, last_checksum_, position);
 }
 
-Status Log::writable(const Frame& frame) const {
+Status Log::writable() const {
   if (failed_) {
     return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
-  }
-  if (frame.size() > Frame::kHeaderBytes + Frame::kPayloadBytesMax) {
-    return make_error(ErrorCode::kInternal, "a batch is larger than a frame of the log may be");
   }
   return {};
 }
 
 Status Log::write(const FramePtr& frame) {
-  RETURN_IF_ERROR(writable(*frame));
+  RETURN_IF_ERROR(writable());
   return ended(write_frame(frame), *frame);
 }
 
 bool Log::begin_write(const FramePtr& frame, AsyncWrite& write) {
-  if (!writable(*frame) || !options_.sync || begins_segment(*frame)) return false;
+  if (!writable() || !options_.sync || begins_segment(*frame)) return false;
   return file_->begin_durable_write(write, frame->position().offset, frame->bytes());
 }
 
@@ -274,9 +271,7 @@ void Log::publish(const FramePtr& frame, std::optional<LogSegment> begun) {
 }
 
 Status Log::sync() {
-  if (failed_) {
-    return make_error(ErrorCode::kIo, "the change log stopped after a failed flush; restart");
-  }
+  RETURN_IF_ERROR(writable());
   std::lock_guard sync_lock(sync_mutex_);
   std::vector<std::shared_ptr<File>> files;
   Lsn written;

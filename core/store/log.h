@@ -98,8 +98,7 @@ class Log {
   FramePtr seal(FrameBuilder&& builder);
   /// ... its writing, before any other frame is sealed; readers find it only after
   /// make_readable(): once its changes are in the published view, so that who has read a change
-  /// from the log never reads an older item. kInternal, which harms nothing, if it is larger than a
-  /// frame may be.
+  /// from the log never reads an older item.
   Status write(const FramePtr& frame);
   /// Begins to write it, by `write`, without waiting for the disk. False: nothing has begun, and
   /// write() it is.
@@ -160,7 +159,7 @@ class Log {
   std::string path_of(SegmentName segment) const;
 
   // The writer's steps.
-  Status writable(const Frame& frame) const;
+  Status writable() const;
   Status write_frame(const FramePtr& frame);
   static bool begins_segment(const Frame& frame) {
     return frame.position().offset == SegmentHeader::kBytes;

@@ -10,8 +10,8 @@ import urllib.request
 import botocore.exceptions
 import pytest
 
-from conftest import definition
-from expecting import item
+from conftest import definition, index
+from expecting import invalid, item
 from peers.process import wait_until
 from peers.sidecar import Sidecar
 from raw import Connection
@@ -383,3 +383,34 @@ def test_a_damaged_table_block_is_an_error_and_an_alarm(filled):
     assert failed > 0
     assert f"millrace_damaged_reads_total {failed}" in page(filled, "/metrics")
     assert "event=damage" in (filled.folder / "millrace.log").read_text()
+
+
+# What one transaction may change.
+
+
+def test_a_transaction_whose_index_entries_are_too_much_together_is_refused(start):
+    """A hundred items of which 25 indexes hold a list whose encoding is twice what it counts."""
+    ddb = start().client()
+    table = definition("big", range_key="sk:S")
+    table["AttributeDefinitions"].append({"AttributeName": "k", "AttributeType": "S"})
+    table["GlobalSecondaryIndexes"] = [
+        index(f"gsi{n}", ["k"], projection="INCLUDE", attributes=["big"]) for n in range(20)
+    ]
+    table["LocalSecondaryIndexes"] = [
+        index(f"lsi{n}", ["pk"], ["k"], projection="INCLUDE", attributes=["big"]) for n in range(5)
+    ]
+    ddb.create_table(**table)
+    big = {"L": [{"S": ""}] * 40_800}
+    keys = [item(pk="p", sk=str(n)) for n in range(100)]
+    for key in keys:
+        ddb.put_item(TableName="big", Item={**key, **item(k="old"), "big": big})
+    update = {"UpdateExpression": "SET k = :k", "ExpressionAttributeValues": item(**{":k": "new"})}
+    actions = [{"Update": {"TableName": "big", "Key": key, **update}} for key in keys]
+    with invalid(
+        "The transaction's items, as they are and as they would be, and their index entries take "
+        "more than 192 MB together"
+    ):
+        ddb.transact_write_items(TransactItems=actions)
+    ddb.transact_write_items(TransactItems=actions[:50])
+    got = [ddb.get_item(TableName="big", Key=key)["Item"]["k"] for key in (keys[0], keys[99])]
+    assert got == [{"S": "new"}, {"S": "old"}]
