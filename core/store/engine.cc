@@ -302,11 +302,10 @@ Status Engine::State::frame_refused() {
   Error error = written.error();
   if (!log->failed()) {
     Status undone = undo(*frame, *base);
-    if (undone && error.code == ErrorCode::kDiskFull) {
+    if (undone) {
       disk_budget.note_full();
       return disk_is_full();
     }
-    if (undone) return error;
     error = undone.error();
   }
   Status status = make_error(ErrorCode::kIo, "writing has stopped: " + error.message);
@@ -420,11 +419,14 @@ bool Engine::State::give_token_back(bool published) {
   if (rotation_wanted) return true;
   if (starved.load(std::memory_order_seq_cst)) return false;
   if (queue.has_next(large_may_go())) return true;
-  if (queue.large_count() > 0) {
-    const int64_t rest_ns = large_rest_until_ns - clock.monotonic_ns();
-    if (rest_ns > 0) step_wakeup_in(rest_ns);
+  if (queue.large_count() == 0) return false;
+  const int64_t rest_ns = large_rest_until_ns - clock.monotonic_ns();
+  if (rest_ns > 0) {
+    step_wakeup_in(rest_ns);
+    return false;
   }
-  return false;
+  // The rest may have ended since it was looked at; nobody else would wake a step for that.
+  return !crowded.load(std::memory_order_seq_cst);
 }
 
 ViewPtr Engine::view() const { return state_->tables->view(); }
