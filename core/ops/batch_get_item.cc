@@ -144,8 +144,7 @@ Status parse(BatchGet& batch) {
 
 Status bind(const Catalog& catalog, BatchGet& batch) {
   for (TableReads& table : *batch.tables) {
-    table.table = catalog.resolve(table.table_name);
-    if (table.table == nullptr) return requested_resource_not_found();
+    ASSIGN_OR_RETURN(table.table, catalog.resolve(table.table_name, requested_resource_not_found));
     for (const std::string& key : table.keys) {
       ASSIGN_OR_RETURN(std::string stored,
                        store_key(table.table->key, table.table->generation, MapView(key), true));

@@ -183,8 +183,8 @@ Result<BoundWrites> bind(const Catalog& catalog, BatchWrite&& batch) {
   std::vector<ItemWrite>& writes = bound.writes;
   std::set<std::string, std::less<>> keys;
   for (TableWrites& table_writes : *batch.tables) {
-    TablePtr table = catalog.resolve(table_writes.table_name);
-    if (table == nullptr) return requested_resource_not_found();
+    ASSIGN_OR_RETURN(const TablePtr table,
+                     catalog.resolve(table_writes.table_name, requested_resource_not_found));
     for (ItemWrite& write : table_writes.writes) {
       RETURN_IF_ERROR(check_key_types(table->key, MapView(write.image)));
       RETURN_IF_ERROR(bind_table(write, table));

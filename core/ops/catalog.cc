@@ -1,6 +1,8 @@
 #include "core/ops/catalog.h"
 
 #include "core/base/bytes.h"
+#include "core/ops/arn.h"
+#include "core/ops/violations.h"
 
 namespace millrace {
 
@@ -15,6 +17,23 @@ bool is_definition_key(std::string_view key) {
 
 bool is_deleted_name(std::string_view name) {
   return name.substr(0, kDeletedPrefix.size()) == kDeletedPrefix;
+}
+
+// What the service says of an ARN whose `what` is not that of a table here.
+Error wrong_in_arn(std::string_view what, std::string_view arn) {
+  return validation_error("1 validation error detected: Invalid " + std::string(what) + " in '" +
+                          std::string(arn) + "'");
+}
+
+Error malformed_arn(std::string_view arn) {
+  Violations violations;
+  violations.add(arn, "tableName",
+                 "Valid ARN format is "
+                 "'arn:<awsPartition>:<vendor>:<region>:<subscriber>:resourceType/resourceName', "
+                 "where Resource name must have length less than or equal to 255, Resource name "
+                 "must have length greater than or equal to 3, Resource name must satisfy regular "
+                 "expression pattern: [a-zA-Z0-9_.-]+");
+  return violations.status().error();
 }
 
 // Of all catalogues of the process.
@@ -131,18 +150,39 @@ std::vector<TablePtr> Catalog::all() const {
 }
 
 std::string Catalog::table_arn(std::string_view table_name) const {
-  return "arn:aws:dynamodb:" + region_ + ":" + account_ + ":table/" + std::string(table_name);
+  return "arn:" + std::string(kPartition) + ":dynamodb:" + region_ + ":" + account_ + ":table/" +
+         std::string(table_name);
 }
 
 std::string Catalog::stream_arn(const Table& table, const StreamDefinition& stream) const {
   return table_arn(table.name) + "/stream/" + stream.label;
 }
 
+Result<std::string_view> Catalog::name_of(std::string_view name_or_arn) const {
+  if (!is_arn(name_or_arn)) return name_or_arn;
+  const std::optional<Arn> arn = split_arn(name_or_arn);
+  const size_t slash = arn ? arn->resource.find('/') : std::string_view::npos;
+  if (slash == std::string_view::npos || arn->service != "dynamodb")
+    return malformed_arn(name_or_arn);
+  if (arn->resource.substr(0, slash) != "table") return wrong_in_arn("resource type", name_or_arn);
+  const std::string_view name = arn->resource.substr(slash + 1);
+  if (!check_new_table_name(name)) return malformed_arn(name_or_arn);
+  if (arn->partition != kPartition) return wrong_in_arn("AWS partition", name_or_arn);
+  if (arn->region != region_) return wrong_in_arn("AWS region", name_or_arn);
+  if (arn->account != account_) return access_denied();
+  return name;
+}
+
+Result<TablePtr> Catalog::resolve(std::string_view name_or_arn, NotFound not_found) const {
+  ASSIGN_OR_RETURN(const std::string_view name, name_of(name_or_arn));
+  TablePtr table = find(name);
+  if (table == nullptr) return not_found(name);
+  return table;
+}
+
 TablePtr Catalog::resolve(std::string_view name_or_arn) const {
-  if (name_or_arn.substr(0, 4) != "arn:") return find(name_or_arn);
-  std::string prefix = table_arn("");
-  if (name_or_arn.substr(0, prefix.size()) != prefix) return nullptr;
-  return find(name_or_arn.substr(prefix.size()));
+  const Result<std::string_view> name = name_of(name_or_arn);
+  return name ? find(*name) : nullptr;
 }
 
 }  // namespace millrace

@@ -74,7 +74,13 @@ class Catalog final : public CommitObserver {
   Status load(const View& view);
 
   TablePtr find(std::string_view name) const;
-  /// By name or by ARN; an ARN of another region or account names no table here.
+  /// The name, of a name or of the ARN of a table here. The region is that of the ARNs that are
+  /// made here, whichever a client signs for: it can use all that it was given.
+  Result<std::string_view> name_of(std::string_view name_or_arn) const;
+  /// By name or by ARN. `not_found` is the refusal of a name that no table has.
+  using NotFound = Error (*)(std::string_view table_name);
+  Result<TablePtr> resolve(std::string_view name_or_arn, NotFound not_found) const;
+  /// Null: there is no such table here.
   TablePtr resolve(std::string_view name_or_arn) const;
   TablePtr find(Generation generation) const;  // also deleted ones, while the log has their changes
   std::vector<TablePtr> tables() const;        // by name; without deleted ones

@@ -93,9 +93,9 @@ void describe_continuous_backups(Node& node, const Request& request, Reply reply
   Status status = read_request(json, members);
   if (status) status = check_defined_table_name(members.table_name);
   if (!status) return reply.error(status.error());
-  const TablePtr table = node.catalog.resolve(*members.table_name);
-  if (table == nullptr) return reply.error(no_table(*members.table_name));
-  reply.ok(description(*table, node.clock.wall_ms()));
+  const Result<TablePtr> table = node.catalog.resolve(*members.table_name, no_table);
+  if (!table) return reply.error(table.error());
+  reply.ok(description(**table, node.clock.wall_ms()));
 }
 
 void update_continuous_backups(Node& node, const Request& request, Reply reply) {
@@ -104,9 +104,9 @@ void update_continuous_backups(Node& node, const Request& request, Reply reply) 
   Status status = read_request(json, members);
   if (status) status = check_request(members);
   if (!status) return reply.error(status.error());
-  const TablePtr table = node.catalog.resolve(*members.table_name);
-  if (table == nullptr) return reply.error(no_table(*members.table_name));
-  submit_attachment_change(node, std::move(reply), {table, {}}, no_table(table->name),
+  const Result<TablePtr> table = node.catalog.resolve(*members.table_name, no_table);
+  if (!table) return reply.error(table.error());
+  submit_attachment_change(node, std::move(reply), {*table, {}}, no_table((*table)->name),
                            [enabled = *members.enabled, days = members.period_days](
                                Table& changed, int64_t now_ms) -> Result<AttachmentChange> {
                              std::optional<PointInTimeRecovery>& recovery =

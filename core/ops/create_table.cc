@@ -220,7 +220,6 @@ Result<Table> table_of(const CreateMembers& members) {
   RETURN_IF_ERROR(check_indexes(members));
   RETURN_IF_ERROR(check_stream(members.definition));
   Table table;
-  table.name = *members.definition.table_name;
   table.key.partition = key_attribute(*(*members.key_schema)[0].name, *members.attributes);
   if (members.key_schema->size() == 2)
     table.key.sort = key_attribute(*(*members.key_schema)[1].name, *members.attributes);
@@ -317,10 +316,9 @@ void create_table(Node& node, const Request& request, Reply reply) {
   }
   if (Status status = apply_index_settings(members.global_indexes, *table); !status)
     return reply.error(status.error());
-  std::string prefix = node.catalog.table_arn("");
-  if (table->name.starts_with(prefix)) table->name.erase(0, prefix.size());
-  if (Status status = check_new_table_name(table->name); !status)
-    return reply.error(status.error());
+  const Result<std::string_view> name = node.catalog.name_of(*members.definition.table_name);
+  if (!name) return reply.error(name.error());
+  table->name = *name;
   std::optional<StreamViewType> stream;
   if (members.definition.stream && *members.definition.stream->enabled)
     stream = view_type_of(*members.definition.stream->view_type);

@@ -46,8 +46,9 @@ void delete_table(Node& node, const Request& request, Reply reply) {
   });
   if (status) status = check_defined_table_name(name);
   if (!status) return reply.error(status.error());
-  TablePtr table = node.catalog.resolve(*name);
-  if (table == nullptr) return reply.error(table_not_found(*name));
+  const Result<TablePtr> found = node.catalog.resolve(*name, table_not_found);
+  if (!found) return reply.error(found.error());
+  const TablePtr& table = *found;
   node.submit(std::make_unique<DeleteTableCommand>(node, std::move(reply), table->name));
 }
 

@@ -14,8 +14,9 @@ void describe_table(Node& node, const Request& request, Reply reply) {
   });
   if (status) status = check_defined_table_name(name);
   if (!status) return reply.error(status.error());
-  TablePtr table = node.catalog.resolve(*name);
-  if (table == nullptr) return reply.error(table_not_found(*name));
+  const Result<TablePtr> found = node.catalog.resolve(*name, table_not_found);
+  if (!found) return reply.error(found.error());
+  const TablePtr& table = *found;
   std::vector<Generation> generations{table->generation};
   for (const Index& index : table->indexes) generations.push_back(index.generation);
   status =

@@ -206,8 +206,8 @@ Status locate(Node& node, RequestJson& json, ReadMembers& members, ItemRead& rea
   if (members.has_expressions()) {
     ASSIGN_OR_RETURN(read.projection, members.parse_projection_only());
   }
-  read.table = node.catalog.resolve(*members.table_name);
-  if (read.table == nullptr) return requested_resource_not_found();
+  ASSIGN_OR_RETURN(read.table,
+                   node.catalog.resolve(*members.table_name, requested_resource_not_found));
   const Table& table = *read.table;
   RETURN_IF_ERROR(assign_store_key(table.key, table.generation, MapView(key), true, read.key));
   if (read.projection) RETURN_IF_ERROR(check_scalar_keys(table, read.projection->paths()));

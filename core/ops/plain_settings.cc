@@ -26,9 +26,7 @@ Result<TablePtr> find_table(const Node& node, RequestJson& json, TableMembers& m
     return {};
   }));
   RETURN_IF_ERROR(check_defined_table_name(members.table_name));
-  TablePtr table = node.catalog.resolve(*members.table_name);
-  if (table == nullptr) return table_not_found(*members.table_name);
-  return table;
+  return node.catalog.resolve(*members.table_name, table_not_found);
 }
 
 }  // namespace

@@ -167,8 +167,8 @@ Result<PageRequest> prepare(const Node& node, ScanMembers& members) {
                      Projection::parse(*page_members.read.projection_expression, bindings));
   }
   RETURN_IF_ERROR(bindings.check_all_used());
-  page.table = node.catalog.resolve(*page_members.read.table_name);
-  if (page.table == nullptr) return requested_resource_not_found();
+  ASSIGN_OR_RETURN(page.table, node.catalog.resolve(*page_members.read.table_name,
+                                                    requested_resource_not_found));
   page.kind = PageQuestion::Kind::kScan;
   page.count_only = page_members.select == "COUNT";
   page.limit = page_members.limit;

@@ -97,9 +97,9 @@ void submit_single_write(Node& node, WriteMembers&& members, WriteKind kind, Rep
   Result<ItemWrite> write = parse_write(std::move(members), kind);
   if (!write) return reply.error(write.error());
   write->charges_actions = true;
-  TablePtr table = node.catalog.resolve(table_name);
-  if (table == nullptr) return reply.error(requested_resource_not_found());
-  if (Status status = bind_table(*write, std::move(table)); !status)
+  Result<TablePtr> table = node.catalog.resolve(table_name, requested_resource_not_found);
+  if (!table) return reply.error(table.error());
+  if (Status status = bind_table(*write, *std::move(table)); !status)
     return reply.error(status.error());
   node.submit(std::make_unique<SingleWrite>(node, std::move(reply), std::move(*write),
                                             return_values, capacity, with_collection));

@@ -98,8 +98,8 @@ Status prepare(const Catalog& catalog, TransactGet& transaction) {
   bool repeated = false;
   for (size_t i = 0; i < transaction.gets.size(); ++i) {
     Get& get = transaction.gets[i];
-    get.table = catalog.resolve(*get.members.table_name);
-    if (get.table == nullptr) return requested_resource_not_found();
+    ASSIGN_OR_RETURN(get.table,
+                     catalog.resolve(*get.members.table_name, requested_resource_not_found));
     if (get.projection) RETURN_IF_ERROR(check_scalar_keys(*get.table, get.projection->paths()));
     Result<std::string> key =
         store_key(get.table->key, get.table->generation, MapView(*get.key), true);

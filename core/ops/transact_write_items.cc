@@ -165,10 +165,10 @@ bool refuses_request(const Error& error) {
 }
 
 // What the token protects: the same actions in other JSON are the same request.
-void add_action(const Action& action, const Table* table, RequestHash& hash) {
+void add_action(const Action& action, std::string_view table_name, RequestHash& hash) {
   const WriteMembers& members = action.members;
   hash.add(member_path(action.kind));
-  hash.add(table != nullptr ? std::string_view(table->name) : *members.table_name);
+  hash.add(table_name);
   hash.add(members.image ? std::optional<std::string_view>(*members.image) : std::nullopt);
   hash.add(members.condition_expression);
   hash.add(members.update_expression);
@@ -182,10 +182,11 @@ void add_action(const Action& action, const Table* table, RequestHash& hash) {
 Status prepare(const Catalog& catalog, TransactWrite& transaction) {
   RequestHash hash;
   for (Action& action : transaction.actions) {
-    TablePtr table = catalog.resolve(*action.members.table_name);
-    if (transaction.token) add_action(action, table.get(), hash);
+    ASSIGN_OR_RETURN(const std::string_view table_name,
+                     catalog.name_of(*action.members.table_name));
+    if (transaction.token) add_action(action, table_name, hash);
     ASSIGN_OR_RETURN(action.write, parse_write(std::move(action.members), action.kind));
-    action.write.table = std::move(table);
+    action.write.table = catalog.find(table_name);
   }
   transaction.hash = hash.finish();
   std::set<std::string_view> keys;

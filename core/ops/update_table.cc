@@ -190,16 +190,18 @@ void update_table(Node& node, const Request& request, Reply reply) {
   });
   if (status) status = check_request(members);
   if (!status) return reply.error(status.error());
-  TablePtr table = node.catalog.resolve(*members.definition.table_name);
-  if (table == nullptr) return reply.error(table_not_found(*members.definition.table_name));
+  const Result<TablePtr> found =
+      node.catalog.resolve(*members.definition.table_name, table_not_found);
+  if (!found) return reply.error(found.error());
+  const Table& table = **found;
   std::vector<IndexUpdate> index_updates;
   if (members.index_updates) {
-    auto updates = index_updates_of(*members.index_updates, members.attributes, *table);
+    auto updates = index_updates_of(*members.index_updates, members.attributes, table);
     if (!updates) return reply.error(updates.error());
     index_updates = std::move(*updates);
   }
   node.submit(std::make_unique<UpdateTableCommand>(
-      node, std::move(reply), *table, change_of(members.definition), std::move(index_updates)));
+      node, std::move(reply), table, change_of(members.definition), std::move(index_updates)));
 }
 
 }  // namespace millrace

@@ -110,10 +110,10 @@ void update_time_to_live(Node& node, const Request& request, Reply reply) {
   Status status = read_request(json, members);
   if (status) status = check_request(members);
   if (!status) return reply.error(status.error());
-  const TablePtr table = node.catalog.resolve(*members.table_name);
-  if (table == nullptr) return reply.error(table_not_found(*members.table_name));
+  const Result<TablePtr> table = node.catalog.resolve(*members.table_name, table_not_found);
+  if (!table) return reply.error(table.error());
   node.submit(std::make_unique<UpdateTtlCommand>(
-      node, std::move(reply), table->name, *members.enabled, std::string(*members.attribute)));
+      node, std::move(reply), (*table)->name, *members.enabled, std::string(*members.attribute)));
 }
 
 }  // namespace millrace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/ops/arn.h"
+
 namespace millrace {
 
 namespace {
@@ -18,9 +20,7 @@ bool is_name(std::string_view text) {
   });
 }
 
-bool is_arn(std::string_view text) {
-  return text.size() <= kArnBytesMax && text.substr(0, 4) == "arn:";
-}
+bool may_be_arn(std::string_view text) { return text.size() <= kArnBytesMax && is_arn(text); }
 
 void check_longest(std::string_view name, std::string_view path, Violations& violations) {
   if (name.size() > 255)
@@ -85,7 +85,7 @@ Status Violations::status() const {
 void check_table_name(std::optional<std::string_view> name, std::string_view path,
                       Violations& violations) {
   if (!name) return violations.require(false, path);
-  if (is_arn(*name)) return;
+  if (may_be_arn(*name)) return;
   if (name->empty()) {
     violations.add(name, path, "Member must have length greater than or equal to 1");
   } else if (!is_name(*name)) {
@@ -95,7 +95,7 @@ void check_table_name(std::optional<std::string_view> name, std::string_view pat
 }
 
 bool is_table_key(std::string_view name) {
-  return is_arn(name) || (is_name(name) && name.size() >= 3 && name.size() <= 255);
+  return may_be_arn(name) || (is_name(name) && name.size() >= 3 && name.size() <= 255);
 }
 
 void check_index_name(std::optional<std::string_view> name, std::string_view path,
@@ -112,7 +112,7 @@ Status check_defined_table_name(std::optional<std::string_view> name) {
     return validation_error(
         "The parameter 'TableName' is required but was not present in the request");
   }
-  return is_arn(*name) ? Status() : check_new_table_name(*name);
+  return may_be_arn(*name) ? Status() : check_new_table_name(*name);
 }
 
 Status check_new_table_name(std::string_view name) {

@@ -68,7 +68,8 @@ Status check_bindings_have_use(bool has_names, bool has_values,
                                const std::vector<std::string_view>& expressions,
                                const std::vector<std::string_view>& value_expressions);
 
-inline Error requested_resource_not_found() {
+/// Where items are read and written, of whichever name: it is not told.
+inline Error requested_resource_not_found(std::string_view = {}) {
   return make_error(ErrorCode::kResourceNotFound, "Requested resource not found");
 }
 inline Error table_not_found(std::string_view name) {

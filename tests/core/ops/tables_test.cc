@@ -109,33 +109,96 @@ TEST(Tables, a_protected_table_is_not_deleted) {
   node.ok("DeleteTable", "{'TableName':'films'}");
 }
 
+struct NoTable {
+  std::string arn, refusal;
+};
+// In place of a table's name.
+std::vector<NoTable> arns_of_no_table_here() {
+  const std::string wrong = "ValidationException: 1 validation error detected: Invalid ";
+  const std::string ours = "arn:aws:dynamodb:us-east-1:000000000000:";
+  std::vector<NoTable> all;
+  auto add = [&](const std::string& what, const std::string& arn) {
+    all.push_back({arn, wrong + what + " in '" + arn + "'"});
+  };
+  add("AWS region", "arn:aws:dynamodb:eu-west-1:000000000000:table/films");
+  add("AWS region", "arn:aws:dynamodb:eu-west-1:111111111111:table/films");
+  add("AWS partition", "arn:aws-cn:dynamodb:us-east-1:000000000000:table/films");
+  add("resource type", ours + "thing/films");
+  all.push_back({"arn:aws:dynamodb:us-east-1:111111111111:table/films",
+                 "AccessDeniedException: Access is denied"});
+  const std::string longest(256, 'x');
+  for (const std::string& arn :
+       {std::string("arn:"), std::string("arn:aws:dynamodb:us-east-1:films"),
+        std::string("arn:aws:s3:us-east-1:000000000000:table/films"), ours + "films",
+        ours + "table/ab", ours + "table/a b", ours + "table/" + longest,
+        ours + "table/films/index/byX", ours + "table/films/stream/2023-11-14T22:13:20.000"}) {
+    all.push_back({arn, kOne + "'" + arn +
+                            "' at 'tableName' failed to satisfy constraint: Valid ARN format is "
+                            "'arn:<awsPartition>:<vendor>:<region>:<subscriber>:resourceType/"
+                            "resourceName', where Resource name must have length less than or "
+                            "equal to 255, Resource name must have length greater than or equal "
+                            "to 3, Resource name must satisfy regular expression pattern: "
+                            "[a-zA-Z0-9_.-]+"});
+  }
+  return all;
+}
+
 TEST(Tables, an_arn_that_is_no_table_s_here_creates_none) {
   OpsNode node;
-  const std::string arn = "arn:aws:dynamodb:us-east-1:000000000000:table/";
-  const std::string rest = ",'BillingMode':'PAY_PER_REQUEST'";
-  const std::string pattern =
-      "' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression "
-      "pattern: [a-zA-Z0-9_.-]+";
-  const std::string stream = "films/stream/2023-11-14T22:13:20.000";
-  EXPECT_EQ(node.refused("CreateTable", with_keys(",'TableName':'" + arn + stream + "'" + rest)),
-            kOne + "'" + stream + pattern);
-  const std::string elsewhere = "arn:aws:dynamodb:eu-west-1:000000000000:table/films";
-  EXPECT_EQ(node.refused("CreateTable", with_keys(",'TableName':'" + elsewhere + "'" + rest)),
-            kOne + "'" + elsewhere + pattern);
+  for (const auto& [arn, refusal] : arns_of_no_table_here()) {
+    EXPECT_EQ(node.refused("CreateTable",
+                           with_keys(",'TableName':'" + arn + "','BillingMode':'PAY_PER_REQUEST'")),
+              refusal);
+  }
   EXPECT_EQ(node.ok("ListTables", "{}"), "{\"TableNames\":[]}");
+}
+
+TEST(Tables, an_arn_that_is_no_table_s_here_is_refused_where_a_table_is_named) {
+  OpsNode node;
+  node.create_table("films");
+  const std::string key = "'Key':{'pk':{'S':'a'}}";
+  for (const auto& [arn, refusal] : arns_of_no_table_here()) {
+    const std::string named = "'TableName':'" + arn + "'";
+    for (const char* operation :
+         {"DescribeTable", "DeleteTable", "DescribeTimeToLive", "DescribeContinuousBackups",
+          "DescribeContributorInsights", "Scan"}) {
+      EXPECT_EQ(node.refused(operation, "{" + named + "}"), refusal) << operation;
+    }
+    for (const char* operation : {"GetItem", "DeleteItem"})
+      EXPECT_EQ(node.refused(operation, "{" + named + "," + key + "}"), refusal) << operation;
+    EXPECT_EQ(node.refused("UpdateTable", "{" + named + ",'DeletionProtectionEnabled':true}"),
+              refusal);
+    EXPECT_EQ(node.refused("BatchGetItem",
+                           "{'RequestItems':{'" + arn + "':{'Keys':[{'pk':{'S':'a'}}]}}}"),
+              refusal);
+    EXPECT_EQ(node.refused("BatchWriteItem",
+                           "{'RequestItems':{'" + arn + "':[{'DeleteRequest':{" + key + "}}]}}"),
+              refusal);
+    EXPECT_EQ(
+        node.refused("TransactGetItems", "{'TransactItems':[{'Get':{" + named + "," + key + "}}]}"),
+        refusal);
+    EXPECT_EQ(node.refused("TransactWriteItems",
+                           "{'TransactItems':[{'Delete':{" + named + "," + key + "}}]}"),
+              refusal);
+  }
 }
 
 TEST(Tables, names_can_be_arns_of_this_region_and_account) {
   OpsNode node;
   node.create_table("films");
-  node.ok("PutItem",
-          "{'TableName':'arn:aws:dynamodb:us-east-1:000000000000:table/films',"
-          "'Item':{'pk':{'S':'a'}}}");
+  const std::string prefix = "arn:aws:dynamodb:us-east-1:000000000000:table/";
+  node.ok("PutItem", "{'TableName':'" + prefix + "films','Item':{'pk':{'S':'a'}}}");
   EXPECT_EQ(node.ok("GetItem", "{'TableName':'films','Key':{'pk':{'S':'a'}}}"),
             "{\"Item\":{\"pk\":{\"S\":\"a\"}}}");
-  EXPECT_EQ(node.refused("GetItem",
-                         "{'TableName':'arn:aws:dynamodb:eu-west-1:000000000000:table/films',"
-                         "'Key':{'pk':{'S':'a'}}}"),
+  // Of one that is not there only the name is told.
+  const std::string missing = "{'TableName':'" + prefix + "nothing'";
+  for (const char* operation : {"DescribeTable", "DeleteTable", "DescribeTimeToLive"}) {
+    EXPECT_EQ(node.refused(operation, missing + "}"),
+              "ResourceNotFoundException: Requested resource not found: Table: nothing not found");
+  }
+  EXPECT_EQ(node.refused("DescribeContinuousBackups", missing + "}"),
+            "TableNotFoundException: Table not found: nothing");
+  EXPECT_EQ(node.refused("GetItem", missing + ",'Key':{'pk':{'S':'a'}}}"),
             "ResourceNotFoundException: Requested resource not found");
 }
 
