@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/model/refusals.h"
+#include "core/ops/arn.h"
 #include "core/ops/attachments.h"
 #include "core/ops/definition_command.h"
 #include "core/ops/write_request.h"
@@ -34,45 +35,48 @@ bool is_reserved(std::string_view key) {
                     [](char a, char b) { return a == b || a == (b | 0x20); });
 }
 
-bool is_table_name(std::string_view name) {
-  return name.size() >= 3 && name.size() <= 255 && name.find('/') == std::string_view::npos;
-}
-
+// The table or stream of an ARN, which may be of any partition, region and account.
 struct Named {
+  Arn arn;
   std::string_view table;
   std::string_view stream_label;  // empty: the table itself
 };
 
-// By the ARN of a table or stream of any region and account; none: it is the ARN of something else.
-std::optional<Named> named_by(std::string_view arn) {
-  constexpr std::string_view kService = "arn:aws:dynamodb:";
-  constexpr std::string_view kTable = ":table/";
+Error bad_arn(std::string_view arn) {
+  return validation_error("Invalid TableArn: Invalid ResourceArn provided as input " +
+                          std::string(arn));
+}
+
+Result<Named> named_by(std::string_view text) {
+  constexpr std::string_view kTable = "table/";
   constexpr std::string_view kStream = "/stream/";
-  if (!arn.starts_with(kService)) return std::nullopt;
-  arn.remove_prefix(kService.size());
-  const size_t region = arn.find(':');
-  if (region == 0 || region == std::string_view::npos) return std::nullopt;
-  arn.remove_prefix(region + 1);
-  const size_t account = arn.find_first_not_of("0123456789");
-  if (account == 0 || account == std::string_view::npos ||
-      arn.substr(account, kTable.size()) != kTable) {
-    return std::nullopt;
+  constexpr std::string_view kIndex = "/index/";
+  const std::optional<Arn> arn = split_arn(text);
+  if (!arn) return bad_arn(text);
+  if (arn->service != "dynamodb") return access_denied();
+  Named named{*arn, arn->resource, {}};
+  const Error not_ours =
+      invalid_parameter("Provided Arn is not a DynamoDB resource arn: " + std::string(text));
+  if (!named.table.starts_with(kTable)) return not_ours;
+  named.table.remove_prefix(kTable.size());
+  if (const size_t slash = named.table.find('/'); slash != std::string_view::npos) {
+    const std::string_view part = named.table.substr(slash);
+    if (part.starts_with(kIndex)) {
+      return invalid_parameter(
+          "Invalid resource arn provided, only table or stream is accepted. Provided resource "
+          "arn: " +
+          std::string(text));
+    }
+    if (!part.starts_with(kStream) || part.size() == kStream.size()) return not_ours;
+    named.stream_label = part.substr(kStream.size());
+    named.table = named.table.substr(0, slash);
   }
-  Named named{arn.substr(account + kTable.size()), {}};
-  if (const size_t at = named.table.find(kStream); at != std::string_view::npos) {
-    named.stream_label = named.table.substr(at + kStream.size());
-    if (named.stream_label.empty()) return std::nullopt;
-    named.table = named.table.substr(0, at);
-  }
-  if (!is_table_name(named.table)) return std::nullopt;
+  if (named.table.size() < 3 || named.table.size() > 255) return bad_arn(text);
   return named;
 }
 
-// Null table: it is of another region or account, or not there.
-TableOrStream find(const Catalog& catalog, std::string_view arn, const Named& named) {
-  const std::string table_arn = catalog.table_arn(named.table);
-  if (!arn.starts_with(table_arn)) return {};
-  return {catalog.resolve(table_arn), std::string(named.stream_label)};
+bool is_of_region(const Arn& arn, const Catalog& catalog) {
+  return arn.partition == kPartition && arn.region == catalog.region();
 }
 
 // Or no stream is meant.
@@ -81,14 +85,9 @@ bool has_stream(const Table& table, std::string_view label) {
                                       [&](const auto& stream) { return stream.label == label; });
 }
 
-Error bad_arn(std::string_view arn) {
-  return validation_error("Invalid TableArn: Invalid ResourceArn provided as input " +
-                          std::string(arn));
-}
-
 Status check_prefix(std::string_view arn) {
-  if (arn.starts_with("arn:")) return {};
-  return invalid_parameter("Invalid ResourceArn: ARNs must start with 'arn:': " + std::string(arn));
+  if (is_arn(arn)) return {};
+  return invalid_parameter("ARNs must start with 'arn:': " + std::string(arn));
 }
 
 class AttachmentCommand final : public DefinitionCommand {
@@ -163,11 +162,14 @@ Result<Tags> TagMembers::checked() const {
   return tags;
 }
 
-Status check_tagged_arn(std::optional<std::string_view> arn, const Status& member_status) {
+Status check_tagged_arn(const Catalog& catalog, std::optional<std::string_view> arn,
+                        const Status& member_status) {
   if (!arn) return validation_error("Invalid TableArn");
   RETURN_IF_ERROR(check_prefix(*arn));
   RETURN_IF_ERROR(member_status);
-  if (!named_by(*arn)) return bad_arn(*arn);
+  ASSIGN_OR_RETURN(const Named named, named_by(*arn));
+  if (named.arn.account != catalog.account()) return access_denied();
+  if (!is_of_region(named.arn, catalog)) return bad_arn(*arn);
   return {};
 }
 
@@ -179,10 +181,15 @@ Result<TableOrStream> find_policy_resource(const Catalog& catalog,
     return violations.status().error();
   }
   RETURN_IF_ERROR(check_prefix(*arn));
-  const std::optional<Named> named = named_by(*arn);
-  if (!named) return bad_arn(*arn);
-  TableOrStream resource = find(catalog, *arn, *named);
-  if (resource.table == nullptr) return table_not_found(named->table);
+  ASSIGN_OR_RETURN(const Named named, named_by(*arn));
+  if (named.arn.account != catalog.account()) {
+    return validation_error(
+        "This action is only supported by accounts that match the resource owner\u2019s account.");
+  }
+  if (!is_of_region(named.arn, catalog))
+    return invalid_parameter("Invalid resource Arn: " + std::string(*arn));
+  TableOrStream resource{catalog.find(named.table), std::string(named.stream_label)};
+  if (resource.table == nullptr) return table_not_found(named.table);
   if (!has_stream(*resource.table, resource.stream_label)) {
     return make_error(ErrorCode::kResourceNotFound,
                       "Requested resource not found: Stream: " + resource.stream_label +
@@ -192,10 +199,16 @@ Result<TableOrStream> find_policy_resource(const Catalog& catalog,
 }
 
 std::optional<TableOrStream> find_tagged_resource(const Catalog& catalog, std::string_view arn) {
-  TableOrStream resource = find(catalog, arn, *named_by(arn));
+  const Named named = *named_by(arn);
+  TableOrStream resource{catalog.find(named.table), std::string(named.stream_label)};
   const bool there =
       resource.table != nullptr && has_stream(*resource.table, resource.stream_label);
   return there ? std::optional(std::move(resource)) : std::nullopt;
+}
+
+Error tagged_not_found(std::string_view arn) {
+  return make_error(ErrorCode::kResourceNotFound, "Requested resource not found: ResourceArn: " +
+                                                      std::string(arn) + " not found");
 }
 
 void submit_attachment_change(Node& node, Reply reply, const TableOrStream& resource,

@@ -30,10 +30,11 @@ struct TagMembers {
 /// The rules on the key of a tag to be added or removed.
 Status check_tag_key(std::optional<std::string_view> key);
 
-/// The ResourceArn of an operation on tags: there, and the ARN of a table or stream, which may not
-/// exist. `member_status` is what the operation's other members fail; the service looks at them
-/// between the form of an ARN and what it is the ARN of.
-Status check_tagged_arn(std::optional<std::string_view> arn, const Status& member_status);
+/// The ResourceArn of an operation on tags: there, and the ARN of a table or stream of this region
+/// and account, which may not exist. `member_status` is what the operation's other members fail;
+/// the service looks at them between the form of an ARN and what it is the ARN of.
+Status check_tagged_arn(const Catalog& catalog, std::optional<std::string_view> arn,
+                        const Status& member_status);
 
 /// What a ResourceArn names.
 struct TableOrStream {
@@ -44,6 +45,7 @@ Result<TableOrStream> find_policy_resource(const Catalog& catalog,
                                            std::optional<std::string_view> arn);
 /// Of an ARN that check_tagged_arn() has seen. None: there is no such table or stream.
 std::optional<TableOrStream> find_tagged_resource(const Catalog& catalog, std::string_view arn);
+Error tagged_not_found(std::string_view arn);
 
 /// Changes a table's definition alone: `change` gives the answer's body and whether anything has
 /// changed, or the refusal.

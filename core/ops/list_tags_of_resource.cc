@@ -1,4 +1,3 @@
-#include "core/model/refusals.h"
 #include "core/ops/attachment_request.h"
 #include "core/ops/json_fields.h"
 #include "core/ops/operations.h"
@@ -19,15 +18,15 @@ const Tags& tags_of(const TableOrStream& resource) {
 
 void list_tags_of_resource(Node& node, const Request& request, Reply reply) {
   RequestJson json(request.body);
-  std::optional<std::string_view> arn, next_token;
+  std::optional<std::string_view> arn;
   Status status = json.each_member([&](std::string_view name, JsonValue value) -> Status {
-    if (name == "ResourceArn") return read_string(value, arn);
+    // All tags fit into one page, so that no token was ever given; the service takes any for the
+    // first page's.
+    std::optional<std::string_view> next_token;
     if (name == "NextToken") return read_string(value, next_token);
-    return {};
+    return name == "ResourceArn" ? read_string(value, arn) : Status{};
   });
-  if (status) status = check_tagged_arn(arn, Status{});
-  // All tags fit into one answer, so no token was ever given.
-  if (status && next_token) status = invalid_parameter("Invalid NextToken");
+  if (status) status = check_tagged_arn(node.catalog, arn, Status{});
   if (!status) return reply.error(status.error());
   const std::optional<TableOrStream> resource = find_tagged_resource(node.catalog, *arn);
   if (!resource) {

@@ -11,10 +11,10 @@ struct TagRequest {
   std::optional<TagMembers> tags;
 };
 
-Status check_request(const TagRequest& members) {
+Status check_request(const Catalog& catalog, const TagRequest& members) {
   Violations violations;
   violations.require(members.tags.has_value(), "tags");
-  RETURN_IF_ERROR(check_tagged_arn(members.arn, violations.status()));
+  RETURN_IF_ERROR(check_tagged_arn(catalog, members.arn, violations.status()));
   if (members.tags->list.empty())
     return validation_error("Atleast one Tag needs to be provided as Input.");
   return {};
@@ -30,14 +30,11 @@ void tag_resource(Node& node, const Request& request, Reply reply) {
     if (name == "Tags") return members.tags.emplace().read(value);
     return {};
   });
-  if (status) status = check_request(members);
+  if (status) status = check_request(node.catalog, members);
   if (!status) return reply.error(status.error());
   auto tags = members.tags->checked();
   if (!tags) return reply.error(tags.error());
-  // "ResourcArn" is the service's own spelling.
-  Error not_found = make_error(
-      ErrorCode::kResourceNotFound,
-      "Requested resource not found: ResourcArn: " + std::string(*members.arn) + " not found");
+  Error not_found = tagged_not_found(*members.arn);
   const std::optional<TableOrStream> resource = find_tagged_resource(node.catalog, *members.arn);
   if (!resource) return reply.error(not_found);
   submit_attachment_change(

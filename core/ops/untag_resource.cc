@@ -11,10 +11,10 @@ struct UntagRequest {
   std::optional<std::vector<std::string_view>> keys;
 };
 
-Status check_request(const UntagRequest& members) {
+Status check_request(const Catalog& catalog, const UntagRequest& members) {
   Violations violations;
   violations.require(members.keys.has_value(), "tagKeys");
-  RETURN_IF_ERROR(check_tagged_arn(members.arn, violations.status()));
+  RETURN_IF_ERROR(check_tagged_arn(catalog, members.arn, violations.status()));
   if (members.keys->empty())
     return validation_error("Atleast one Tag Key needs to be provided as Input.");
   if (members.keys->size() > kTagsMax) return too_many_tags();
@@ -32,11 +32,9 @@ void untag_resource(Node& node, const Request& request, Reply reply) {
     if (name == "TagKeys") return read_string_list(value, members.keys.emplace());
     return {};
   });
-  if (status) status = check_request(members);
+  if (status) status = check_request(node.catalog, members);
   if (!status) return reply.error(status.error());
-  Error not_found = make_error(
-      ErrorCode::kResourceNotFound,
-      "Requested resource not found: ResourceArn: " + std::string(*members.arn) + " not found");
+  Error not_found = tagged_not_found(*members.arn);
   const std::optional<TableOrStream> resource = find_tagged_resource(node.catalog, *members.arn);
   if (!resource) return reply.error(not_found);
   std::vector<std::string> keys(members.keys->begin(), members.keys->end());

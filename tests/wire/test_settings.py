@@ -131,6 +131,39 @@ def test_a_table_is_created_with_a_policy_and_takes_it_along(api):
     arn = created["TableDescription"]["TableArn"]
     assert api("GetResourcePolicy", ResourceArn=arn)["Policy"] == policy()
     api("DeleteTable", TableName=name)
+def test_policies_of_what_is_no_table_here(api, arn, table):
+    bad_parameter = "One or more parameter values were invalid: "
+    parts = arn.split(":")
+
+    def with_part(at, value):
+        return ":".join(parts[:at] + [value] + parts[at + 1 :])
+
+    cases = [
+        (table, bad_parameter + f"ARNs must start with 'arn:': {table}"),
+        (
+            arn + "/index/byX",
+            bad_parameter + "Invalid resource arn provided, only table or stream is accepted. "
+            f"Provided resource arn: {arn}/index/byX",
+        ),
+        (
+            arn + "/backup/0170",
+            bad_parameter + f"Provided Arn is not a DynamoDB resource arn: {arn}/backup/0170",
+        ),
+        *(
+            (one, bad_parameter + f"Invalid resource Arn: {one}")
+            for one in (with_part(3, "eu-central-2"), with_part(1, "aws-cn"))
+        ),
+        (
+            with_part(4, "111111111111"),
+            "This action is only supported by accounts that match the resource owner’s account.",
+        ),
+    ]
+    for bad, message in cases:
+        for operation in ("PutResourcePolicy", "GetResourcePolicy", "DeleteResourcePolicy"):
+            members = {"ResourceArn": bad, "Policy": policy()}
+            api.refused("ValidationException", message, operation, **members)
+
+
     api("CreateTable", **definition(name))
     no_policy(api, arn, "GetResourcePolicy", ResourceArn=arn)
     api("DeleteTable", TableName=name)

@@ -162,20 +162,53 @@ def test_members_that_are_missing_or_empty(ddb, arn):
 
 
 def test_resources_that_are_no_tables(ddb, arn):
-    for bad in ("not-a-valid-arn", "", arn.replace("arn:", "", 1)):
-        with refused("ValidationException"):
-            ddb.tag_resource(ResourceArn=bad, Tags=tags(a="1"))
-    for bad in (arn + "/index/byX", arn.replace("table/", "thing/"), "arn:aws:s3:::bucket"):
-        with invalid(f"Invalid TableArn: Invalid ResourceArn provided as input {bad}"):
+    bad_parameter = "One or more parameter values were invalid: "
+    parts = arn.split(":")
+    other = {
+        name: ":".join(parts[:at] + [value] + parts[at + 1 :])
+        for at, name, value in ((3, "region", "eu-central-2"), (4, "account", "111111111111"))
+    }
+    cases = [
+        ("not-a-valid-arn", bad_parameter + "ARNs must start with 'arn:': not-a-valid-arn"),
+        (
+            arn + "/index/byX",
+            bad_parameter + "Invalid resource arn provided, only table or stream is accepted. "
+            f"Provided resource arn: {arn}/index/byX",
+        ),
+        *(
+            (one, bad_parameter + f"Provided Arn is not a DynamoDB resource arn: {one}")
+            for one in (arn + "/backup/0170", arn.replace("table/", "thing/"))
+        ),
+        *(
+            (one, f"Invalid TableArn: Invalid ResourceArn provided as input {one}")
+            for one in (other["region"], "arn:aws:dynamodb", arn.partition("table/")[0] + "table/ab")
+        ),
+    ]
+    for bad, message in cases:
+        with invalid(message):
             ddb.untag_resource(ResourceArn=bad, TagKeys=["a"])
+        with invalid(message):
+            ddb.tag_resource(ResourceArn=bad, Tags=tags(a="1"))
+        with invalid(message):
+            ddb.list_tags_of_resource(ResourceArn=bad)
+    for bad in (other["account"], "arn:aws:s3:::bucket"):
+        with refused("AccessDeniedException", "Access is denied"):
+            ddb.tag_resource(ResourceArn=bad, Tags=tags(a="1"))
     absent = arn + "x"
     with refused(
         "ResourceNotFoundException",
-        f"Requested resource not found: ResourcArn: {absent} not found",
+        f"Requested resource not found: ResourceArn: {absent} not found",
     ):
         ddb.tag_resource(ResourceArn=absent, Tags=tags(a="1"))
     with refused("AccessDeniedException"):
         ddb.list_tags_of_resource(ResourceArn=absent)
+
+
+def test_any_token_begins_at_the_first_page(ddb, arn):
+    ddb.tag_resource(ResourceArn=arn, Tags=tags(a="1"))
+    listed = ddb.list_tags_of_resource(ResourceArn=arn, NextToken="no token")
+    assert listed["Tags"] == tags(a="1")
+    assert "NextToken" not in listed
 
 
 @pytest.mark.ours
