@@ -96,7 +96,7 @@ void check_definition_constraints(const DefinitionMembers& members, Violations& 
   if (members.stream) {
     violations.require(members.stream->enabled.has_value(), "streamSpecification.streamEnabled");
     violations.one_of(members.stream->view_type, "streamSpecification.streamViewType",
-                      "NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES, KEYS_ONLY");
+                      "OLD_IMAGE, KEYS_ONLY, NEW_AND_OLD_IMAGES, NEW_IMAGE");
   }
   check_constraints(members.settings, violations);
 }

@@ -84,7 +84,7 @@ Status read_indexes(JsonValue value, IndexKind kind, std::vector<IndexMembers>& 
 void check_index_constraints(const IndexMembers& index, IndexKind kind, const std::string& path,
                              Violations& violations) {
   violations.require(index.name.has_value(), path + "indexName");
-  check_index_name(index.name, path + "indexName", violations);
+  check_name(index.name, path + "indexName", violations);
   if (index.throughput) {
     check_throughput_constraints(*index.throughput, path + "provisionedThroughput.", violations);
   }

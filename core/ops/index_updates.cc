@@ -303,12 +303,12 @@ void check_index_update_constraints(const std::vector<IndexUpdateMembers>& updat
                                     Violations& violations) {
   for (size_t i = 0; i < updates.size(); ++i) {
     const std::string path = "globalSecondaryIndexUpdates." + std::to_string(i + 1) + ".member.";
-    auto check_name = [&](const IndexMembers& action, const std::string& name_path) {
+    auto check_index = [&](const IndexMembers& action, const std::string& name_path) {
       violations.require(action.name.has_value(), name_path);
-      check_index_name(action.name, name_path, violations);
+      check_name(action.name, name_path, violations);
     };
     if (const auto& update = updates[i].update) {
-      check_name(*update, path + "update.indexName");
+      check_index(*update, path + "update.indexName");
       if (update->throughput) {
         check_throughput_constraints(*update->throughput, path + "update.provisionedThroughput.",
                                      violations);
@@ -317,7 +317,7 @@ void check_index_update_constraints(const std::vector<IndexUpdateMembers>& updat
     if (updates[i].create) {
       check_index_constraints(*updates[i].create, IndexKind::kGlobal, path + "create.", violations);
     }
-    if (updates[i].remove) check_name(*updates[i].remove, path + "delete.indexName");
+    if (updates[i].remove) check_index(*updates[i].remove, path + "delete.indexName");
   }
 }
 

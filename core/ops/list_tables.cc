@@ -21,20 +21,13 @@ Status read_request(RequestJson& json, ListMembers& members) {
     return {};
   }));
   Violations violations;
+  check_name(members.start, "exclusiveStartTableName", violations);
   violations.at_least(members.limit, "limit", 1);
   if (members.limit && *members.limit > kNamesMax) {
     violations.add(std::to_string(*members.limit), "limit",
                    "Member must have value less than or equal to 100");
   }
-  RETURN_IF_ERROR(violations.status());
-  if (!members.start) return {};
-  Violations start;
-  check_table_name(members.start, "exclusiveStartTableName", start);
-  if (members.start->size() < 3 && !members.start->empty()) {
-    start.add(members.start, "exclusiveStartTableName",
-              "Member must have length greater than or equal to 3");
-  }
-  return start.status();
+  return violations.status();
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ void check_page_constraints(const PageMembers& members, Violations& violations) 
   violations.one_of(members.read.return_consumed_capacity, "returnConsumedCapacity",
                     kReturnConsumedCapacitySet);
   violations.one_of(members.select, "select", kSelectSet);
-  check_index_name(members.index_name, "indexName", violations);
+  check_name(members.index_name, "indexName", violations);
   check_conditional_operator_constraint(members.conditional_operator, violations);
   check_attributes_to_get_constraints(members.read.attributes_to_get, "attributesToGet",
                                       violations);

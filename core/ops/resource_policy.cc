@@ -25,6 +25,8 @@ Status read_request(RequestJson& json, PolicyMembers& members) {
   });
 }
 
+constexpr std::string_view kRevisionPath = "expectedRevisionId";
+
 Error policy_not_found(std::string what) {
   return make_error(
       ErrorCode::kPolicyNotFound,
@@ -78,6 +80,7 @@ void put_resource_policy(Node& node, const Request& request, Reply reply) {
   Status status = read_request(json, members);
   Violations violations;
   violations.require(members.document.has_value(), "policy");
+  violations.not_empty(members.expected_revision, kRevisionPath);
   if (status) status = violations.status();
   if (!status) return reply.error(status.error());
   Result<std::string> document = checked_policy(*members.document);
@@ -127,7 +130,11 @@ void get_resource_policy(Node& node, const Request& request, Reply reply) {
 void delete_resource_policy(Node& node, const Request& request, Reply reply) {
   RequestJson json(request.body);
   PolicyMembers members;
-  if (Status status = read_request(json, members); !status) return reply.error(status.error());
+  Status status = read_request(json, members);
+  Violations violations;
+  violations.not_empty(members.expected_revision, kRevisionPath);
+  if (status) status = violations.status();
+  if (!status) return reply.error(status.error());
   Result<TableOrStream> resource = find_policy_resource(node.catalog, members.arn);
   if (!resource) return reply.error(resource.error());
   const Table& table = *resource->table;

@@ -104,7 +104,8 @@ Result<bool> SettingsMembers::read(std::string_view name, JsonValue value) {
 }
 
 void check_constraints(const SettingsMembers& members, Violations& violations) {
-  if (members.encryption && members.encryption->type)
+  if (!members.encryption) return;
+  if (members.encryption->type)
     violations.one_of(*members.encryption->type, "sSESpecification.sSEType", "AES256, KMS");
 }
 
@@ -114,6 +115,7 @@ Status check_settings(const SettingsMembers& members) {
     return validation_error(
         "Invalid table-class parameter provided. Please try again with a valid table-class value: "
         "[STANDARD, STANDARD_INFREQUENT_ACCESS].");
+  violations.not_empty(members.encryption->key, "sSESpecification.kMSMasterKeyId");
   }
   return members.encryption ? check_encryption(*members.encryption) : Status{};
 }

@@ -121,9 +121,8 @@ Status check_shape(const TransactWrite& transaction) {
     violations.add("[TransactWriteItem()]", "transactItems",
                    "Member must have length less than or equal to 100");
   }
-  if (transaction.token && transaction.token->empty()) {
-    violations.add("", "clientRequestToken", "Member must have length greater than or equal to 1");
-  } else if (transaction.token && transaction.token->size() > kTokenBytesMax) {
+  violations.not_empty(transaction.token, "clientRequestToken");
+  if (transaction.token && transaction.token->size() > kTokenBytesMax) {
     violations.add(transaction.token, "clientRequestToken",
                    "Member must have length less than or equal to 36");
   }

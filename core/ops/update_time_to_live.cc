@@ -37,11 +37,9 @@ Status check_request(const TtlMembers& members) {
   if (members.has_specification) {
     const std::string_view path = "timeToLiveSpecification.attributeName";
     violations.require(members.attribute.has_value(), path);
-    if (members.attribute && members.attribute->empty()) {
-      violations.add(members.attribute, path, "Member must have length greater than or equal to 1");
-    } else if (members.attribute && members.attribute->size() > 255) {
+    violations.not_empty(members.attribute, path);
+    if (members.attribute && members.attribute->size() > 255)
       violations.add(members.attribute, path, "Member must have length less than or equal to 255");
-    }
     violations.require(members.enabled.has_value(), "timeToLiveSpecification.enabled");
   }
   return violations.status();

@@ -71,6 +71,11 @@ void Violations::at_least(std::optional<int64_t> value, std::string_view path, i
       "Member must have value greater than or equal to " + std::to_string(least));
 }
 
+void Violations::not_empty(std::optional<std::string_view> value, std::string_view path) {
+  if (value && value->empty())
+    add(value, path, "Member must have length greater than or equal to 1");
+}
+
 Status Violations::status() const {
   if (found_.empty()) return {};
   std::string message = std::to_string(found_.size()) + " validation error" +
@@ -98,8 +103,8 @@ bool is_table_key(std::string_view name) {
   return may_be_arn(name) || (is_name(name) && name.size() >= 3 && name.size() <= 255);
 }
 
-void check_index_name(std::optional<std::string_view> name, std::string_view path,
-                      Violations& violations) {
+void check_name(std::optional<std::string_view> name, std::string_view path,
+                Violations& violations) {
   if (!name) return;
   if (!is_name(*name)) violations.add(name, path, kNamePattern);
   if (name->size() < 3)
@@ -117,10 +122,7 @@ Status check_defined_table_name(std::optional<std::string_view> name) {
 
 Status check_new_table_name(std::string_view name) {
   Violations violations;
-  if (!is_name(name)) violations.add(name, "tableName", kNamePattern);
-  if (name.size() < 3)
-    violations.add(name, "tableName", "Member must have length greater than or equal to 3");
-  check_longest(name, "tableName", violations);
+  check_name(name, "tableName", violations);
   return violations.status();
 }
 

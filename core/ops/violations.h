@@ -25,6 +25,7 @@ class Violations {
   void one_of(std::optional<std::string_view> value, std::string_view path,
               std::string_view set);  // `set` is a comma-separated list: "SIZE, NONE"
   void at_least(std::optional<int64_t> value, std::string_view path, int64_t least);
+  void not_empty(std::optional<std::string_view> value, std::string_view path);
 
   bool empty() const { return found_.empty(); }
   Status status() const;
@@ -52,9 +53,9 @@ inline constexpr std::string_view kTableKeysConstraint =
     "must have length greater than or equal to 3, Member must satisfy regular expression pattern: "
     "[a-zA-Z0-9_.-]+]";
 
-/// The name of an index, if there is one: 3 to 255 characters.
-void check_index_name(std::optional<std::string_view> name, std::string_view path,
-                      Violations& violations);
+/// A name, if there is one, of 3 to 255 characters: an index's, or a table's where no ARN will do.
+void check_name(std::optional<std::string_view> name, std::string_view path,
+                Violations& violations);
 
 /// Table names in requests that define tables: present, and 3 to 255 characters or an ARN.
 Status check_defined_table_name(std::optional<std::string_view> name);

@@ -84,6 +84,12 @@ def test_a_revision_may_be_expected(api, arn, table):
     )
     no_policy(api, stale, "PutResourcePolicy", **put, ExpectedRevisionId=first)
     no_policy(api, stale, "DeleteResourcePolicy", ResourceArn=arn, ExpectedRevisionId=first)
+    empty = (
+        "1 validation error detected: Value '' at 'expectedRevisionId' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 1"
+    )
+    for operation in ("PutResourcePolicy", "DeleteResourcePolicy"):
+        api.refused("ValidationException", empty, operation, **put, ExpectedRevisionId="")
     api("DeleteResourcePolicy", ResourceArn=arn, ExpectedRevisionId=second)
 
 
@@ -125,12 +131,6 @@ def test_policies_that_are_refused(api, arn, table):
         )
 
 
-def test_a_table_is_created_with_a_policy_and_takes_it_along(api):
-    name = unused_name()
-    created = api("CreateTable", **definition(name), ResourcePolicy=policy())
-    arn = created["TableDescription"]["TableArn"]
-    assert api("GetResourcePolicy", ResourceArn=arn)["Policy"] == policy()
-    api("DeleteTable", TableName=name)
 def test_policies_of_what_is_no_table_here(api, arn, table):
     bad_parameter = "One or more parameter values were invalid: "
     parts = arn.split(":")
@@ -164,6 +164,12 @@ def test_policies_of_what_is_no_table_here(api, arn, table):
             api.refused("ValidationException", message, operation, **members)
 
 
+def test_a_table_is_created_with_a_policy_and_takes_it_along(api):
+    name = unused_name()
+    created = api("CreateTable", **definition(name), ResourcePolicy=policy())
+    arn = created["TableDescription"]["TableArn"]
+    assert api("GetResourcePolicy", ResourceArn=arn)["Policy"] == policy()
+    api("DeleteTable", TableName=name)
     api("CreateTable", **definition(name))
     no_policy(api, arn, "GetResourcePolicy", ResourceArn=arn)
     api("DeleteTable", TableName=name)

@@ -248,6 +248,12 @@ TEST(Tables, wrong_definitions_are_refused) {
             kInvalid +
                 "Table is being created with a stream disabled, UpdateViewType should not be "
                 "specified");
+  EXPECT_EQ(create(with_keys(name + ",'StreamSpecification':{'StreamEnabled':true,"
+                                    "'StreamViewType':''}")),
+            kOne +
+                "'' at 'streamSpecification.streamViewType' failed to satisfy constraint: Member "
+                "must satisfy enum value set: [OLD_IMAGE, KEYS_ONLY, NEW_AND_OLD_IMAGES, "
+                "NEW_IMAGE]");
   EXPECT_EQ(create(with_keys(name + ",'VectorIndexes':[{'IndexName':'byX'}]")),
             kInvalid + "VectorIndexes is not supported here");
   EXPECT_EQ(node.ok("ListTables", "{}"), "{\"TableNames\":[]}");
@@ -397,6 +403,23 @@ TEST(Tables, names_are_listed_in_pages) {
             kOne +
                 "'101' at 'limit' failed to satisfy constraint: Member must have value less than "
                 "or equal to 100");
+  const std::string at =
+      "' at 'exclusiveStartTableName' failed to satisfy constraint: Member must ";
+  const std::string pattern = at + "satisfy regular expression pattern: [a-zA-Z0-9_.-]+";
+  const std::string length = at + "have length greater than or equal to 3";
+  auto start = [&](const std::string& name, const std::string& more = "") {
+    return node.refused("ListTables", "{'ExclusiveStartTableName':'" + name + "'" + more + "}");
+  };
+  const std::string two = "ValidationException: 2 validation errors detected: Value '";
+  EXPECT_EQ(start(""), two + pattern + "; Value '" + length);
+  EXPECT_EQ(start("ab"), kOne + "'ab" + length);
+  const std::string arn = "arn:aws:dynamodb:us-east-1:000000000000:table/aaa";
+  EXPECT_EQ(start(arn), kOne + "'" + arn + pattern);
+  EXPECT_EQ(start("a;", ",'Limit':500"),
+            "ValidationException: 3 validation errors detected: Value 'a;" + pattern +
+                "; Value 'a;" + length +
+                "; Value '500' at 'limit' failed to satisfy constraint: Member must have value "
+                "less than or equal to 100");
 }
 
 TEST(Tables, definitions_and_items_survive_a_restart) {

@@ -170,6 +170,10 @@ TEST(UpdateTable, table_class_and_encryption_are_kept_and_shown) {
                                          "\"KMS\",\"KMSMasterKeyArn\":\"arn:aws:kms:us-east-1:"
                                          "000000000000:key/"));
   const std::string key = "arn:aws:kms:us-east-1:000000000000:key/mine";
+  EXPECT_EQ(node.refused("UpdateTable", encrypt("'Enabled':true,'KMSMasterKeyId':''")),
+            "ValidationException: 1 validation error detected: Value '' at "
+            "'sSESpecification.kMSMasterKeyId' failed to satisfy constraint: Member must have "
+            "length greater than or equal to 1");
   const std::string with_key =
       encrypt("'Enabled':true,'SSEType':'KMS','KMSMasterKeyId':'" + key + "'");
   node.ok("UpdateTable", with_key);
