@@ -5,6 +5,7 @@
 #include "core/ops/cors.h"
 #include "core/ops/error_wire.h"
 #include "core/ops/operations.h"
+#include "core/ops/request_json.h"
 
 namespace millrace {
 
@@ -21,6 +22,7 @@ void Reply::send(int status, std::string_view body, std::string_view headers,
   } else {
     HttpResponse response;
     response.status = status;
+    if (plain_json_) response.content_type = kPlainJson;
     response.extra_headers = headers;
     response.body = body;
     response.crc32 = crc32;
@@ -43,7 +45,13 @@ OperationTable::OperationTable() {
   Operation unknown;
   unknown.name = "unknown";
   unknown.body_bytes_max = std::numeric_limits<size_t>::max();
-  unknown.run = [](Node&, const Request&, Reply reply) {
+  unknown.run = [](Node&, const Request& request, Reply reply) {
+    // The service reads a body before it looks for the operation.
+    if (!request.body.empty()) {
+      RequestJson json(request.body);
+      Status status = json.each_member([](std::string_view, JsonValue) { return Status{}; });
+      if (!status) return reply.error(status.error());
+    }
     reply.error(make_error(ErrorCode::kUnknownOperation, ""));
   };
   add(std::move(unknown));

@@ -21,6 +21,10 @@ namespace millrace {
 struct Operation;
 class HitChecks;
 
+/// The types of bodies that are served, and answered in kind.
+inline constexpr std::string_view kAmzJson = "application/x-amz-json-1.0";
+inline constexpr std::string_view kPlainJson = "application/json";
+
 /// Told of every answered operation, on the thread that answers: for metrics. Thread-safe and
 /// cheap.
 class RequestObserver {
@@ -72,6 +76,10 @@ class Reply {
   /// such.
   void allow_any_origin() { any_origin_ = true; }
 
+  /// The answer is `application/json`, not of AWS's own type; serve() calls it for requests of
+  /// such.
+  void use_plain_json() { plain_json_ = true; }
+
   /// The W3C trace context that the request came with, for the change that it makes; empty: none.
   void set_traceparent(std::string_view traceparent) { traceparent_ = traceparent; }
   std::string_view traceparent() const { return traceparent_; }
@@ -98,6 +106,7 @@ class Reply {
   HttpReply http_;
   Receiver receive_;
   bool any_origin_ = false;
+  bool plain_json_ = false;
   std::string traceparent_;
   RequestObserver* observer_ = nullptr;
   const Clock* clock_ = nullptr;

@@ -54,11 +54,12 @@ bool is_traceparent(std::string_view text) {
          text.substr(36, 16) != kForm.substr(36, 16);
 }
 
-bool is_json(std::string_view content_type) {
+// Without the parameters that may follow it.
+std::string_view media_type(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
   while (!content_type.empty() && content_type.front() == ' ') content_type.remove_prefix(1);
   while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
-  return content_type == "application/x-amz-json-1.0" || content_type == "application/json";
+  return content_type;
 }
 
 }  // namespace
@@ -72,10 +73,12 @@ void serve(Node& node, const OperationTable& operations, const HttpRequest& requ
     return send_not_found(http);
   }
   // A page can send a body of another type without asking first, so no such body is served.
-  if (!request.body.empty() && !is_json(request.content_type)) return send_not_found(http);
+  const std::string_view type = media_type(request.content_type);
+  if (!request.body.empty() && type != kAmzJson && type != kPlainJson) return send_not_found(http);
 
   Reply reply(std::move(http));
   if (any_origin) reply.allow_any_origin();
+  if (type != kAmzJson) reply.use_plain_json();
   if (is_traceparent(request.traceparent)) reply.set_traceparent(request.traceparent);
   const Operation* operation = operations.find(request.target);
   if (operation == nullptr) operation = &operations.unknown();

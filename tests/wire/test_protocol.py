@@ -52,6 +52,24 @@ def test_a_body_that_is_not_json(connection, body):
     usable(connection)
 
 
+@pytest.mark.service
+def test_a_body_is_read_before_its_operation_is_looked_for(connection):
+    for target in (None, "whatever", "ListTable"):
+        answer = connection.send(b"hi", target).check()
+        assert answer.json()["__type"] == SERIALIZATION
+        answer = connection.send({}, target).check()
+        assert answer.json()["__type"] == "com.amazon.coral.service#UnknownOperationException"
+    usable(connection)
+
+
+@pytest.mark.service
+def test_an_answer_is_of_the_type_of_its_request(connection):
+    for kind in ("application/json", "application/x-amz-json-1.0"):
+        for body, status in (({}, 200), (b"hi", 400)):
+            answer = connection.send(body, "ListTables", Content_Type=kind + ";charset=utf-8").check()
+            assert (answer.status, answer.headers["content-type"]) == (status, kind)
+
+
 def test_a_body_that_nests_too_deep_for_json(connection):
     body = b'{"TableName":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     answer = connection.send(body, "PutItem").check()

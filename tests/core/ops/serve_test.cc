@@ -80,6 +80,26 @@ TEST_F(Serve, operations_are_found_by_their_target) {
   }
 }
 
+TEST_F(Serve, a_body_is_read_before_its_operation_is_looked_for) {
+  for (const char* target : {"", "whatever", "DynamoDB_20120810.ListTables"}) {
+    EXPECT_THAT(post(target, "hi"),
+                EndsWith("{\"__type\":\"com.amazon.coral.service#SerializationException\"}"))
+        << target;
+  }
+  EXPECT_THAT(post("", ""),
+              EndsWith("{\"__type\":\"com.amazon.coral.service#UnknownOperationException\"}"));
+}
+
+TEST_F(Serve, an_answer_is_of_the_type_of_its_request) {
+  for (const char* type : {"application/json", "application/x-amz-json-1.0"}) {
+    const std::string header = "Content-Type: " + std::string(type);
+    for (const char* target : {"DynamoDB_20120810.ListTables", "whatever"}) {
+      EXPECT_THAT(post(target, "{}", header + " ; charset=utf-8\r\n"), HasSubstr(header + "\r\n"))
+          << target;
+    }
+  }
+}
+
 TEST_F(Serve, only_json_is_served) {
   for (const char* type :
        {"Content-Type: text/plain\r\n", "Content-Type: application/x-amz-json-1.1\r\n", ""}) {
