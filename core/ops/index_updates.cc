@@ -323,6 +323,17 @@ void check_index_update_constraints(const std::vector<IndexUpdateMembers>& updat
 
 Status check_index_updates(const std::vector<IndexUpdateMembers>& updates,
                            const std::optional<KeyElements>& attributes) {
+Status check_warm_given(const std::vector<IndexUpdateMembers>& updates) {
+  for (const IndexUpdateMembers& update : updates) {
+    if (!update.empty_warm) continue;
+    return invalid_parameter(
+        "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond "
+        "specified for index: " +
+        std::string(*update.update->name));
+  }
+  return {};
+}
+
   std::set<std::string_view> names;
   for (const IndexUpdateMembers& update : updates) {
     const int actions = (update.create ? 1 : 0) + (update.update ? 1 : 0) + (update.remove ? 1 : 0);
@@ -340,12 +351,6 @@ Status check_index_updates(const std::vector<IndexUpdateMembers>& updates,
     if (!names.insert(*action_of(update).name).second) {
       return invalid_parameter(
           "Only one global secondary index update per index is allowed simultaneously. Index: " +
-          name);
-    }
-    if (update.empty_warm) {
-      return invalid_parameter(
-          "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond "
-          "specified for index: " +
           name);
     }
     if (update.create) RETURN_IF_ERROR(check_create(*update.create, attributes));

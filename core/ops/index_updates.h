@@ -21,6 +21,8 @@ Status read_index_updates(JsonValue value, std::vector<IndexUpdateMembers>& upda
 void check_index_update_constraints(const std::vector<IndexUpdateMembers>& updates,
                                     Violations& violations);
 
+/// Of an Update's WarmThroughput, before it is looked at what goes together in a request.
+Status check_warm_given(const std::vector<IndexUpdateMembers>& updates);
 /// What needs no table. `attributes`: the request's definitions of attributes.
 Status check_index_updates(const std::vector<IndexUpdateMembers>& updates,
                            const std::optional<KeyElements>& attributes);

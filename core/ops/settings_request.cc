@@ -75,6 +75,14 @@ Status apply_encryption(const EncryptionMembers& members, const Catalog& catalog
   return {};
 }
 
+void apply_table_class(const std::string& table_class, int64_t now_ms, bool creating,
+                       TableSettings& settings) {
+  // A table that was never given a class is of the usual one, and does not begin to show it.
+  if (!creating && settings.table_class.empty() && table_class == "STANDARD") return;
+  settings.table_class = table_class;
+  if (!creating) settings.table_class_ms = now_ms;
+}
+
 }  // namespace
 
 Status read_on_demand(JsonValue value, UnitsMembers& members) {
@@ -187,12 +195,8 @@ Status apply_settings(const SettingsMembers& members, const Catalog& catalog, in
   RETURN_IF_ERROR(apply_warm(members.warm, owner, table.settings.throughput));
   if (members.encryption)
     RETURN_IF_ERROR(apply_encryption(*members.encryption, catalog, creating, table));
-  if (members.table_class) {
-    // A table that was created in the usual class does not show it.
-    if (creating && members.table_class == "STANDARD") return {};
-    table.settings.table_class = *members.table_class;
-    if (!creating) table.settings.table_class_ms = now_ms;
-  }
+  if (members.table_class)
+    apply_table_class(*members.table_class, now_ms, creating, table.settings);
   return {};
 }
 

@@ -113,7 +113,8 @@ void render_index(const Catalog& catalog, const Table& table, const Index& index
   fields.text("IndexArn", catalog.table_arn(table.name) + "/index/" + index.name);
   if (global) {
     render_on_demand(index.throughput, fields);
-    render_warm(index.throughput, table.billing_mode, units, creating, fields);
+    // CreateTable does not answer with an index's yet.
+    if (!creating) render_warm(index.throughput, table.billing_mode, units, false, fields);
   }
   fields.end();
 }

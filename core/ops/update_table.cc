@@ -102,6 +102,7 @@ Status check_request(const UpdateMembers& members) {
   }
   if (members.index_updates && members.index_updates->empty())
     return invalid_parameter("List of GlobalSecondaryIndexUpdates is empty");
+  if (members.index_updates) RETURN_IF_ERROR(check_warm_given(*members.index_updates));
   RETURN_IF_ERROR(check_alone(members));
   RETURN_IF_ERROR(check_stream_members(definition.stream));
   if (definition.billing_mode == kProvisioned && !definition.throughput)

@@ -113,6 +113,17 @@ TEST_F(IndexDefinitions, have_generations_that_nothing_else_has) {
   EXPECT_EQ(seen.size(), 12u);
 }
 
+TEST_F(IndexDefinitions, warm_throughput_is_shown_once_the_table_is_described) {
+  const std::string created = node_.ok(
+      "CreateTable", table("psa", global(index("byA", "a", "{'ProjectionType':'ALL'}",
+                                               ",'WarmThroughput':{'ReadUnitsPerSecond':13000,"
+                                               "'WriteUnitsPerSecond':5000}"))));
+  EXPECT_THAT(created, Not(HasSubstr("WarmThroughput")));
+  EXPECT_THAT(node_.ok("DescribeTable", "{'TableName':'films'}"),
+              HasSubstr("\"WarmThroughput\":{\"ReadUnitsPerSecond\":13000,\"Status\":\"ACTIVE\","
+                        "\"WriteUnitsPerSecond\":5000}"));
+}
+
 TEST_F(IndexDefinitions, a_provisioned_index_shows_its_units) {
   node_.ok("CreateTable",
            "{'TableName':'films','ProvisionedThroughput':{'ReadCapacityUnits':5,"

@@ -54,6 +54,12 @@ TEST(UpdateTable, concerns_that_must_stand_alone_are_named_in_the_services_order
             kInvalid +
                 "OnDemandThroughput can only be combined with BillingMode in an UpdateTable "
                 "request");
+  EXPECT_EQ(refused(table_class,
+                    "'GlobalSecondaryIndexUpdates':[{'Update':{'IndexName':'byX',"
+                    "'WarmThroughput':{}}}]"),
+            kInvalid +
+                "WarmThroughput must have at least one of ReadUnitsPerSecond or "
+                "WriteUnitsPerSecond specified for index: byX");
   EXPECT_EQ(refused(stream, units(1, 1)),
             kInvalid + "You cannot modify stream status while updating table IOPS");
   node.ok("UpdateTable", update(limits + ",'BillingMode':'PAY_PER_REQUEST'"));
@@ -149,6 +155,9 @@ TEST(UpdateTable, table_class_and_encryption_are_kept_and_shown) {
   EXPECT_EQ(node.refused("UpdateTable", update("'TableClass':'COLD'")),
             "ValidationException: Invalid table-class parameter provided. Please try again with a "
             "valid table-class value: [STANDARD, STANDARD_INFREQUENT_ACCESS].");
+  EXPECT_THAT(node.ok("UpdateTable", update("'TableClass':'STANDARD'")),
+              HasSubstr("\"TableStatus\":\"UPDATING\""));
+  EXPECT_THAT(described(node), Not(HasSubstr("TableClassSummary")));
   node.ok("UpdateTable", update("'TableClass':'STANDARD_INFREQUENT_ACCESS'"));
   EXPECT_THAT(described(node),
               HasSubstr("\"TableClassSummary\":{\"TableClass\":\"STANDARD_INFREQUENT_ACCESS\","
@@ -184,6 +193,15 @@ TEST(UpdateTable, table_class_and_encryption_are_kept_and_shown) {
   EXPECT_THAT(described(node), HasSubstr("\"KMSMasterKeyArn\":\"" + key + "\""));
   node.ok("UpdateTable", encrypt("'Enabled':false"));
   EXPECT_THAT(described(node), Not(HasSubstr("SSEDescription")));
+}
+
+TEST(UpdateTable, a_new_table_shows_the_usual_class_if_it_was_asked_for) {
+  OpsNode node;
+  node.create_table("films", "", ",'TableClass':'STANDARD'");
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_THAT(described(node), HasSubstr("\"TableClassSummary\":{\"TableClass\":\"STANDARD\"}"));
+    node.restart();
+  }
 }
 
 TEST(UpdateTable, a_new_table_takes_the_same_settings) {
