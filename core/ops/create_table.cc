@@ -236,13 +236,16 @@ Result<Table> table_of(const CreateMembers& members) {
 }
 
 // Global indexes are the first of a new table's indexes.
-Status apply_index_settings(const Indexes& indexes, Table& table) {
+Status apply_index_settings(const Indexes& indexes, const Catalog& catalog, Table& table) {
   if (!indexes) return {};
   for (size_t i = 0; i < indexes->size(); ++i) {
     const IndexMembers& members = (*indexes)[i];
     Index& index = table.indexes[i];
-    const ThroughputOwner owner{
-        table.billing_mode, {index.read_units, index.write_units}, index.name, true};
+    const ThroughputOwner owner{table.billing_mode,
+                                {index.read_units, index.write_units},
+                                index.name,
+                                catalog.region(),
+                                true};
     RETURN_IF_ERROR(apply_on_demand(members.on_demand, owner, index.throughput));
     RETURN_IF_ERROR(apply_warm(members.warm, owner, index.throughput));
   }
@@ -310,15 +313,15 @@ void create_table(Node& node, const Request& request, Reply reply) {
   if (Status status = read_request(json, members); !status) return reply.error(status.error());
   Result<Table> table = table_of(members);
   if (!table) return reply.error(table.error());
+  const Result<std::string_view> name = node.catalog.name_of(*members.definition.table_name);
+  if (!name) return reply.error(name.error());
+  table->name = *name;
   if (Status status = apply_settings(members.definition.settings, node.catalog, 0, true, *table);
       !status) {
     return reply.error(status.error());
   }
-  if (Status status = apply_index_settings(members.global_indexes, *table); !status)
+  if (Status status = apply_index_settings(members.global_indexes, node.catalog, *table); !status)
     return reply.error(status.error());
-  const Result<std::string_view> name = node.catalog.name_of(*members.definition.table_name);
-  if (!name) return reply.error(name.error());
-  table->name = *name;
   std::optional<StreamViewType> stream;
   if (members.definition.stream && *members.definition.stream->enabled)
     stream = view_type_of(*members.definition.stream->view_type);

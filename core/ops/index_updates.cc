@@ -87,7 +87,8 @@ Status check_not_redefined(const IndexMembers& create, const KeyElements& reques
 /// Applies updates one by one to the indexes of a table.
 class Updater {
  public:
-  Updater(Table& table, Lsn lsn, int64_t now_ms) : table_(table), lsn_(lsn), now_ms_(now_ms) {}
+  Updater(Table& table, std::string_view region, Lsn lsn, int64_t now_ms)
+      : table_(table), region_(region), lsn_(lsn), now_ms_(now_ms) {}
 
   Status check_one_at_a_time(const std::vector<IndexUpdate>& updates) const;
   Status create(const IndexUpdate& update);
@@ -106,6 +107,7 @@ class Updater {
   Status apply_units(const IndexUpdate& update, Index& index);
 
   Table& table_;
+  const std::string_view region_;
   const Lsn lsn_;
   const int64_t now_ms_;
   std::vector<Generation> dropped_;
@@ -157,7 +159,7 @@ Status Updater::create(const IndexUpdate& update) {
     index.write_units = update.units->write;
   }
   const ThroughputOwner owner{
-      table_.billing_mode, {index.read_units, index.write_units}, name, true};
+      table_.billing_mode, {index.read_units, index.write_units}, name, region_, true};
   RETURN_IF_ERROR(apply_on_demand(update.on_demand, owner, index.throughput));
   RETURN_IF_ERROR(apply_warm(update.warm, owner, index.throughput));
   // Global indexes stand before local ones.
@@ -208,7 +210,7 @@ Status Updater::update(const IndexUpdate& update) {
   before_.push_back(*index);
   RETURN_IF_ERROR(apply_units(update, *index));
   const ThroughputOwner owner{
-      table_.billing_mode, {index->read_units, index->write_units}, index->name, false};
+      table_.billing_mode, {index->read_units, index->write_units}, index->name, region_, false};
   RETURN_IF_ERROR(apply_on_demand(update.on_demand, owner, index->throughput));
   return apply_warm(update.warm, owner, index->throughput);
 }
@@ -321,8 +323,6 @@ void check_index_update_constraints(const std::vector<IndexUpdateMembers>& updat
   }
 }
 
-Status check_index_updates(const std::vector<IndexUpdateMembers>& updates,
-                           const std::optional<KeyElements>& attributes) {
 Status check_warm_given(const std::vector<IndexUpdateMembers>& updates) {
   for (const IndexUpdateMembers& update : updates) {
     if (!update.empty_warm) continue;
@@ -334,6 +334,8 @@ Status check_warm_given(const std::vector<IndexUpdateMembers>& updates) {
   return {};
 }
 
+Status check_index_updates(const std::vector<IndexUpdateMembers>& updates,
+                           const std::optional<KeyElements>& attributes) {
   std::set<std::string_view> names;
   for (const IndexUpdateMembers& update : updates) {
     const int actions = (update.create ? 1 : 0) + (update.update ? 1 : 0) + (update.remove ? 1 : 0);
@@ -393,9 +395,9 @@ Result<std::vector<IndexUpdate>> index_updates_of(const std::vector<IndexUpdateM
 }
 
 Result<IndexUpdateOutcome> apply_index_updates(const std::vector<IndexUpdate>& updates,
-                                               std::string_view mode_before, Lsn lsn,
-                                               int64_t now_ms, Table& table) {
-  Updater updater(table, lsn, now_ms);
+                                               const Catalog& catalog, std::string_view mode_before,
+                                               Lsn lsn, int64_t now_ms, Table& table) {
+  Updater updater(table, catalog.region(), lsn, now_ms);
   RETURN_IF_ERROR(updater.check_one_at_a_time(updates));
   RETURN_IF_ERROR(apply_mode(updates, mode_before, now_ms, table));
   for (const IndexUpdate& update : updates) {

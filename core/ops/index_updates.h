@@ -52,7 +52,7 @@ struct IndexUpdateOutcome {
 /// Makes them in the indexes of `table`, whose billing mode is as it is to be, as part of the
 /// change with this LSN. `mode_before`: what it was. Its errors are the client's.
 Result<IndexUpdateOutcome> apply_index_updates(const std::vector<IndexUpdate>& updates,
-                                               std::string_view mode_before, Lsn lsn,
-                                               int64_t now_ms, Table& table);
+                                               const Catalog& catalog, std::string_view mode_before,
+                                               Lsn lsn, int64_t now_ms, Table& table);
 
 }  // namespace millrace

@@ -115,6 +115,7 @@ void check_constraints(const SettingsMembers& members, Violations& violations) {
   if (!members.encryption) return;
   if (members.encryption->type)
     violations.one_of(*members.encryption->type, "sSESpecification.sSEType", "AES256, KMS");
+  violations.not_empty(members.encryption->key, "sSESpecification.kMSMasterKeyId");
 }
 
 Status check_settings(const SettingsMembers& members) {
@@ -123,14 +124,28 @@ Status check_settings(const SettingsMembers& members) {
     return validation_error(
         "Invalid table-class parameter provided. Please try again with a valid table-class value: "
         "[STANDARD, STANDARD_INFREQUENT_ACCESS].");
-  violations.not_empty(members.encryption->key, "sSESpecification.kMSMasterKeyId");
   }
   return members.encryption ? check_encryption(*members.encryption) : Status{};
 }
 
+Status check_table_quota(CapacityUnits units, std::string_view region) {
+  auto check = [&](int64_t count, std::string_view name) -> Status {
+    if (count <= kTableUnitsMax) return {};
+    return make_error(ErrorCode::kLimitExceeded,
+                      "The requested " + std::string(name) + ", " + std::to_string(count) +
+                          ", is above the per table maximum for the account in " +
+                          std::string(region) +
+                          ". Per table maximum: " + std::to_string(kTableUnitsMax) +
+                          ". Refer to the Amazon DynamoDB Developer Guide for current limits and "
+                          "how to request higher limits.");
+  };
+  RETURN_IF_ERROR(check(units.read, "ReadCapacityUnits"));
+  return check(units.write, "WriteCapacityUnits");
+}
+
 Status apply_on_demand(const UnitsMembers& members, const ThroughputOwner& owner,
                        ThroughputSettings& settings) {
-  auto apply = [&](std::optional<int64_t> units, std::string_view name,
+  auto apply = [&](std::optional<int64_t> units, std::string_view name, std::string_view quota,
                    std::optional<int64_t>& limit) -> Status {
     if (!units) return {};
     const std::string what = std::string(name) + " for OnDemandThroughput";
@@ -143,17 +158,23 @@ Status apply_on_demand(const UnitsMembers& members, const ThroughputOwner& owner
                                                : "the table BillingMode is PROVISIONED"));
     }
     const bool clears = *units == kOnDemandLimitRemoved && !owner.creating;
-    if (*units < 1 && !clears) {
-      return invalid_parameter(
-          "Requested " + what + " for " +
-          (owner.index.empty() ? "table" : "index : " + std::string(owner.index)) +
-          " is outside of valid range");
+    const std::string requested =
+        "Requested " + what + " for " +
+        (owner.index.empty() ? "table" : "index : " + std::string(owner.index));
+    if (*units < 1 && !clears) return invalid_parameter(requested + " is outside of valid range");
+    if (*units > kTableUnitsMax) {
+      return make_error(ErrorCode::kLimitExceeded, "Subscriber limit exceeded: " + requested +
+                                                       " exceeds " + std::string(quota) +
+                                                       " of the account in region " +
+                                                       std::string(owner.region));
     }
     limit = clears ? std::nullopt : units;
     return {};
   };
-  RETURN_IF_ERROR(apply(members.read_units, "MaxReadRequestUnits", settings.on_demand.read));
-  return apply(members.write_units, "MaxWriteRequestUnits", settings.on_demand.write);
+  RETURN_IF_ERROR(apply(members.read_units, "MaxReadRequestUnits", "TableMaxReadCapacityUnits",
+                        settings.on_demand.read));
+  return apply(members.write_units, "MaxWriteRequestUnits", "TableMaxWriteCapacityUnits",
+               settings.on_demand.write);
 }
 
 Status apply_warm(const UnitsMembers& members, const ThroughputOwner& owner,
@@ -189,8 +210,9 @@ Status apply_warm(const UnitsMembers& members, const ThroughputOwner& owner,
 
 Status apply_settings(const SettingsMembers& members, const Catalog& catalog, int64_t now_ms,
                       bool creating, Table& table) {
-  const ThroughputOwner owner{
-      table.billing_mode, {table.read_units, table.write_units}, {}, creating};
+  const CapacityUnits units{table.read_units, table.write_units};
+  if (creating) RETURN_IF_ERROR(check_table_quota(units, catalog.region()));
+  const ThroughputOwner owner{table.billing_mode, units, {}, catalog.region(), creating};
   RETURN_IF_ERROR(apply_on_demand(members.on_demand, owner, table.settings.throughput));
   RETURN_IF_ERROR(apply_warm(members.warm, owner, table.settings.throughput));
   if (members.encryption)

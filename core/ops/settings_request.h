@@ -50,8 +50,11 @@ struct ThroughputOwner {
   std::string_view billing_mode;
   CapacityUnits units;
   std::string_view index;  // empty: the table itself
+  std::string_view region;
   bool creating = false;
 };
+/// The quota of a table's provisioned units.
+Status check_table_quota(CapacityUnits units, std::string_view region);
 Status apply_on_demand(const UnitsMembers& members, const ThroughputOwner& owner,
                        ThroughputSettings& settings);
 Status apply_warm(const UnitsMembers& members, const ThroughputOwner& owner,

@@ -21,15 +21,18 @@ Status apply_on_demand_mode(const TableChange& change, int64_t now_ms, Table& ta
   return {};
 }
 
-Status apply_throughput(const TableChange& change, int64_t now_ms, Table& table) {
+Status apply_throughput(const TableChange& change, const Catalog& catalog, int64_t now_ms,
+                        Table& table) {
   if (!change.billing_mode && !change.units) return {};
   const std::string mode = change.billing_mode.value_or(table.billing_mode);
   if (mode == kPayPerRequest) return apply_on_demand_mode(change, now_ms, table);
   const CapacityUnits before{table.read_units, table.write_units};
   ThroughputSettings& throughput = table.settings.throughput;
   throughput.keep_warm(table.billing_mode, before);
-  if (table.billing_mode == mode) {
-    if (before == *change.units) return units_will_not_change("table", before);
+  const bool same_mode = table.billing_mode == mode;
+  if (same_mode && before == *change.units) return units_will_not_change("table", before);
+  RETURN_IF_ERROR(check_table_quota(*change.units, catalog.region()));
+  if (same_mode) {
     throughput.note_change(before, *change.units, now_ms);
   } else {
     throughput.on_demand = {};
@@ -59,7 +62,7 @@ Status apply_stream(const TableChange& change, const Catalog& catalog, Lsn lsn, 
 
 Status apply_change(const TableChange& change, const Catalog& catalog, Lsn lsn, int64_t now_ms,
                     Table& table) {
-  RETURN_IF_ERROR(apply_throughput(change, now_ms, table));
+  RETURN_IF_ERROR(apply_throughput(change, catalog, now_ms, table));
   RETURN_IF_ERROR(apply_stream(change, catalog, lsn, now_ms, table));
   RETURN_IF_ERROR(apply_settings(change.settings, catalog, now_ms, false, table));
   if (change.deletion_protection) table.deletion_protection = *change.deletion_protection;

@@ -41,6 +41,10 @@ struct ThroughputSettings {
   int64_t decreases_today(int64_t now_ms) const;
 };
 
+/// The service's initial quota of each kind of units of a table. Source: developer guide, "Quotas
+/// in Amazon DynamoDB".
+inline constexpr int64_t kTableUnitsMax = 40'000;
+
 struct TableSettings {
   ThroughputSettings throughput;
   std::string table_class;  // empty: STANDARD, and never set

@@ -147,7 +147,7 @@ class UpdateTableCommand final : public DefinitionCommand {
     if (Status status = apply_change(change_, catalog_, lsn, now_ms, table); !status)
       return fail(status.error());
     Result<IndexUpdateOutcome> outcome =
-        apply_index_updates(index_updates_, found->billing_mode, lsn, now_ms, table);
+        apply_index_updates(index_updates_, catalog_, found->billing_mode, lsn, now_ms, table);
     if (!outcome) return fail(outcome.error());
     commit.put(Catalog::key_of(name_), Catalog::encode(table), true, std::nullopt);
     for (Generation dropped : outcome->dropped) stage_index_drop(commit, dropped, name_);

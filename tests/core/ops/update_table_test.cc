@@ -170,6 +170,10 @@ TEST(UpdateTable, table_class_and_encryption_are_kept_and_shown) {
             kInvalid + "Table is already encrypted by default");
   EXPECT_EQ(node.refused("UpdateTable", encrypt("'Enabled':false,'SSEType':'KMS'")),
             kInvalid + "SSEType can not be specified if Enabled is false");
+  EXPECT_EQ(node.refused("UpdateTable", encrypt("'Enabled':true,'KMSMasterKeyId':''")),
+            "ValidationException: 1 validation error detected: Value '' at "
+            "'sSESpecification.kMSMasterKeyId' failed to satisfy constraint: Member must have "
+            "length greater than or equal to 1");
   EXPECT_EQ(node.refused("UpdateTable", encrypt("'Enabled':true,'SSEType':'AES256'")),
             kInvalid + "SSEType AES256 is not supported");
   EXPECT_EQ(node.refused("UpdateTable", encrypt("'Enabled':true,'KMSMasterKeyId':'k'")),
@@ -179,10 +183,6 @@ TEST(UpdateTable, table_class_and_encryption_are_kept_and_shown) {
                                          "\"KMS\",\"KMSMasterKeyArn\":\"arn:aws:kms:us-east-1:"
                                          "000000000000:key/"));
   const std::string key = "arn:aws:kms:us-east-1:000000000000:key/mine";
-  EXPECT_EQ(node.refused("UpdateTable", encrypt("'Enabled':true,'KMSMasterKeyId':''")),
-            "ValidationException: 1 validation error detected: Value '' at "
-            "'sSESpecification.kMSMasterKeyId' failed to satisfy constraint: Member must have "
-            "length greater than or equal to 1");
   const std::string with_key =
       encrypt("'Enabled':true,'SSEType':'KMS','KMSMasterKeyId':'" + key + "'");
   node.ok("UpdateTable", with_key);
@@ -193,6 +193,46 @@ TEST(UpdateTable, table_class_and_encryption_are_kept_and_shown) {
   EXPECT_THAT(described(node), HasSubstr("\"KMSMasterKeyArn\":\"" + key + "\""));
   node.ok("UpdateTable", encrypt("'Enabled':false"));
   EXPECT_THAT(described(node), Not(HasSubstr("SSEDescription")));
+}
+
+TEST(UpdateTable, units_have_the_quotas_that_are_told) {
+  OpsNode node;
+  EXPECT_EQ(node.ok("DescribeLimits", "{}"),
+            "{\"AccountMaxReadCapacityUnits\":80000,\"AccountMaxWriteCapacityUnits\":80000,"
+            "\"TableMaxReadCapacityUnits\":40000,\"TableMaxWriteCapacityUnits\":40000}");
+  auto too_many = [](const std::string& what) {
+    return "LimitExceededException: The requested " + what +
+           ", 40001, is above the per table maximum for the account in us-east-1. Per table "
+           "maximum: 40000. Refer to the Amazon DynamoDB Developer Guide for current limits and "
+           "how to request higher limits.";
+  };
+  create_provisioned(node);
+  EXPECT_EQ(node.refused("UpdateTable", update(units(40001, 1))), too_many("ReadCapacityUnits"));
+  EXPECT_EQ(node.refused("UpdateTable", update(units(1, 40001))), too_many("WriteCapacityUnits"));
+  node.ok("UpdateTable", update(units(40000, 40000)));
+  const std::string more =
+      "{'TableName':'more','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],"
+      "'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'}],";
+  EXPECT_EQ(node.refused("CreateTable", more + units(1, 40001) + "}"),
+            too_many("WriteCapacityUnits"));
+  const std::string limit = "'OnDemandThroughput':{'MaxWriteRequestUnits':40001}";
+  const std::string exceeded =
+      " exceeds TableMaxWriteCapacityUnits of the account in region us-east-1";
+  const std::string requested =
+      "LimitExceededException: Subscriber limit exceeded: Requested MaxWriteRequestUnits for "
+      "OnDemandThroughput for ";
+  node.ok("UpdateTable", update("'BillingMode':'PAY_PER_REQUEST'"));
+  EXPECT_EQ(node.refused("UpdateTable", update(limit)), requested + "table" + exceeded);
+  EXPECT_EQ(node.refused("CreateTable", more + "'BillingMode':'PAY_PER_REQUEST'," + limit + "}"),
+            requested + "table" + exceeded);
+  EXPECT_EQ(
+      node.refused("UpdateTable",
+                   update("'AttributeDefinitions':[{'AttributeName':'x','AttributeType':'S'}],"
+                          "'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'byX',"
+                          "'KeySchema':[{'AttributeName':'x','KeyType':'HASH'}],"
+                          "'Projection':{'ProjectionType':'ALL'}," +
+                          limit + "}}]")),
+      requested + "index : byX" + exceeded);
 }
 
 TEST(UpdateTable, a_new_table_shows_the_usual_class_if_it_was_asked_for) {
