@@ -94,10 +94,11 @@ class Update {
   /// Of actions that are bound already: see compile_updates.
   static Update of_legacy(std::vector<UpdateAction> actions);
 
-  /// Applies all actions to `old_item` as it was before (every right side reads the old item),
-  /// giving the new one. An item that did not exist (`existed`) begins with its key. Key attributes
-  /// are the caller's to protect: see attribute_names().
-  Result<ItemTree> apply(const ItemTree& old_item, bool existed) const;
+  /// Makes the new item of the old one: every right side reads `item` as it was. An item that did
+  /// not exist (`existed`) begins with its key. An item whose written values alone are over
+  /// kItemBytesMax is refused before any of them is copied; the size of others is the caller's to
+  /// check, and key attributes are the caller's to protect: see attribute_names().
+  Result<ItemTree> apply(ItemTree item, bool existed) const;
 
   /// Top-level attribute names that it writes.
   std::vector<std::string> attribute_names() const;

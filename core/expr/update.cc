@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <memory>
 
 #include "core/expr/ast.h"
 #include "core/expr/bind.h"
 #include "core/expr/expression.h"
 #include "core/expr/parser.h"
 #include "core/expr/paths.h"
+#include "core/model/refusals.h"
 
 namespace millrace {
 
@@ -59,29 +61,71 @@ const Value* find(const ItemTree& item, const Path& path, size_t steps) {
 
 const Value* find(const ItemTree& item, const Path& path) { return find(item, path, path.size()); }
 
-Result<Value> evaluate(const Operand& operand, const ItemTree& item);
+// A value of the item as it was, one of the request, or one worked out of them. Nothing is copied
+// before all sizes are known: an update of a few kilobytes can name a large value hundreds of
+// times.
+class Source {
+ public:
+  Source() = default;  // none
+  explicit Source(const Value* found) : found_(found) {}
+  explicit Source(ValueView given) : given_(given) {}
+  explicit Source(Value computed)
+      : computed_(std::make_unique<Value>(std::move(computed))), found_(computed_.get()) {}
 
-Result<Value> arithmetic(const Operand& operand, const ItemTree& item) {
-  ASSIGN_OR_RETURN(const Value left, evaluate(operand.arguments[0], item));
-  if (left.type() != ValueType::kNumber) return wrong_type();
-  ASSIGN_OR_RETURN(const Value right, evaluate(operand.arguments[1], item));
-  if (right.type() != ValueType::kNumber) return wrong_type();
-  ASSIGN_OR_RETURN(const Number result,
-                   operand.kind == Operand::Kind::kPlus
-                       ? Number::add(left.as_number(), right.as_number())
-                       : Number::subtract(left.as_number(), right.as_number()));
-  return Value::number(result);
+  bool is_none() const { return found_ == nullptr && given_.encoded().empty(); }
+  ValueType type() const { return found_ != nullptr ? found_->type() : given_.type(); }
+  // Bytes of a string, binary or number (ordered form).
+  std::string_view scalar() const { return found_ != nullptr ? found_->scalar() : given_.scalar(); }
+  size_t size() const { return found_ != nullptr ? charged_size(*found_) : charged_size(given_); }
+  int levels() const;
+  Value copy() const { return found_ != nullptr ? *found_ : Value::decode(given_); }
+
+ private:
+  std::unique_ptr<Value> computed_;
+  const Value* found_ = nullptr;
+  ValueView given_;
+};
+
+template <typename AnyValue>
+int levels_of(const AnyValue& value) {
+  int inner = 0;
+  if (value.type() == ValueType::kList) {
+    for (const auto& element : value.list()) inner = std::max(inner, levels_of(element));
+  } else if (value.type() == ValueType::kMap) {
+    for (const auto& [name, entry] : value.map()) inner = std::max(inner, levels_of(entry));
+  }
+  return inner + 1;
 }
 
-// The value that a SET's right side has for the item as it was.
-Result<Value> evaluate(const Operand& operand, const ItemTree& item) {
+int Source::levels() const { return found_ != nullptr ? levels_of(*found_) : levels_of(given_); }
+
+Result<Source> evaluate(const Operand& operand, const ItemTree& item);
+
+Result<Number> evaluate_number(const Operand& operand, const ItemTree& item) {
+  ASSIGN_OR_RETURN(const Source source, evaluate(operand, item));
+  if (source.type() != ValueType::kNumber) return wrong_type();
+  return Number::from_ordered(source.scalar());
+}
+
+Result<Source> arithmetic(const Operand& operand, const ItemTree& item) {
+  ASSIGN_OR_RETURN(const Number left, evaluate_number(operand.arguments[0], item));
+  ASSIGN_OR_RETURN(const Number right, evaluate_number(operand.arguments[1], item));
+  ASSIGN_OR_RETURN(const Number result, operand.kind == Operand::Kind::kPlus
+                                            ? Number::add(left, right)
+                                            : Number::subtract(left, right));
+  return Source(Value::number(result));
+}
+
+// The value that an operand has for the item as it was. Not of list_append, which stands within no
+// other operand.
+Result<Source> evaluate(const Operand& operand, const ItemTree& item) {
   switch (operand.kind) {
     case Operand::Kind::kValue:
-      return Value::decode(operand.value_view());
+      return Source(operand.value_view());
     case Operand::Kind::kPath: {
       const Value* value = find(item, operand.path);
       if (value == nullptr) return missing_attribute();
-      return *value;
+      return Source(value);
     }
     case Operand::Kind::kPlus:
     case Operand::Kind::kMinus:
@@ -89,33 +133,49 @@ Result<Value> evaluate(const Operand& operand, const ItemTree& item) {
     case Operand::Kind::kCall:
       break;
   }
-  if (operand.function == Function::kIfNotExists) {
-    if (const Value* value = find(item, operand.arguments[0].path)) return *value;
-    return evaluate(operand.arguments[1], item);
+  CHECK(operand.function == Function::kIfNotExists);
+  if (const Value* value = find(item, operand.arguments[0].path)) return Source(value);
+  return evaluate(operand.arguments[1], item);
+}
+
+Result<Source> evaluate_list(const Operand& operand, const ItemTree& item) {
+  ASSIGN_OR_RETURN(Source source, evaluate(operand, item));
+  if (source.type() != ValueType::kList) return wrong_type();
+  return source;
+}
+
+// A value to write and what is added to it: elements of a list or a set.
+struct Write {
+  const Path* path;
+  Source value;
+  Source added;
+};
+
+Result<Write> evaluate_set(const UpdateAction& action, const ItemTree& item) {
+  const Operand& operand = *action.value;
+  Write write{&action.target.path, {}, {}};
+  if (operand.function != Function::kListAppend) {
+    ASSIGN_OR_RETURN(write.value, evaluate(operand, item));
+    return write;
   }
-  ASSIGN_OR_RETURN(Value list, evaluate(operand.arguments[0], item));
-  if (list.type() != ValueType::kList) return wrong_type();
-  ASSIGN_OR_RETURN(Value tail, evaluate(operand.arguments[1], item));
-  if (tail.type() != ValueType::kList) return wrong_type();
-  std::move(tail.list().begin(), tail.list().end(), std::back_inserter(list.list()));
-  return list;
+  ASSIGN_OR_RETURN(write.value, evaluate_list(operand.arguments[0], item));
+  ASSIGN_OR_RETURN(write.added, evaluate_list(operand.arguments[1], item));
+  return write;
 }
 
 // The types of the old value and the operand are the same.
-Result<Value> evaluate_add(const Value* old_value, ValueView operand) {
-  if (old_value == nullptr) return Value::decode(operand);
+Result<Write> evaluate_add(const UpdateAction& action, const Value* old_value) {
+  const ValueView operand = action.value->value_view();
+  Write write{&action.target.path, Source(operand), {}};
+  if (old_value == nullptr) return write;
   if (operand.type() == ValueType::kNumber) {
     ASSIGN_OR_RETURN(const Number sum, Number::add(old_value->as_number(), operand.number()));
-    return Value::number(sum);
+    write.value = Source(Value::number(sum));
+    return write;
   }
-  if (operand.type() == ValueType::kList) {
-    Value list = *old_value;
-    for (ValueView element : operand.list()) list.list().push_back(Value::decode(element));
-    return list;
-  }
-  std::vector<std::string> elements = old_value->set();
-  for (std::string_view element : operand.set()) elements.emplace_back(element);
-  return Value::set(operand.type(), std::move(elements));
+  write.value = Source(old_value);
+  write.added = Source(operand);
+  return write;
 }
 
 // The set without the operand's elements; it may become empty, and then the attribute goes.
@@ -128,23 +188,48 @@ Value evaluate_delete(const Value& old_value, ValueView operand) {
   return Value::set(operand.type(), std::move(kept));
 }
 
-int levels(const Value& value) {
-  int inner = 0;
-  for (const Value& element : value.list()) inner = std::max(inner, levels(element));
-  for (const auto& [name, entry] : value.map()) inner = std::max(inner, levels(entry));
-  return inner + 1;
+Value value_of(const Write& write) {
+  Value value = write.value.copy();
+  if (write.added.is_none()) return value;
+  Value added = write.added.copy();
+  if (value.type() == ValueType::kList) {
+    std::move(added.list().begin(), added.list().end(), std::back_inserter(value.list()));
+    return value;
+  }
+  std::move(added.set().begin(), added.set().end(), std::back_inserter(value.set()));
+  return Value::set(value.type(), std::move(value.set()));
 }
-
-struct Write {
-  const Path* path;
-  Value value;
-};
 
 // What an update does, worked out from the item as it was.
 struct Plan {
   std::vector<Write> writes;
   std::vector<const Path*> removals;
+  // The new item will count no less. Targets do not overlap, so it holds every value written.
+  size_t bytes = 0;
+
+  bool is_too_large() const { return bytes > kItemBytesMax; }
 };
+
+// Once the item must be too large, values are measured and kept no more: what else is wrong with
+// the update can be told without them.
+Status plan_write(Write write, Plan& plan) {
+  if (plan.is_too_large()) return {};
+  size_t bytes = write.value.size();
+  int deepest = write.value.levels();
+  if (!write.added.is_none()) {
+    // A set may hold some of what is added already, so the two are not summed.
+    bytes = std::max(bytes, write.added.size());
+    deepest = std::max(deepest, write.added.levels());
+  }
+  plan.bytes += bytes;
+  if (static_cast<int>(write.path->size()) - 1 + deepest > kNestingMax) {
+    return validation_error(
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
+        "beyond supported limit");
+  }
+  plan.writes.push_back(std::move(write));
+  return {};
+}
 
 // Adds one action to the plan.
 Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item, bool existed,
@@ -159,34 +244,26 @@ Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item
     plan.removals.push_back(&path);
     return {};
   }
-  Value value;
   if (action.section == Section::kSet) {
-    ASSIGN_OR_RETURN(value, evaluate(*action.value, item));
-  } else {
-    const Value* old_value = find(item, path);
-    const ValueView operand = action.value->value_view();
-    if (old_value != nullptr && old_value->type() != operand.type()) return type_mismatch(legacy);
-    if (action.section == Section::kAdd) {
-      ASSIGN_OR_RETURN(value, evaluate_add(old_value, operand));
-    } else {
-      if (old_value == nullptr) return {};
-      value = evaluate_delete(*old_value, operand);
-      if (value.set().empty()) {
-        plan.removals.push_back(&path);
-        return {};
-      }
-    }
+    ASSIGN_OR_RETURN(Write write, evaluate_set(action, item));
+    return plan_write(std::move(write), plan);
   }
-  if (static_cast<int>(path.size()) - 1 + levels(value) > kNestingMax) {
-    return validation_error(
-        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
-        "beyond supported limit");
+  const Value* old_value = find(item, path);
+  const ValueView operand = action.value->value_view();
+  if (old_value != nullptr && old_value->type() != operand.type()) return type_mismatch(legacy);
+  if (action.section == Section::kAdd) {
+    ASSIGN_OR_RETURN(Write write, evaluate_add(action, old_value));
+    return plan_write(std::move(write), plan);
   }
-  plan.writes.push_back({&path, std::move(value)});
+  if (old_value == nullptr) return {};
+  Value rest = evaluate_delete(*old_value, operand);
+  if (!rest.set().empty()) return plan_write({&path, Source(std::move(rest)), {}}, plan);
+  plan.removals.push_back(&path);
   return {};
 }
 
-// Works out all actions. DynamoDB speaks of wrong types before it speaks of what is missing.
+// Works out all actions. DynamoDB speaks of wrong types before it speaks of what is missing, and of
+// the size last.
 Result<Plan> make_plan(const std::vector<UpdateAction>& actions, bool legacy, const ItemTree& item,
                        bool existed) {
   for (const UpdateAction& action : actions) {
@@ -207,6 +284,7 @@ Result<Plan> make_plan(const std::vector<UpdateAction>& actions, bool legacy, co
     if (missing) missing = std::move(status);
   }
   if (!missing) return missing.error();
+  if (plan.is_too_large()) return update_too_large();
   return plan;
 }
 
@@ -268,14 +346,18 @@ Update Update::of(std::vector<UpdateAction> bound, bool legacy) {
   return update;
 }
 
-Result<ItemTree> Update::apply(const ItemTree& old_item, bool existed) const {
-  ASSIGN_OR_RETURN(Plan plan, make_plan(actions_->actions, actions_->legacy, old_item, existed));
-  ItemTree item = old_item;
+Result<ItemTree> Update::apply(ItemTree item, bool existed) const {
+  ASSIGN_OR_RETURN(Plan plan, make_plan(actions_->actions, actions_->legacy, item, existed));
   // Indexes are those of the old item's lists. Writes leave them as they are: behind a list's end
   // they append, in the order of their indexes. Removals then go from the back to the front.
   std::sort(plan.writes.begin(), plan.writes.end(),
             [](const Write& a, const Write& b) { return path_before(*a.path, *b.path); });
-  for (Write& planned : plan.writes) write(item, *planned.path, std::move(planned.value));
+  // Values are of the item as it was: the last is there before the first is written.
+  std::vector<Value> values;
+  values.reserve(plan.writes.size());
+  for (const Write& planned : plan.writes) values.push_back(value_of(planned));
+  for (size_t i = 0; i < values.size(); ++i)
+    write(item, *plan.writes[i].path, std::move(values[i]));
   std::sort(plan.removals.begin(), plan.removals.end(),
             [](const Path* a, const Path* b) { return path_before(*b, *a); });
   for (const Path* path : plan.removals) remove(item, *path);

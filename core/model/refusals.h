@@ -22,4 +22,9 @@ inline Error key_too_long(bool is_partition) {
                    : "Aggregated size of all range keys has exceeded the size limit of 1024 bytes");
 }
 
+/// Of an update that would make an item larger than kItemBytesMax.
+inline Error update_too_large() {
+  return validation_error("Item size to update has exceeded the maximum allowed size");
+}
+
 }  // namespace millrace

@@ -299,45 +299,45 @@ std::string encode_item(const ItemTree& item) {
   return out;
 }
 
-size_t charged_size(ValueView value) {
+namespace {
+
+// A value's size, of its encoding and of its tree alike.
+template <typename AnyValue>
+size_t size_of(const AnyValue& value) {
+  size_t size = 0;
   switch (value.type()) {
     case ValueType::kNull:
     case ValueType::kFalse:
     case ValueType::kTrue:
       return 1;
     case ValueType::kNumber:
-      return value.number().charged_size();
+      return Number::from_ordered(value.scalar()).value().charged_size();
     case ValueType::kString:
     case ValueType::kBinary:
       return value.scalar().size();
     case ValueType::kStringSet:
-    case ValueType::kBinarySet: {
-      size_t size = 0;
+    case ValueType::kBinarySet:
       for (std::string_view element : value.set()) size += element.size();
       return size;
-    }
-    case ValueType::kNumberSet: {
-      size_t size = 0;
+    case ValueType::kNumberSet:
       for (std::string_view element : value.set()) {
         size += Number::from_ordered(element).value().charged_size();
       }
       return size;
-    }
-    case ValueType::kList: {
-      size_t size = 3;
-      for (ValueView element : value.list()) size += 1 + charged_size(element);
-      return size;
-    }
-    case ValueType::kMap: {
-      size_t size = 3;
-      for (const MapView::Entry entry : value.map()) {
-        size += 1 + entry.name.size() + charged_size(entry.value);
-      }
-      return size;
-    }
+    case ValueType::kList:
+      for (const auto& element : value.list()) size += 1 + size_of(element);
+      return 3 + size;
+    case ValueType::kMap:
+      for (const auto& [name, entry] : value.map()) size += 1 + name.size() + size_of(entry);
+      return 3 + size;
   }
   return 0;
 }
+
+}  // namespace
+
+size_t charged_size(ValueView value) { return size_of(value); }
+size_t charged_size(const Value& value) { return size_of(value); }
 
 size_t charged_size(ItemView item) {
   size_t size = 0;

@@ -224,6 +224,7 @@ std::string encode_item(const ItemTree& item);
 /// Source: developer guide, "DynamoDB item sizes and formats".
 size_t charged_size(ItemView item);
 size_t charged_size(ValueView value);
+size_t charged_size(const Value& value);
 
 /// The most an item may count: 400 KB. Persisted bytes are bounded by it.
 inline constexpr size_t kItemBytesMax = 400 * 1024;

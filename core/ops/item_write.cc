@@ -1,6 +1,7 @@
 #include "core/ops/item_write.h"
 
 #include "core/model/item_json.h"
+#include "core/model/refusals.h"
 #include "core/ops/index_changes.h"
 
 namespace millrace {
@@ -40,7 +41,7 @@ Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
   // An update that only removes does not make an item of an absent one.
   if (!outcome.changed) outcome.exists = outcome.existed;
   if (is_too_large(outcome.updated_image) || charges_too_much(write, outcome.updated_image))
-    return validation_error("Item size to update has exceeded the maximum allowed size");
+    return update_too_large();
   return outcome.exists ? check_updated_index_keys(*outcome.table, ItemView(outcome.updated_image))
                         : Status{};
 }

@@ -165,6 +165,65 @@ TEST(Update, RefusesToNestTooDeep) {
               ::testing::StartsWith("Nesting Levels have exceeded supported limits"));
 }
 
+// An item of nearly kItemBytesMax whose list `l` takes a hundred times as much memory as it counts.
+ItemTree wide_item() {
+  return {{"l", Value::list(Value::List(409'000, Value::string("")))},
+          {"s", Value::string("x")},
+          {"ss", Value::set(ValueType::kStringSet, {"x"})}};
+}
+
+// SETs of a0, a1, ... to `value`, as many as an expression holds with `more` behind them.
+std::string many_sets(std::string_view value, std::string_view more = "") {
+  std::string text = "SET b = :n";
+  for (int i = 0; text.size() + more.size() < 4060; ++i)
+    text.append(",a").append(std::to_string(i)).append("=").append(value);
+  return text.append(more);
+}
+
+TEST(Update, RefusesWhatIsTooLargeBeforeItIsCopied) {
+  const char* too_large = "Item size to update has exceeded the maximum allowed size";
+  const ItemTree item = wide_item();
+  auto refusal = [&](std::string_view text) {
+    const Result<Update> update = parse(text);
+    EXPECT_TRUE(update) << update.error().message;
+    return update->apply(item, true).error().message;
+  };
+  EXPECT_EQ(refusal("SET a = l, b = l"), too_large);
+  EXPECT_EQ(refusal(many_sets("l")), too_large);
+  EXPECT_EQ(refusal(many_sets("if_not_exists(l,:n)")), too_large);
+  EXPECT_EQ(refusal(many_sets("list_append(l,l)")), too_large);
+  EXPECT_EQ(refusal(many_sets("list_append(:list,l)")), too_large);
+}
+
+TEST(Update, SpeaksOfTypesAndOfWhatIsMissingBeforeItSpeaksOfSize) {
+  const char* type = "An operand in the update expression has an incorrect data type";
+  const char* missing =
+      "The provided expression refers to an attribute that does not exist in the item";
+  const char* path = "The document path provided in the update expression is invalid for update";
+  const ItemTree item = wide_item();
+  auto refusal = [&](std::string_view more) {
+    return parse(many_sets("l", more))->apply(item, true).error().message;
+  };
+  EXPECT_EQ(refusal(",x=s+:n"), type);
+  EXPECT_EQ(refusal(",x=absent,y=list_append(l,s)"), type);
+  EXPECT_EQ(refusal(",x=absent ADD ss :ns"), type);
+  EXPECT_EQ(refusal(",x=absent"), missing);
+  EXPECT_EQ(refusal(",x=list_append(l,absent)"), missing);
+  EXPECT_EQ(refusal(",x.y=:n"), path);
+}
+
+TEST(Update, OfASetCountsNoElementTwice) {
+  // Together, old and added elements would be over the limit.
+  const std::string half(300'000, 'x');
+  Bindings bindings;
+  ASSERT_TRUE(parse_bindings("", "{\":half\":{\"SS\":[\"" + half + "\",\"y\"]}}", bindings));
+  const Result<Update> update = Update::parse("ADD ss :half", bindings);
+  const Result<ItemTree> result =
+      update->apply({{"ss", Value::set(ValueType::kStringSet, {half, "z"})}}, true);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->at("ss").set(), (std::vector<std::string>{half, "y", "z"}));
+}
+
 TEST(Update, RefusesATextThatIsTooLong) {
   const std::string text = "REMOVE " + std::string(4090, 'a');
   EXPECT_EQ(error_of(text), "Expression size has exceeded the maximum allowed size;");

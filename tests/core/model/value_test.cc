@@ -167,7 +167,8 @@ TEST(Value, ChargesAsDynamoDB) {
   // Source: developer guide, "DynamoDB item sizes and formats".
   const auto size = [](const Value& value) {
     const std::string encoded = value.encoded();
-    return charged_size(ValueView(encoded));
+    EXPECT_EQ(charged_size(value), charged_size(ValueView(encoded)));
+    return charged_size(value);
   };
   EXPECT_EQ(size(Value::null()), 1u);
   EXPECT_EQ(size(Value::boolean(true)), 1u);
