@@ -241,7 +241,8 @@ Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item
     return invalid_path();
   }
   if (action.section == Section::kRemove) {
-    plan.removals.push_back(&path);
+    // An index behind the list's end stays one, whatever is appended there.
+    if (find(item, path) != nullptr) plan.removals.push_back(&path);
     return {};
   }
   if (action.section == Section::kSet) {
@@ -309,17 +310,46 @@ void write(ItemTree& item, const Path& path, Value value) {
   }
 }
 
-void remove(ItemTree& item, const Path& path) {
-  const PathElement& last = path.back();
-  if (path.size() == 1) {
-    item.erase(last.name);
-    return;
+// Removals of what lies deepest come first, so that no index of a longer path has moved yet; those
+// from one list stand together, by index.
+bool removed_before(const Path* a, const Path* b) {
+  return a->size() != b->size() ? a->size() > b->size() : path_before(*a, *b);
+}
+
+bool from_one_list(const Path& a, const Path& b) {
+  return a.size() == b.size() && a.back().index && b.back().index &&
+         std::equal(a.begin(), a.end() - 1, b.begin());
+}
+
+using Removal = std::vector<const Path*>::const_iterator;
+
+// Takes the elements that [first, last) name, in ascending order, out of their list. One pass: a
+// large list may lose hundreds of elements at once.
+void remove_elements(Value::List& list, Removal first, Removal last) {
+  size_t kept = *(*first)->back().index;
+  for (size_t i = kept; i < list.size(); ++i) {
+    if (first != last && *(*first)->back().index == i) {
+      ++first;
+    } else {
+      list[kept++] = std::move(list[i]);
+    }
   }
-  Value* parent = parent_of(item, path);
-  if (!last.index) {
-    parent->map().erase(last.name);
-  } else if (*last.index < parent->list().size()) {
-    parent->list().erase(parent->list().begin() + *last.index);
+  list.resize(kept);
+}
+
+void remove_all(ItemTree& item, std::vector<const Path*> removals) {
+  std::sort(removals.begin(), removals.end(), removed_before);
+  for (Removal first = removals.begin(), last; first != removals.end(); first = last) {
+    const Path& path = **first;
+    last = std::find_if_not(first + 1, removals.cend(),
+                            [&](const Path* other) { return from_one_list(path, *other); });
+    if (path.size() == 1) {
+      item.erase(path[0].name);
+    } else if (path.back().index) {
+      remove_elements(parent_of(item, path)->list(), first, last);
+    } else {
+      parent_of(item, path)->map().erase(path.back().name);
+    }
   }
 }
 
@@ -349,7 +379,7 @@ Update Update::of(std::vector<UpdateAction> bound, bool legacy) {
 Result<ItemTree> Update::apply(ItemTree item, bool existed) const {
   ASSIGN_OR_RETURN(Plan plan, make_plan(actions_->actions, actions_->legacy, item, existed));
   // Indexes are those of the old item's lists. Writes leave them as they are: behind a list's end
-  // they append, in the order of their indexes. Removals then go from the back to the front.
+  // they append, in the order of their indexes. Removals come last.
   std::sort(plan.writes.begin(), plan.writes.end(),
             [](const Write& a, const Write& b) { return path_before(*a.path, *b.path); });
   // Values are of the item as it was: the last is there before the first is written.
@@ -358,9 +388,7 @@ Result<ItemTree> Update::apply(ItemTree item, bool existed) const {
   for (const Write& planned : plan.writes) values.push_back(value_of(planned));
   for (size_t i = 0; i < values.size(); ++i)
     write(item, *plan.writes[i].path, std::move(values[i]));
-  std::sort(plan.removals.begin(), plan.removals.end(),
-            [](const Path* a, const Path* b) { return path_before(*b, *a); });
-  for (const Path* path : plan.removals) remove(item, *path);
+  remove_all(item, std::move(plan.removals));
   return item;
 }
 

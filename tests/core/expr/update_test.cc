@@ -98,6 +98,23 @@ TEST(Update, Removes) {
       << "indexes are the old list's";
   EXPECT_EQ(applied("REMOVE l[0], l[1].x", R"({"l":{"L":[{"N":"0"},{"M":{"x":{"N":"1"}}}]}})"),
             R"({"l":{"L":[{"M":{}}]}})");
+  EXPECT_EQ(
+      applied("REMOVE l[3] SET l[7] = :s, l[8] = :n, l[9] = :t", R"({"l":{"L":[{"N":"0"}]}})"),
+      R"({"l":{"L":[{"N":"0"},{"S":"new"},{"N":"5"},{"BOOL":true}]}})")
+      << "what is appended was not there to be removed";
+}
+
+TEST(Update, RemovesHundredsOfElementsOfALargeListInOnePass) {
+  Value::List list, rest;
+  std::string text = "REMOVE ";
+  for (int i = 0; i < 400'000; ++i) {
+    list.push_back(Value::string(i % 1000 == 0 ? "gone" : ""));
+    if (i % 1000 != 0) rest.push_back(Value::string(""));
+    if (i % 1000 == 0) text += (i > 0 ? ",l[" : "l[") + std::to_string(i) + "]";
+  }
+  const Result<ItemTree> result = parse(text)->apply({{"l", Value::list(std::move(list))}}, true);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(encode_item(*result) == encode_item({{"l", Value::list(std::move(rest))}}));
 }
 
 TEST(Update, Adds) {
