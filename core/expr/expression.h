@@ -106,10 +106,11 @@ class Update {
   const std::vector<Path>& paths() const;
   /// The paths that its right sides read.
   const std::vector<Path>& operand_paths() const;
-  /// What UpdateItem holds against the limit of an item's size beside the item itself: the
-  /// attributes of `new_item` that are written, and a number of bytes for each action, whatever it
-  /// carries. Measured on the service; a transaction has no such limit.
-  size_t charged_size(ItemView new_item) const;
+  /// What UpdateItem holds against the limit of an item's size, beside the item itself and before
+  /// its condition: values and paths of the request, and a number of bytes for each action, each
+  /// function and each path. Of the item it counts nothing. Measured on the service; transactions
+  /// and AttributeUpdates (0) have no such limit.
+  size_t charged_size() const;
   /// The value that a top-level attribute is plainly SET to, whatever the item is. The view lives
   /// as long as the Update.
   std::optional<ValueView> assigned_value(std::string_view attribute_name) const;

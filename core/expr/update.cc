@@ -6,6 +6,7 @@
 #include "core/expr/expression.h"
 #include "core/expr/parser.h"
 #include "core/expr/paths.h"
+#include "core/expr/update_charge.h"
 #include "core/model/refusals.h"
 
 namespace millrace {
@@ -15,6 +16,7 @@ struct Update::Actions {
   std::vector<Path> paths;          // of the targets
   std::vector<Path> operand_paths;  // of the right sides
   bool legacy = false;              // of AttributeUpdates
+  size_t charged_bytes = 0;
 };
 
 namespace {
@@ -367,6 +369,7 @@ Update Update::of(std::vector<UpdateAction> bound, bool legacy) {
   auto actions = std::make_shared<Actions>();
   actions->actions = std::move(bound);
   actions->legacy = legacy;
+  if (!legacy) actions->charged_bytes = charged_actions(actions->actions);
   for (const UpdateAction& action : actions->actions) {
     actions->paths.push_back(action.target.path);
     if (action.value) append_paths(*action.value, actions->operand_paths);
@@ -400,26 +403,7 @@ std::vector<std::string> Update::attribute_names() const {
   return names;
 }
 
-size_t Update::charged_size(ItemView new_item) const {
-  constexpr size_t kUpdateBytes = 3, kWriteBytes = 19, kRemovalBytes = 2;
-  constexpr size_t kListIndexBytes = 1, kArithmeticBytes = 50;
-  size_t bytes = kUpdateBytes;
-  std::vector<Path> written;
-  for (const UpdateAction& action : actions_->actions) {
-    if (action.section == Section::kRemove || action.section == Section::kDelete) {
-      bytes += kRemovalBytes;
-      continue;
-    }
-    bytes += kWriteBytes;
-    const Path& target = action.target.path;
-    if (target.back().index) bytes += kListIndexBytes;
-    if (action.value->kind == Operand::Kind::kPlus || action.value->kind == Operand::Kind::kMinus)
-      bytes += kArithmeticBytes;
-    written.push_back({target[0]});
-  }
-  const std::string attributes = select_paths(new_item, written);
-  return bytes + millrace::charged_size(ItemView(attributes));
-}
+size_t Update::charged_size() const { return actions_->charged_bytes; }
 
 const std::vector<Path>& Update::paths() const { return actions_->paths; }
 

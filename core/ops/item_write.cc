@@ -20,11 +20,6 @@ Error condition_failed(const ItemWrite& write, const ItemOutcome& outcome) {
   return error;
 }
 
-bool charges_too_much(const ItemWrite& write, const std::string& image) {
-  return write.charges_actions && may_be_too_large(image) &&
-         write.update->charged_size(ItemView(image)) > kItemBytesMax;
-}
-
 Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
   outcome.exists = true;
   // An update of an absent item begins with the attributes of its key.
@@ -40,8 +35,7 @@ Status evaluate_update(const ItemWrite& write, ItemOutcome& outcome) {
   outcome.changed = outcome.updated_image != before;
   // An update that only removes does not make an item of an absent one.
   if (!outcome.changed) outcome.exists = outcome.existed;
-  if (is_too_large(outcome.updated_image) || charges_too_much(write, outcome.updated_image))
-    return update_too_large();
+  if (is_too_large(outcome.updated_image)) return update_too_large();
   return outcome.exists ? check_updated_index_keys(*outcome.table, ItemView(outcome.updated_image))
                         : Status{};
 }

@@ -23,7 +23,6 @@ struct ItemWrite {
   std::string image;  // kPut: the new item; else the key's attributes; encoded
   std::optional<Update> update;
   std::optional<Condition> condition;
-  bool charges_actions = false;  // UpdateItem's, but no transaction's: see Update::charged_size
   bool return_old_on_failure = false;
   Bindings bindings;        // what the expressions refer to
   size_t legacy_bytes = 0;  // of what was compiled from members from before expressions

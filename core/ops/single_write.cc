@@ -1,6 +1,7 @@
 #include "core/ops/single_write.h"
 
 #include "core/model/item_json.h"
+#include "core/model/refusals.h"
 #include "core/ops/answered_command.h"
 #include "core/ops/item_collections.h"
 #include "core/ops/write_capacity.h"
@@ -96,11 +97,12 @@ void submit_single_write(Node& node, WriteMembers&& members, WriteKind kind, Rep
   std::string_view table_name = *members.table_name;
   Result<ItemWrite> write = parse_write(std::move(members), kind);
   if (!write) return reply.error(write.error());
-  write->charges_actions = true;
   Result<TablePtr> table = node.catalog.resolve(table_name, requested_resource_not_found);
   if (!table) return reply.error(table.error());
   if (Status status = bind_table(*write, *std::move(table)); !status)
     return reply.error(status.error());
+  if (write->update && write->update->charged_size() > kItemBytesMax)
+    return reply.error(update_too_large());
   node.submit(std::make_unique<SingleWrite>(node, std::move(reply), std::move(*write),
                                             return_values, capacity, with_collection));
 }

@@ -79,37 +79,95 @@ def test_an_update_that_grows_an_item_too_far_cancels_its_transaction(ddb, table
     assert reasons == [{"Code": "ValidationError", "Message": UPDATE_OVER}]
 
 
+SET_TEXT = 3 + 19 + len("text")
+
+
 @pytest.mark.service
 @pytest.mark.parametrize(
-    ("expression", "values", "actions_bytes"),
+    ("more", "before", "value", "charged"),
     [
-        ("SET #text = :text", {}, 22),
-        ("SET #text = :text, memo = :memo", {":memo": 1}, 41),
-        ("SET #text = :text REMOVE memo", {}, 24),
+        ("", {}, None, 0),
+        (", memo = :v", {}, {"N": "12"}, 19 + 4 + 2),
+        (", m.kk = :v", {"m": {}}, {"S": "x"}, 19 + 1 + 4 + 2 + 1),
+        (", l[0] = :v", {"l": ["x"]}, {"S": "x"}, 19 + 1 + 4 + 1 + 1),
+        (", c = m.kk", {"m": {"kk": "x"}}, None, 19 + 1 + 1 + 14 + 1 + 14 + 2),
+        (", n = n + :v", {"n": 1}, {"N": "1"}, 19 + 1 + 34 + 15 + 1 + 2),
+        (", n = n - :v", {"n": 1}, {"N": "1"}, 19 + 1 + 37 + 15 + 1 + 2),
+        (", c = if_not_exists(n, :v)", {"n": 1}, {"S": "x" * 500}, 19 + 1 + 39 + 15 + 1 + 500),
+        (", l = list_append(l, :v)", {"l": []}, {"L": [plain("xx")]}, 19 + 1 + 37 + 15 + 1 + 6),
+        (" ADD n :v", {"n": 1}, {"N": "1"}, 19 + 1 + 2),
+        (" ADD s :v", {}, {"SS": ["a", "bc"]}, 19 + 1 + 3),
+        (" REMOVE memo, m.kk", {"m": {"kk": "x"}}, None, 1 + 4 + 1 + 1 + 4 + 2),
+        (" DELETE s :v", {}, {"SS": ["a", "bc"]}, 1 + 1),
     ],
 )
-def test_an_update_counts_its_actions_instead_of_what_it_leaves_alone(
-    ddb, table, expression, values, actions_bytes
+def test_an_update_counts_what_it_says_and_nothing_of_the_item(
+    ddb, table, more, before, value, charged
 ):
-    alone = len("pk") + len("a")
-    memo = len("memo") + 2 if values else 0
-
-    def grow(size):
+    def write(size):
+        ddb.put_item(TableName=table, Item=item(pk="a", **before))
         ddb.update_item(
             TableName=table,
             Key=item(pk="a"),
-            UpdateExpression=expression,
+            UpdateExpression="SET #text = :text" + more,
             ExpressionAttributeNames={"#text": "text"},
             ExpressionAttributeValues={
-                ":text": {"S": "x" * (size - alone - memo - len("text"))},
-                **{name: plain(value) for name, value in values.items()},
+                ":text": {"S": "x" * size},
+                **({":v": value} if value else {}),
             },
         )
 
-    most = ITEM_BYTES_MAX + alone - actions_bytes
-    grow(most)
+    most = ITEM_BYTES_MAX - SET_TEXT - charged
+    write(most)
     with invalid(UPDATE_OVER):
-        grow(most + 1)
+        write(most + 1)
+
+
+@pytest.mark.service
+def test_an_update_of_a_large_item_counts_only_what_it_says(ddb, table):
+    ddb.put_item(TableName=table, Item=sized(ITEM_BYTES_MAX - 7, m={"M": {"a": {"S": "x"}}}))
+    ddb.update_item(
+        TableName=table,
+        Key=item(pk="a"),
+        UpdateExpression="SET m.a = :v",
+        ExpressionAttributeValues={":v": {"S": "y"}},
+    )
+    with invalid(UPDATE_OVER):
+        ddb.update_item(
+            TableName=table,
+            Key=item(pk="a"),
+            UpdateExpression="SET m.a = :v",
+            ExpressionAttributeValues={":v": {"S": "y" * 6}},
+        )
+
+
+@pytest.mark.service
+def test_what_an_update_says_is_counted_before_its_condition(ddb, table):
+    ddb.put_item(TableName=table, Item=item(pk="a", c="x"))
+    for condition in ({}, {"ConditionExpression": "attribute_exists(absent)"}):
+        with invalid(UPDATE_OVER):
+            ddb.update_item(
+                TableName=table,
+                Key=item(pk="a"),
+                UpdateExpression="SET c = if_not_exists(c, :v), d = if_not_exists(c, :v)",
+                ExpressionAttributeValues={":v": {"S": "x" * 205_000}},
+                **condition,
+            )
+    assert ddb.get_item(TableName=table, Key=item(pk="a"))["Item"] == item(pk="a", c="x")
+
+
+@pytest.mark.service
+def test_attribute_updates_are_bounded_by_the_items_size_alone(ddb, table):
+    def write(size):
+        ddb.update_item(
+            TableName=table,
+            Key=item(pk="a"),
+            AttributeUpdates={"text": {"Action": "PUT", "Value": sized(size)["text"]}},
+        )
+
+    write(ITEM_BYTES_MAX)
+    with invalid(UPDATE_OVER):
+        write(ITEM_BYTES_MAX + 1)
 
 
 @pytest.mark.service

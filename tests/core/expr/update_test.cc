@@ -329,18 +329,27 @@ TEST(Update, RefusesWhatCannotWork) {
   for (const auto& [text, error] : cases) EXPECT_EQ(error_of(text), error) << text;
 }
 
-TEST(Update, ChargesWhatItWritesAndEachAction) {
-  const std::string item = item_of(
-      R"({"pk":{"S":"key"},"a":{"S":"1234567"},"l":{"L":[{"S":"x"}]},"m":{"M":{"k":{"S":"vv"}}},"n":{"N":"12"}})");
-  auto charged = [&](std::string_view text) { return parse(text)->charged_size(ItemView(item)); };
-  EXPECT_EQ(charged("SET a = :s"), 3 + 19 + 8u);
-  EXPECT_EQ(charged("SET a = :s, n = :n"), 3 + 2 * 19 + 8 + 3u);
-  EXPECT_EQ(charged("ADD n :n"), 3 + 19 + 3u);
-  EXPECT_EQ(charged("SET a = :s REMOVE n"), 3 + 19 + 8 + 2u);
-  EXPECT_EQ(charged("DELETE a :ss"), 3 + 2u);
-  EXPECT_EQ(charged("SET n = n + :n"), 3 + 19 + 50 + 3u);
-  EXPECT_EQ(charged("SET m.k = :s"), charged("SET m = :s"));
-  EXPECT_EQ(charged("SET l[0] = :s"), charged("SET l = :s") + 1);
+TEST(Update, ChargesWhatTheRequestSaysWhateverTheItemIs) {
+  auto charged = [](std::string_view text) { return parse(text)->charged_size(); };
+  constexpr size_t kSet = 3 + 19 + 1;  // of a name of one letter
+  EXPECT_EQ(charged("SET a = :s"), kSet + 3);
+  EXPECT_EQ(charged("SET #name = :s"), kSet - 1 + 4 + 3) << "names, not their placeholders";
+  EXPECT_EQ(charged("SET a = :s, n = :n"), kSet + 3 + 19 + 1 + 2);
+  EXPECT_EQ(charged("SET m.kk = :s"), kSet + 4 + 2 + 3);
+  EXPECT_EQ(charged("SET l[10] = :s"), kSet + 4 + 2 + 3);
+  EXPECT_EQ(charged("SET a = :list"), kSet + 3 + 1 + 4);
+  EXPECT_EQ(charged("SET a = :m, b = :m"), kSet + 6 + 19 + 1 + 6) << "at every use";
+  EXPECT_EQ(charged("SET a = copied"), kSet + 1 + 14 + 6);
+  EXPECT_EQ(charged("SET a = m.z[10]"), kSet + 1 + 14 + 1 + 14 + 1 + 14 + 2);
+  EXPECT_EQ(charged("SET n = n + :n"), kSet + 34 + 15 + 1 + 2);
+  EXPECT_EQ(charged("SET n = :n - n"), kSet + 37 + 15 + 1 + 2);
+  EXPECT_EQ(charged("SET l = list_append(l, :list)"), kSet + 37 + 15 + 1 + 8);
+  EXPECT_EQ(charged("SET a = if_not_exists(a, :s)"), kSet + 39 + 15 + 1 + 3);
+  EXPECT_EQ(charged("SET a = if_not_exists(a, :z) + :n"), kSet + 34 + 39 + 15 + 1 + 1 + 2);
+  EXPECT_EQ(charged("ADD n :n"), kSet + 2);
+  EXPECT_EQ(charged("ADD a :ss"), kSet + 2);
+  EXPECT_EQ(charged("REMOVE a, m.kk, l[10]"), 3 + 1 + 1 + 1 + 1 + 4 + 2 + 1 + 1 + 4 + 2u);
+  EXPECT_EQ(charged("DELETE a :ss"), 3 + 1 + 1u);
 }
 
 TEST(Update, KnowsThePathsThatItReads) {
