@@ -114,6 +114,9 @@ class Update {
   /// The value that a top-level attribute is plainly SET to, whatever the item is. The view lives
   /// as long as the Update.
   std::optional<ValueView> assigned_value(std::string_view attribute_name) const;
+  /// The type that SET, ADD or DELETE must find or leave in a top-level attribute, as far as it is
+  /// known whatever the item is: of a value, of a sum or difference, of a list_append.
+  std::optional<ValueType> assigned_type(std::string_view attribute_name) const;
 
  private:
   struct Actions;

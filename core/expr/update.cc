@@ -17,6 +17,15 @@ struct Update::Actions {
   std::vector<Path> operand_paths;  // of the right sides
   bool legacy = false;              // of AttributeUpdates
   size_t charged_bytes = 0;
+
+  // The action on all of a top-level attribute, if there is one.
+  const UpdateAction* on_attribute(std::string_view name) const {
+    for (const UpdateAction& action : actions) {
+      const Path& path = action.target.path;
+      if (path.size() == 1 && path[0].name == name) return &action;
+    }
+    return nullptr;
+  }
 };
 
 namespace {
@@ -355,6 +364,23 @@ void remove_all(ItemTree& item, std::vector<const Path*> removals) {
   }
 }
 
+// The type of what an operand comes to, as far as that is known without an item.
+std::optional<ValueType> known_type(const Operand& operand) {
+  switch (operand.kind) {
+    case Operand::Kind::kValue:
+      return operand.value_view().type();
+    case Operand::Kind::kPlus:
+    case Operand::Kind::kMinus:
+      return ValueType::kNumber;
+    case Operand::Kind::kCall:
+      if (operand.function == Function::kListAppend) return ValueType::kList;
+      return std::nullopt;
+    case Operand::Kind::kPath:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<Update> Update::parse(std::string_view text, Bindings& bindings) {
@@ -410,15 +436,15 @@ const std::vector<Path>& Update::paths() const { return actions_->paths; }
 const std::vector<Path>& Update::operand_paths() const { return actions_->operand_paths; }
 
 std::optional<ValueView> Update::assigned_value(std::string_view attribute_name) const {
-  for (const UpdateAction& action : actions_->actions) {
-    const Path& path = action.target.path;
-    if (path.size() == 1 && path[0].name == attribute_name &&
-        action.section == UpdateAction::Section::kSet &&
-        action.value->kind == Operand::Kind::kValue) {
-      return action.value->value_view();
-    }
-  }
-  return std::nullopt;
+  const UpdateAction* action = actions_->on_attribute(attribute_name);
+  if (action == nullptr || action->section != Section::kSet) return std::nullopt;
+  if (action->value->kind != Operand::Kind::kValue) return std::nullopt;
+  return action->value->value_view();
+}
+
+std::optional<ValueType> Update::assigned_type(std::string_view attribute_name) const {
+  const UpdateAction* action = actions_->on_attribute(attribute_name);
+  return action == nullptr || !action->value ? std::nullopt : known_type(*action->value);
 }
 
 }  // namespace millrace

@@ -35,8 +35,8 @@ bool is_projected(const Table& table, const Index& index, std::string_view name)
 
 /// Of an item that PutItem brings.
 Status check_put_index_keys(const Table& table, MapView item);
-/// Of what an update expression says, whatever the item is: values that it assigns, and paths into
-/// key attributes.
+/// Of what an update expression says, whatever the item is: values that it assigns, types that it
+/// brings, and paths into key attributes.
 Status check_update_index_keys(const Table& table, const Update& update);
 /// Of what an update made of an item.
 Status check_updated_index_keys(const Table& table, ItemView new_item);

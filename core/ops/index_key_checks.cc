@@ -14,10 +14,10 @@ std::string empty_value(const KeyAttribute& attribute) {
          (attribute.type == ValueType::kString ? "string" : "binary") + " value.";
 }
 
-Error wrong_type(const Index& index, const KeyAttribute& attribute, ValueView value) {
+Error wrong_type(const Index& index, const KeyAttribute& attribute, ValueType type) {
   return invalid_parameter("Type mismatch for Index Key " + attribute.name +
                            " Expected: " + std::string(wire_name(attribute.type)) + " Actual: " +
-                           std::string(wire_name(value.type())) + " IndexName: " + index.name);
+                           std::string(wire_name(type)) + " IndexName: " + index.name);
 }
 
 Error empty_in_put(const Index& index, const KeyAttribute& attribute) {
@@ -45,20 +45,35 @@ std::vector<const Index*> by_name(const Table& table) {
 using ValueOf = std::function<std::optional<ValueView>(std::string_view)>;
 using FaultError = std::function<Error(const Index&, const KeyAttribute&, ValueView)>;
 
-// The first key attribute of an index whose value has this fault.
-Status check_fault(const std::vector<const Index*>& indexes, IndexKeyFault fault,
-                   const ValueOf& value_of, const FaultError& error) {
+using AttributeCheck = std::function<Status(const Index&, const KeyAttribute&)>;
+
+Status check_each(const std::vector<const Index*>& indexes, const AttributeCheck& check) {
   for (const Index* index : indexes) {
     for (const auto* attributes : {&index->key.partition, &index->key.sort}) {
-      for (const KeyAttribute& attribute : *attributes) {
-        const std::optional<ValueView> value = value_of(attribute.name);
-        if (value && index_key_fault(attribute, *value) == fault) {
-          return error(*index, attribute, *value);
-        }
-      }
+      for (const KeyAttribute& attribute : *attributes) RETURN_IF_ERROR(check(*index, attribute));
     }
   }
   return {};
+}
+
+// The first key attribute of an index whose value has this fault.
+Status check_fault(const std::vector<const Index*>& indexes, IndexKeyFault fault,
+                   const ValueOf& value_of, const FaultError& error) {
+  return check_each(indexes, [&](const Index& index, const KeyAttribute& attribute) -> Status {
+    const std::optional<ValueView> value = value_of(attribute.name);
+    if (value && index_key_fault(attribute, *value) == fault)
+      return error(index, attribute, *value);
+    return {};
+  });
+}
+
+// The first key attribute of an index to which the update gives another type.
+Status check_assigned_types(const std::vector<const Index*>& indexes, const Update& update) {
+  return check_each(indexes, [&](const Index& index, const KeyAttribute& attribute) -> Status {
+    const std::optional<ValueType> type = update.assigned_type(attribute.name);
+    if (type && *type != attribute.type) return wrong_type(index, attribute, *type);
+    return {};
+  });
 }
 
 bool is_key_attribute(const Index& index, std::string_view name) {
@@ -80,7 +95,11 @@ Status check_put_index_keys(const Table& table, MapView item) {
                               [](const Index& index, const KeyAttribute& attribute, ValueView) {
                                 return empty_in_put(index, attribute);
                               }));
-  RETURN_IF_ERROR(check_fault(indexes, IndexKeyFault::kWrongType, value_of, wrong_type));
+  RETURN_IF_ERROR(
+      check_fault(indexes, IndexKeyFault::kWrongType, value_of,
+                  [](const Index& index, const KeyAttribute& attribute, ValueView value) {
+                    return wrong_type(index, attribute, value.type());
+                  }));
   for (const Index* index : indexes) {
     if (too_long(index->key.partition, kPartitionKeyBytesMax, item)) {
       return key_too_long(/*is_partition=*/true);
@@ -100,7 +119,7 @@ Status check_update_index_keys(const Table& table, const Update& update) {
                               [](const Index&, const KeyAttribute& attribute, ValueView) {
                                 return empty_in_update(attribute);
                               }));
-  RETURN_IF_ERROR(check_fault(indexes, IndexKeyFault::kWrongType, value_of, wrong_type));
+  RETURN_IF_ERROR(check_assigned_types(indexes, update));
   for (const Path& path : update.paths()) {
     if (path.size() == 1) continue;
     for (const Index* index : indexes) {

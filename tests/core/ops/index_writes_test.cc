@@ -200,6 +200,17 @@ TEST_F(IndexWrites, update_refuses_them_in_its_own_words) {
       "ValidationException: One or more parameter values are not valid. The update expression "
       "attempted to update a secondary index key to a value that is not supported. " +
       kEmpty;
+  const std::string number =
+      kInvalid + "Type mismatch for Index Key g Expected: S Actual: N IndexName: many";
+  EXPECT_EQ(refused("ADD g :v", "':v':{'N':'1'}"), number);
+  EXPECT_EQ(refused("SET g = absent + :v", "':v':{'N':'1'}"), number);
+  EXPECT_EQ(refused("SET g = n - n", ""), number) << "whatever the item has";
+  EXPECT_EQ(refused("SET h.x = n ADD g :v", "':v':{'N':'1'}"), number) << "before paths into keys";
+  EXPECT_EQ(refused("SET y = g[1], g = n + :v", "':v':{'N':'1'}"), number);
+  EXPECT_EQ(refused("SET g = list_append(absent, :v)", "':v':{'L':[]}"),
+            kInvalid + "Type mismatch for Index Key g Expected: S Actual: L IndexName: many");
+  EXPECT_EQ(refused("DELETE g :v", "':v':{'SS':['x']}"),
+            kInvalid + "Type mismatch for Index Key g Expected: S Actual: SS IndexName: many");
   EXPECT_EQ(refused("SET g = :v", "':v':{'S':''}"), empty);
   EXPECT_EQ(refused("SET g = e", ""), empty);
   EXPECT_EQ(refused("SET g = n", ""),
