@@ -270,11 +270,16 @@ class Assembly {
 
 }  // namespace
 
-Result<std::vector<KeyTerm>> parse_key_terms(std::string_view text, Bindings& bindings) {
+Result<std::shared_ptr<const ConditionNode>> parse_key_condition(std::string_view text,
+                                                                 Bindings& bindings) {
   ASSIGN_OR_RETURN(ConditionNode root, Parser(text, kKind).condition());
   RETURN_IF_ERROR(bind_condition(root, kKind, bindings));
+  return std::make_shared<const ConditionNode>(std::move(root));
+}
+
+Result<std::vector<KeyTerm>> key_terms(const ConditionNode& condition) {
   std::vector<KeyTerm> terms;
-  RETURN_IF_ERROR(collect_terms(root, terms));
+  RETURN_IF_ERROR(collect_terms(condition, terms));
   return terms;
 }
 

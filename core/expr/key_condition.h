@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,9 +31,14 @@ struct KeyTerm {
   std::vector<std::string> values;  // encoded; of kBetween two
 };
 
-/// The terms of a KeyConditionExpression, in their order. Errors are what needs no key to be seen:
-/// syntax, operators, two conditions on one attribute.
-Result<std::vector<KeyTerm>> parse_key_terms(std::string_view text, Bindings& bindings);
+/// A KeyConditionExpression as a condition of any kind; errors are those of every expression.
+Result<std::shared_ptr<const ConditionNode>> parse_key_condition(std::string_view text,
+                                                                 Bindings& bindings);
+
+/// The terms of such a condition, in their order. Errors are what needs no key to be seen:
+/// operators, two conditions on one attribute. DynamoDB has them after the syntax of all of a
+/// request's expressions.
+Result<std::vector<KeyTerm>> key_terms(const ConditionNode& condition);
 
 /// What a query asks of a key: one partition, and of its entries those with leading sort attributes
 /// that equal given values and a range of the next one. Scalar bytes, of which the caller makes

@@ -17,7 +17,7 @@ struct QueryMembers {
   PageMembers page;
   std::optional<std::string_view> key_condition_expression;
   std::optional<LegacyConditionMap> key_conditions;
-  std::vector<KeyTerm> key_terms;  // of KeyConditions
+  std::vector<KeyTerm> key_terms;  // of whichever of the two there is
   std::optional<bool> scan_index_forward;
 };
 
@@ -176,19 +176,17 @@ Status bind_to_table(const std::vector<KeyTerm>& terms, const PageMembers& membe
   return set_fetch(members, page);
 }
 
-Result<std::vector<KeyTerm>> key_terms_of(QueryMembers& members, Bindings& bindings) {
-  if (members.key_condition_expression)
-    return parse_key_terms(*members.key_condition_expression, bindings);
-  return std::move(members.key_terms);
-}
-
 Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
   RETURN_IF_ERROR(check_constraints(members));
   PageRequest page;
   RETURN_IF_ERROR(check_parameters(members, page));
   PageMembers& page_members = members.page;
   Bindings& bindings = page_members.read.used_bindings();
-  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms, key_terms_of(members, bindings));
+  std::shared_ptr<const ConditionNode> key_condition;
+  if (members.key_condition_expression) {
+    ASSIGN_OR_RETURN(key_condition,
+                     parse_key_condition(*members.key_condition_expression, bindings));
+  }
   if (page_members.filter_expression) {
     ASSIGN_OR_RETURN(page.filter, Condition::parse(*page_members.filter_expression,
                                                    "FilterExpression", bindings));
@@ -196,6 +194,10 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
   if (page_members.read.projection_expression) {
     ASSIGN_OR_RETURN(page.projection,
                      Projection::parse(*page_members.read.projection_expression, bindings));
+  }
+  // What a key can answer is asked after the syntax of all expressions.
+  if (key_condition != nullptr) {
+    ASSIGN_OR_RETURN(members.key_terms, key_terms(*key_condition));
   }
   RETURN_IF_ERROR(bindings.check_all_used());
   page.table = node.catalog.resolve(*page_members.read.table_name);
@@ -205,7 +207,7 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
   page.limit = page_members.limit;
   page.consistent = page_members.read.consistent_read.value_or(false);
   page.capacity = capacity_detail(page_members.read.return_consumed_capacity.value_or(""));
-  RETURN_IF_ERROR(bind_to_table(terms, page_members, page));
+  RETURN_IF_ERROR(bind_to_table(members.key_terms, page_members, page));
   return page;
 }
 

@@ -93,10 +93,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const IndexKeySchema key{{{"pk", ValueType::kString}},
                            {{"n", ValueType::kNumber}, {"b", ValueType::kBinary}}};
-  if (auto terms = parse_key_terms(text, all)) {
-    if (auto condition = KeyCondition::of(*terms, key); !condition) check_error(condition.error());
-  } else {
+  if (auto written = parse_key_condition(text, all); !written) {
+    check_error(written.error());
+  } else if (auto terms = key_terms(**written); !terms) {
     check_error(terms.error());
+  } else if (auto condition = KeyCondition::of(*terms, key); !condition) {
+    check_error(condition.error());
   }
   run_update(text);
   if (auto projection = Projection::parse(text, all)) {

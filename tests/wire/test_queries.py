@@ -160,6 +160,24 @@ def test_the_key_condition_is_checked_before_the_filter(ddb, filled):
 
 
 @pytest.mark.service
+def test_what_a_key_can_answer_is_asked_after_the_syntax_of_all_expressions(ddb, filled):
+    def ask(**expressions):
+        ddb.query(
+            TableName=filled,
+            KeyConditionExpression="attribute_type(a, :a)",
+            ExpressionAttributeValues={":a": {"S": "N"}},
+            **expressions,
+        )
+
+    with invalid("Invalid FilterExpression: The expression can not be empty;"):
+        ask(FilterExpression="", ProjectionExpression="")
+    with invalid("Invalid ProjectionExpression: The expression can not be empty;"):
+        ask(FilterExpression="a > b", ProjectionExpression="")
+    with invalid("Invalid operator used in KeyConditionExpression: attribute_type"):
+        ask(FilterExpression="a > b", ProjectionExpression="a")
+
+
+@pytest.mark.service
 def test_a_limit_of_zero_is_refused(ddb, filled):
     with invalid(
         "1 validation error detected: Value at 'Limit' failed to satisfy constraint: "

@@ -31,7 +31,8 @@ Result<KeyCondition> parse(std::string_view text, const IndexKeySchema& key,
               half_text + R"("},":long":{"S":")" + long_text + "\"}}",
           bindings)
           .has_value());
-  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms, parse_key_terms(text, bindings));
+  ASSIGN_OR_RETURN(const auto condition, parse_key_condition(text, bindings));
+  ASSIGN_OR_RETURN(const std::vector<KeyTerm> terms, key_terms(*condition));
   return KeyCondition::of(terms, key, first_check);
 }
 
