@@ -91,8 +91,8 @@ std::optional<ValueType> type_of_name(std::string_view name) {
 }
 
 // Reads attribute values and appends their encoding. DynamoDB reads the whole request before it
-// judges any value, so a SerializationException anywhere goes before every ValidationException: the
-// first of those is kept while reading goes on.
+// judges any value, so a SerializationException anywhere goes before every ValidationException:
+// that which the service would have come to first is kept while reading goes on.
 class AttributeReader {
  public:
   explicit AttributeReader(ValueWords words) : words_(words) {}
@@ -119,13 +119,20 @@ class AttributeReader {
         "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes");
   }
 
-  void refuse(Error error) {
-    if (!refusal_) refusal_ = std::move(error);
+  // The service judges an item in passes, while one is enough here: the names of its attributes,
+  // how deep it is nested, everything else.
+  enum class Pass : uint8_t { kNames, kDepth, kValues };
+
+  void refuse(Error error, Pass pass = Pass::kValues) {
+    if (refusal_ && refused_in_ <= pass) return;
+    refusal_ = std::move(error);
+    refused_in_ = pass;
   }
 
-  void check_name(std::string_view name) {
-    if (name.empty()) refuse(validation_error("Empty attribute name"));
-    if (name.size() > kAttributeNameBytesMax) refuse(attribute_name_too_large());
+  void check_name(std::string_view name, int level) {
+    const Pass pass = level == 1 ? Pass::kNames : Pass::kValues;
+    if (name.empty()) refuse(validation_error("Empty attribute name"), pass);
+    if (name.size() > kAttributeNameBytesMax) refuse(attribute_name_too_large(), pass);
   }
 
   Status verdict() {
@@ -156,7 +163,7 @@ class AttributeReader {
       if (std::move(result).get(field)) return bad_json();
       std::string_view name;
       if (!key_text(field, name)) return bad_json();
-      check_name(name);
+      check_name(name, level);
       const size_t start = out.size();
       put_varint(out, name.size());
       const size_t name_at = out.size();
@@ -230,7 +237,8 @@ class AttributeReader {
       refuse(
           validation_error("Nesting Levels have exceeded supported limits: Attributes in the item "
                            "have nested levels "
-                           "beyond supported limit"));
+                           "beyond supported limit"),
+          Pass::kDepth);
       out.push_back(static_cast<char>(ValueType::kNull));
       return {};
     }
@@ -441,6 +449,7 @@ class AttributeReader {
   };
   const ValueWords words_;
   std::optional<Error> refusal_;
+  Pass refused_in_ = Pass::kValues;
   std::string decoded_;   // of the number or binary being read
   std::string unsorted_;  // for sort_parts
   std::vector<Part> parts_;

@@ -148,6 +148,27 @@ TEST(ItemJson, RefusesOverdeepValues) {
   expect_refused(nested(300), too_deep);
 }
 
+TEST(ItemJson, NamesOfAttributesAreJudgedBeforeDepthAndThatBeforeWhatIsInside) {
+  std::string deep = R"({"S":"leaf"})";
+  for (int level = 0; level < kNestingMax; ++level)
+    deep = std::string(R"({"L":[)").append(deep).append("]}");
+  const std::string name = R"("":{"S":"x"})", too_deep = "\"d\":" + deep;
+  const std::string inner_name = R"("m":{"M":{)" + name + "}}", number = R"("n":{"N":"x"})";
+  auto refusal = [&](const std::string& one, const std::string& other) {
+    return parse("{" + one + "," + other + "}").error().message;
+  };
+  const std::string nesting =
+      "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
+      "beyond supported limit";
+  for (const auto& [first, second, message] :
+       {std::tuple(name, too_deep, std::string("Empty attribute name")),
+        std::tuple(too_deep, inner_name, nesting), std::tuple(too_deep, number, nesting)}) {
+    EXPECT_EQ(refusal(first, second), message);
+    EXPECT_EQ(refusal(second, first), message);
+  }
+  EXPECT_EQ(refusal(inner_name, number), "Empty attribute name") << "what comes first";
+}
+
 TEST(ItemJson, WrongShapesAreSerializationErrors) {
   const char* structure = "Start of structure or map found where not expected";
   const char* value_class =
