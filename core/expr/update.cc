@@ -191,10 +191,15 @@ Result<Write> evaluate_add(const UpdateAction& action, const Value* old_value) {
 
 // The set without the operand's elements; it may become empty, and then the attribute goes.
 Value evaluate_delete(const Value& old_value, ValueView operand) {
+  // Both are sorted, and may be large: they are walked side by side.
   const SetView removed = operand.set();
+  SetView::Iterator next = removed.begin();
+  const SetView::Iterator end = removed.end();
   std::vector<std::string> kept;
   for (const std::string& element : old_value.set()) {
-    if (!removed.contains(element)) kept.push_back(element);
+    while (next != end && *next < element) ++next;
+    const bool goes = next != end && *next == element;
+    if (!goes) kept.push_back(element);
   }
   return Value::set(operand.type(), std::move(kept));
 }

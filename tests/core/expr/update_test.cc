@@ -133,6 +133,24 @@ TEST(Update, Deletes) {
   EXPECT_EQ(applied("DELETE s :ss", R"({"x":{"N":"1"}})"), R"({"x":{"N":"1"}})");
 }
 
+TEST(Update, DeletesOneLargeSetFromAnother) {
+  std::vector<std::string> old_elements, rest;
+  std::string removed = "{\":v\":{\"SS\":[\"\",\"zz\"";
+  for (int i = 0; i < 60'000; ++i) {
+    const std::string element = std::to_string(100'000 + i);
+    if (i % 3 != 0) removed.append(",\"").append(element).append("\"");
+    if (i % 5 != 0) old_elements.push_back(element);
+    if (i % 3 == 0 && i % 5 != 0) rest.push_back(element);
+  }
+  Bindings bindings;
+  ASSERT_TRUE(parse_bindings("", removed + "]}}", bindings));
+  const Result<Update> update = Update::parse("DELETE s :v", bindings);
+  const Result<ItemTree> result =
+      update->apply({{"s", Value::set(ValueType::kStringSet, old_elements)}}, true);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->at("s").set() == rest);
+}
+
 TEST(Update, SectionsInAnyOrder) {
   EXPECT_EQ(applied("ADD n :n REMOVE r SET s = :s DELETE d :ss",
                     R"({"r":{"N":"1"},"d":{"SS":["c","d"]}})"),
