@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,11 +43,11 @@ struct Operand {
   std::vector<Operand> arguments;
 
   // After binding:
-  Path path;          // kPath
-  std::string value;  // kValue, encoded
+  Path path;                                 // kPath
+  std::shared_ptr<const std::string> value;  // kValue, encoded; an expression may name it often
   Function function = Function::kUnknown;
 
-  ValueView value_view() const { return ValueView(value); }
+  ValueView value_view() const { return ValueView(*value); }
 };
 
 enum class Comparator : uint8_t {

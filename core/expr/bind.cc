@@ -1,6 +1,8 @@
 #include "core/expr/bind.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include "core/expr/paths.h"
@@ -111,6 +113,8 @@ class Binder {
   std::string_view kind_;
   bool in_update_;
   Bindings& bindings_;
+  // One copy of each value, however often the expression names it: values hold two megabytes.
+  std::map<std::string, std::shared_ptr<const std::string>> values_;
   int operators_ = 0;
 };
 
@@ -232,7 +236,9 @@ Status Binder::bind(Operand& operand) {
       return bind_path(operand);
     case Operand::Kind::kValue: {
       ASSIGN_OR_RETURN(const ValueView value, bindings_.value(operand.text, kind_));
-      operand.value = value.encoded();
+      std::shared_ptr<const std::string>& copy = values_[operand.text];
+      if (copy == nullptr) copy = std::make_shared<const std::string>(value.encoded());
+      operand.value = copy;
       return {};
     }
     case Operand::Kind::kCall:

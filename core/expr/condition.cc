@@ -24,7 +24,7 @@ void append_operand(const Operand& operand, std::string& out) {
     case Operand::Kind::kPath:
       return append_key(operand.path, out);
     case Operand::Kind::kValue:
-      return put_length_prefixed(out, operand.value);
+      return put_length_prefixed(out, *operand.value);
     case Operand::Kind::kCall:
       out.push_back(static_cast<char>(operand.function));
       break;

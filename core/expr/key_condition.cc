@@ -86,7 +86,7 @@ Result<KeyTerm> term_of(const ConditionNode& node) {
             : is_compare ? operator_of(node.comparator, position == 1)
                          : KeyTerm::Operator::kBetween;
   for (size_t i = 0; i < operands.size(); ++i) {
-    if (i != position) term.values.push_back(operands[i].value);
+    if (i != position) term.values.push_back(*operands[i].value);
   }
   return term;
 }

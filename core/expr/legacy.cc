@@ -65,7 +65,7 @@ Operand path_operand(const std::string& attribute) {
 Operand value_operand(std::string value) {
   Operand operand;
   operand.kind = Operand::Kind::kValue;
-  operand.value = std::move(value);
+  operand.value = std::make_shared<const std::string>(std::move(value));
   return operand;
 }
 
