@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "core/expr/ast.h"
@@ -189,19 +190,14 @@ Result<Write> evaluate_add(const UpdateAction& action, const Value* old_value) {
   return write;
 }
 
-// The set without the operand's elements; it may become empty, and then the attribute goes.
-Value evaluate_delete(const Value& old_value, ValueView operand) {
-  // Both are sorted, and may be large: they are walked side by side.
-  const SetView removed = operand.set();
-  SetView::Iterator next = removed.begin();
-  const SetView::Iterator end = removed.end();
+// The set without what is removed, which is sorted; it may become empty, and then the attribute
+// goes.
+Value evaluate_delete(const Value& old_value, const std::vector<std::string_view>& removed) {
   std::vector<std::string> kept;
   for (const std::string& element : old_value.set()) {
-    while (next != end && *next < element) ++next;
-    const bool goes = next != end && *next == element;
-    if (!goes) kept.push_back(element);
+    if (!std::binary_search(removed.begin(), removed.end(), element)) kept.push_back(element);
   }
-  return Value::set(operand.type(), std::move(kept));
+  return Value::set(old_value.type(), std::move(kept));
 }
 
 Value value_of(const Write& write) {
@@ -223,7 +219,19 @@ struct Plan {
   // The new item will count no less. Targets do not overlap, so it holds every value written.
   size_t bytes = 0;
 
+  // The elements of the sets that DELETEs name, in order, by where those lie: hundreds of actions
+  // may name one that is large.
+  std::map<const char*, std::vector<std::string_view>> removed_sets;
+
   bool is_too_large() const { return bytes > kItemBytesMax; }
+
+  const std::vector<std::string_view>& removed(ValueView set) {
+    std::vector<std::string_view>& elements = removed_sets[set.encoded().data()];
+    if (elements.empty()) {
+      for (std::string_view element : set.set()) elements.push_back(element);
+    }
+    return elements;
+  }
 };
 
 // Once the item must be too large, values are measured and kept no more: what else is wrong with
@@ -273,7 +281,7 @@ Status plan_action(const UpdateAction& action, bool legacy, const ItemTree& item
     return plan_write(std::move(write), plan);
   }
   if (old_value == nullptr) return {};
-  Value rest = evaluate_delete(*old_value, operand);
+  Value rest = evaluate_delete(*old_value, plan.removed(operand));
   if (!rest.set().empty()) return plan_write({&path, Source(std::move(rest)), {}}, plan);
   plan.removals.push_back(&path);
   return {};
