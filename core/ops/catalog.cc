@@ -180,9 +180,4 @@ Result<TablePtr> Catalog::resolve(std::string_view name_or_arn, NotFound not_fou
   return table;
 }
 
-TablePtr Catalog::resolve(std::string_view name_or_arn) const {
-  const Result<std::string_view> name = name_of(name_or_arn);
-  return name ? find(*name) : nullptr;
-}
-
 }  // namespace millrace

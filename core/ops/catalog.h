@@ -80,8 +80,6 @@ class Catalog final : public CommitObserver {
   /// By name or by ARN. `not_found` is the refusal of a name that no table has.
   using NotFound = Error (*)(std::string_view table_name);
   Result<TablePtr> resolve(std::string_view name_or_arn, NotFound not_found) const;
-  /// Null: there is no such table here.
-  TablePtr resolve(std::string_view name_or_arn) const;
   TablePtr find(Generation generation) const;  // also deleted ones, while the log has their changes
   std::vector<TablePtr> tables() const;        // by name; without deleted ones
   std::vector<TablePtr> all() const;           // with them

@@ -200,8 +200,8 @@ Result<PageRequest> prepare(const Node& node, QueryMembers& members) {
     ASSIGN_OR_RETURN(members.key_terms, key_terms(*key_condition));
   }
   RETURN_IF_ERROR(bindings.check_all_used());
-  page.table = node.catalog.resolve(*page_members.read.table_name);
-  if (page.table == nullptr) return requested_resource_not_found();
+  ASSIGN_OR_RETURN(page.table, node.catalog.resolve(*page_members.read.table_name,
+                                                    requested_resource_not_found));
   page.count_only = page_members.select == "COUNT";
   page.reverse = !members.scan_index_forward.value_or(true);
   page.limit = page_members.limit;

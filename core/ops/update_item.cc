@@ -6,8 +6,9 @@ namespace millrace {
 namespace {
 
 Status read_request(RequestJson& json, WriteMembers& members) {
-  RETURN_IF_ERROR(json.each_member(
-      [&](std::string_view name, JsonValue value) { return members.read_single(name, value, "Key"); }));
+  RETURN_IF_ERROR(json.each_member([&](std::string_view name, JsonValue value) {
+    return members.read_single(name, value, "Key");
+  }));
   const bool has_key = members.image || !members.image_status;
   Violations violations;
   if (has_key) {

@@ -166,6 +166,10 @@ TEST(Tables, an_arn_that_is_no_table_s_here_is_refused_where_a_table_is_named) {
     }
     for (const char* operation : {"GetItem", "DeleteItem"})
       EXPECT_EQ(node.refused(operation, "{" + named + "," + key + "}"), refusal) << operation;
+    EXPECT_EQ(node.refused("Query", "{" + named +
+                                        ",'KeyConditionExpression':'pk=:p',"
+                                        "'ExpressionAttributeValues':{':p':{'S':'a'}}}"),
+              refusal);
     EXPECT_EQ(node.refused("UpdateTable", "{" + named + ",'DeletionProtectionEnabled':true}"),
               refusal);
     EXPECT_EQ(node.refused("BatchGetItem",
