@@ -76,12 +76,15 @@ bool from_hex(std::string_view hex, std::string& bytes) {
   return true;
 }
 
+std::string format_line() {
+  return std::string(kFormatKey) + " " + std::to_string(DataFolder::kFormat) + "\n";
+}
+
 std::string render(const DataFolderIdentity& identity) {
-  std::string out;
+  std::string out = format_line();
   auto line = [&out](std::string_view key, std::string_view value) {
     out.append(key).append(" ").append(value).append("\n");
   };
-  line(kFormatKey, std::to_string(DataFolder::kFormat));
   line(kRegionKey, identity.region);
   line(kAccountKey, identity.account);
   line(kIteratorKeyKey, to_hex(identity.iterator_key));
@@ -176,8 +179,7 @@ Status refuse_foreign(const std::string& path, Disk& disk) {
   return {};
 }
 
-Status create_format(const std::string& path, Disk& disk, const DataFolderIdentity& identity) {
-  RETURN_IF_ERROR(refuse_foreign(path, disk));
+Status write_format(const std::string& path, Disk& disk, const DataFolderIdentity& identity) {
   const std::string text = render(identity);
   const std::string unfinished = path + "/FORMAT.new";
   if (disk.exists(unfinished)) RETURN_IF_ERROR(disk.remove(unfinished));
@@ -223,7 +225,8 @@ Result<DataFolder> DataFolder::open(const std::string& given_path, Disk& disk,
         return config_error("a region and an account must be one line of text each");
       }
     }
-    RETURN_IF_ERROR(create_format(path, disk, identity));
+    RETURN_IF_ERROR(refuse_foreign(path, disk));
+    RETURN_IF_ERROR(write_format(path, disk, identity));
     // The folder itself may be new, made by us or by an earlier start that was interrupted.
     RETURN_IF_ERROR(disk.sync_folder(parent_of(path)));
   }
@@ -231,6 +234,7 @@ Result<DataFolder> DataFolder::open(const std::string& given_path, Disk& disk,
   std::string text;
   RETURN_IF_ERROR(file->read(0, kFormatFileBytesMax, text));
   ASSIGN_OR_RETURN(DataFolderIdentity found, parse(path, text));
+  if (!text.starts_with(format_line())) RETURN_IF_ERROR(write_format(path, disk, found));
   return DataFolder(path, std::move(found));
 }
 

@@ -23,15 +23,18 @@ Result<std::string> new_iterator_key();
 
 /// The folder that holds a node's data. Its file `FORMAT` (persisted) is text, one line each:
 ///
-///   millrace-format 1
+///   millrace-format 2
 ///   region REGION
 ///   account ACCOUNT
 ///   iterator-key HEX
 ///   partition-hash xxh3-64
 ///   checksum xxh3-64
+///
+/// Format 2 has tags in the headers of the log's frames, which who knows format 1 alone would take
+/// for the log's end; a folder becomes of the newest format when it is opened.
 class DataFolder {
  public:
-  static constexpr int kFormat = 1;
+  static constexpr int kFormat = 2;
   static constexpr size_t kIteratorKeyBytes = 32;
 
   /// Opens the folder, or creates it (with the folders above it) as `identity` says. kConfig, with

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/store/command_queue.h"
 #include "core/store/drop_done.h"
 #include "core/store/tables.h"
@@ -303,6 +304,7 @@ Status Engine::State::frame_refused() {
   if (!log->failed()) {
     Status undone = undo(*frame, *base);
     if (undone) {
+      CHECK(error.code == ErrorCode::kDiskFull);  // else the log would have failed
       disk_budget.note_full();
       return disk_is_full();
     }

@@ -303,8 +303,8 @@ def test_a_newer_format_is_refused_by_name(sidecar):
     sidecar.stop()
     format_file = sidecar.data / "FORMAT"
     text = format_file.read_text()
-    assert text.startswith("millrace-format 1\n")
-    format_file.write_text(text.replace("millrace-format 1\n", "millrace-format 987\n"))
+    assert text.startswith("millrace-format 2\n")
+    format_file.write_text(text.replace("millrace-format 2\n", "millrace-format 987\n"))
     sidecar.launch()
     assert sidecar.process.wait(20) not in (0, None)
     assert "987" in sidecar.process.tail(10)

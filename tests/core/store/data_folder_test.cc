@@ -15,7 +15,7 @@ namespace {
 
 const DataFolderIdentity kIdentity{"eu-west-3", "123456789012", "0123456789abcdefghijklmnopqrstuv"};
 constexpr const char* kText =
-    "millrace-format 1\n"
+    "millrace-format 2\n"
     "region eu-west-3\n"
     "account 123456789012\n"
     "iterator-key 303132333435363738396162636465666768696a6b6c6d6e6f70717273747576\n"
@@ -76,8 +76,15 @@ TEST_F(DataFolderTest, IsThereWholeOrNotAtAllAfterACrash) {
 }
 
 TEST_F(DataFolderTest, RefusesANewerFormatByName) {
-  EXPECT_EQ(error_of("millrace-format 2\nanything\n"),
-            "/data is format 2, this release reads up to 1; use a newer release");
+  EXPECT_EQ(error_of("millrace-format 3\nanything\n"),
+            "/data is format 3, this release reads up to 2; use a newer release");
+}
+
+TEST_F(DataFolderTest, BecomesOfTheNewestFormatWhenItIsOpened) {
+  ASSERT_TRUE(DataFolder::open("/data", disk_, kIdentity));
+  disk_.set_content("/data/FORMAT", replaced(kText, "format 2", "format 1"));
+  ASSERT_TRUE(DataFolder::open("/data", disk_, {}));
+  EXPECT_EQ(disk_.content("/data/FORMAT"), kText);
 }
 
 TEST_F(DataFolderTest, SaysWhatIsWrongWithItsFormatFile) {

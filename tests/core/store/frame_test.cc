@@ -34,7 +34,7 @@ TEST(Frame, HasTheBytesThatTheFormatSays) {
   EXPECT_EQ(hex(frame->bytes()),
             "4d4c4631"  // magic
             "0100"
-            "1023"              // version, tag
+            "2318"              // version, tag
             "36000000"          // payload size
             "02000000"          // entries
             "04000000"          // changes
