@@ -235,7 +235,7 @@ struct Plan {
 };
 
 // Once the item must be too large, values are measured and kept no more: what else is wrong with
-// the update can be told without them.
+// the update can be told without them, but for one that is nested too deeply.
 Status plan_write(Write write, Plan& plan) {
   if (plan.is_too_large()) return {};
   size_t bytes = write.value.size();

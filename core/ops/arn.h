@@ -13,7 +13,7 @@ struct Arn {
   std::string_view partition, service, region, account, resource;
 };
 
-/// The partition of every ARN that is made here.
+/// The partition of the ARNs of tables here.
 inline constexpr std::string_view kPartition = "aws";
 
 bool is_arn(std::string_view text);

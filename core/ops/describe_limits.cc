@@ -9,7 +9,8 @@ void describe_limits(Node&, const Request& request, Reply reply) {
   RequestJson json(request.body);
   Status status = json.each_member([](std::string_view, JsonValue) { return Status{}; });
   if (!status) return reply.error(status.error());
-  // The service's initial quota, which is not enforced here: that of a table is.
+  // The service's initial quota, which is not enforced here: that of a table alone is, not counting
+  // its indexes.
   constexpr int64_t kAccountUnitsMax = 80'000;
   std::string body;
   JsonFields fields(body);

@@ -78,7 +78,7 @@ void serve(Node& node, const OperationTable& operations, const HttpRequest& requ
 
   Reply reply(std::move(http));
   if (any_origin) reply.allow_any_origin();
-  if (type != kAmzJson) reply.use_plain_json();
+  if (type == kPlainJson) reply.use_plain_json();
   if (is_traceparent(request.traceparent)) reply.set_traceparent(request.traceparent);
   const Operation* operation = operations.find(request.target);
   if (operation == nullptr) operation = &operations.unknown();

@@ -1,6 +1,7 @@
 #include "core/ops/settings_request.h"
 
 #include "core/model/refusals.h"
+#include "core/ops/arn.h"
 
 namespace millrace {
 
@@ -51,9 +52,10 @@ Status check_encryption(const EncryptionMembers& members) {
 
 std::string key_arn(const EncryptionMembers& members, const Catalog& catalog) {
   std::string_view key = members.key ? std::string_view(*members.key) : kManagedKeyId;
-  if (key.substr(0, 4) == "arn:") return std::string(key);
+  if (is_arn(key)) return std::string(key);
   if (key == "alias/aws/dynamodb") key = kManagedKeyId;
-  std::string arn = "arn:aws:kms:" + catalog.region() + ":" + catalog.account() + ":";
+  std::string arn =
+      "arn:" + std::string(kPartition) + ":kms:" + catalog.region() + ":" + catalog.account() + ":";
   if (key.substr(0, 6) != "alias/") arn += "key/";
   return arn.append(key);
 }

@@ -180,13 +180,15 @@ void add_action(const Action& action, std::string_view table_name, RequestHash& 
 // action's cancellation reason; an empty key value and everything else refuses the request.
 Status prepare(const Catalog& catalog, TransactWrite& transaction) {
   RequestHash hash;
+  Status named;  // what is wrong with an ARN comes after the syntax of all actions
   for (Action& action : transaction.actions) {
-    ASSIGN_OR_RETURN(const std::string_view table_name,
-                     catalog.name_of(*action.members.table_name));
-    if (transaction.token) add_action(action, table_name, hash);
+    const Result<std::string_view> table_name = catalog.name_of(*action.members.table_name);
+    if (!table_name && named) named = table_name.error();
+    if (transaction.token && table_name) add_action(action, *table_name, hash);
     ASSIGN_OR_RETURN(action.write, parse_write(std::move(action.members), action.kind));
-    action.write.table = catalog.find(table_name);
+    if (table_name) action.write.table = catalog.find(*table_name);
   }
+  RETURN_IF_ERROR(named);
   transaction.hash = hash.finish();
   std::set<std::string_view> keys;
   size_t bytes = 0;

@@ -207,3 +207,14 @@ def test_readers_see_all_of_a_transaction_or_nothing(endpoint, ddb, table):
             assert both[0]["Item"]["n"] == both[1]["Item"]["n"]
         writing.result()
     assert ddb.get_item(TableName=table, Key=item(pk="left"))["Item"]["n"] == plain(rounds)
+
+
+@pytest.mark.ours
+def test_a_foreign_arn_is_told_after_the_syntax_of_all_actions(ddb, table):
+    foreign = "arn:aws:dynamodb:eu-north-1:000000000000:table/elsewhere"
+    actions = [put(foreign, pk="a"), put(table, "a = ", pk="b")]
+    with refused("ValidationException") as refusal:
+        ddb.transact_write_items(TransactItems=actions)
+    assert refusal.message.startswith("Invalid ConditionExpression: Syntax error")
+    with invalid(f"1 validation error detected: Invalid AWS region in '{foreign}'"):
+        ddb.transact_write_items(TransactItems=actions[:1])

@@ -104,7 +104,7 @@ TEST(Update, Removes) {
       << "what is appended was not there to be removed";
 }
 
-TEST(Update, RemovesHundredsOfElementsOfALargeListInOnePass) {
+TEST(Update, RemovesHundredsOfElementsOfALargeList) {
   Value::List list, rest;
   std::string text = "REMOVE ";
   for (int i = 0; i < 400'000; ++i) {
@@ -149,6 +149,12 @@ TEST(Update, DeletesOneLargeSetFromAnother) {
       update->apply({{"s", Value::set(ValueType::kStringSet, old_elements)}}, true);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_TRUE(result->at("s").set() == rest);
+}
+
+TEST(Update, SeveralDeletesEachTakeTheirOwnSet) {
+  EXPECT_EQ(applied("DELETE s :ss, d :ab, e :ss",
+                    R"({"s":{"SS":["a","b","c"]},"d":{"SS":["b","c"]},"e":{"SS":["c","d"]}})"),
+            R"({"d":{"SS":["c"]},"e":{"SS":["d"]},"s":{"SS":["b"]}})");
 }
 
 TEST(Update, SectionsInAnyOrder) {
