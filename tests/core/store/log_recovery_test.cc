@@ -21,6 +21,21 @@ std::string without_tag(const Frame& frame) {
 class LogRecoveryTest : public LogTest {
  protected:
   std::vector<FramePtr> without_last() const { return {frames_.begin(), frames_.end() - 1}; }
+  static FramePtr forged() {
+    return build(kFirst + 1'000'000, 50).finish(kFirst + 999'999, 0, {kFirst, 64});
+  }
+  // A last frame that holds the image and is torn is cut off, whatever the image says.
+  void expect_torn_item_is_cut(std::string_view image) {
+    FrameBuilder builder(log_->next_lsn());
+    builder.begin_entry(1);
+    builder.add_change(ChangeKind::kInsert, "k", image, std::nullopt);
+    builder.end_entry();
+    auto frame = log_->append(std::move(builder));
+    ASSERT_TRUE(frame);
+    damage(*frame, 52);
+    open();
+    expect_same(replayed_, frames_);
+  }
 };
 
 TEST_F(LogRecoveryTest, CutsALastFrameOfWhichAnyByteIsMissing) {
@@ -312,19 +327,9 @@ TEST_F(LogRecoveryTest, FramesWithinItemsAreNoEvidence) {
   options_.segment_bytes = options_.first_segment_bytes = 64 << 10;
   open();
   append(100);
-  FrameBuilder inner = build(kFirst + 1'000'000, 50);
-  const FramePtr forged = std::move(inner).finish(kFirst + 999'999, 0, {kFirst, 64});
   std::string image;
-  while (image.size() < 20'000) image += forged->bytes();
-  FrameBuilder builder(log_->next_lsn());
-  builder.begin_entry(1);
-  builder.add_change(ChangeKind::kInsert, "k", image, std::nullopt);
-  builder.end_entry();
-  auto frame = log_->append(std::move(builder));
-  ASSERT_TRUE(frame);
-  damage(*frame, 52);
-  open();
-  expect_same(replayed_, frames_);
+  while (image.size() < 20'000) image += forged()->bytes();
+  expect_torn_item_is_cut(image);
 }
 
 // Each would have to be hashed to tell that it is none, over and over the same bytes.
@@ -333,24 +338,14 @@ TEST_F(LogRecoveryTest, HeadersWithinItemsThatClaimMuchDoNotStopAStart) {
   constexpr uint32_t kClaimed = 3u << 20;
   open();
   append(100);
-  FrameBuilder inner = build(kFirst + 1'000'000, 50);
-  const FramePtr forged = std::move(inner).finish(kFirst + 999'999, 0, {kFirst, 64});
   std::string image;
   for (const int tag : {0, 4711}) {
-    std::string header(forged->bytes().substr(0, Frame::kHeaderBytes));
+    std::string header(forged()->bytes().substr(0, Frame::kHeaderBytes));
     for (int i = 0; i < 2; ++i) header[6 + i] = static_cast<char>(tag >> (8 * i));
     for (int i = 0; i < 4; ++i) header[8 + i] = static_cast<char>(kClaimed >> (8 * i));
     for (int i = 0; i < 4000; ++i) image += header;
   }
-  FrameBuilder builder(log_->next_lsn());
-  builder.begin_entry(1);
-  builder.add_change(ChangeKind::kInsert, "k", image, std::nullopt);
-  builder.end_entry();
-  auto frame = log_->append(std::move(builder));
-  ASSERT_TRUE(frame);
-  damage(*frame, 52);
-  open();
-  expect_same(replayed_, frames_);
+  expect_torn_item_is_cut(image);
 }
 
 TEST_F(LogRecoveryTest, FramesFromBeforeThereWereTagsAreReadAndAreEvidence) {
