@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/net/http_server.h"
 #include "core/net/request_head.h"
@@ -117,6 +118,16 @@ class HttpServerTest : public testing::Test {
     threads_.reset();
   }
   uint16_t port() const { return server_->port(); }
+  /// Eight that the server has answered "small".
+  std::vector<std::unique_ptr<Client>> accepted_clients() {
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.push_back(std::make_unique<Client>(port()));
+      clients.back()->send(post("small"));
+      EXPECT_EQ(clients.back()->read().body, "small");
+    }
+    return clients;
+  }
 
   HttpServerOptions options_;
   std::unique_ptr<IoThreads> threads_;

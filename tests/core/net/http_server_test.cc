@@ -11,6 +11,23 @@
 namespace millrace {
 namespace {
 
+/// Keeps the io thread from all else for as long as it lives: what clients send meanwhile is ready
+/// together.
+class HeldThread {
+ public:
+  explicit HeldThread(IoThreads& threads) {
+    threads.post(0, [this, go = go_.get_future().share()] {
+      held_.set_value();
+      go.wait();
+    });
+    held_.get_future().wait();
+  }
+  ~HeldThread() { go_.set_value(); }
+
+ private:
+  std::promise<void> held_, go_;
+};
+
 TEST_F(HttpServerTest, AnswersWithDynamoDbsHeaders) {
   serve_echo();
   Client client(port());
@@ -231,19 +248,28 @@ TEST_F(HttpServerTest, BoundsWhatClientsHaveNotReadByThrottlingTheNext) {
   stop();
 }
 
+TEST_F(HttpServerTest, BoundsLargeAnswersToRequestsThatAreReadyTogether) {
+  options_.answer_bytes_max = 1 << 20;
+  const std::string large(20 << 20, 'L');
+  serve([&](const HttpRequest& request, HttpReply reply) {
+    answer_with(reply, request.body == "large" ? large : "small");
+  });
+  auto clients = accepted_clients();
+  {
+    const HeldThread held(*threads_);
+    for (auto& client : clients) client->send(post("large"));
+  }
+  // The first one's answer, which is not read, leaves no room for the others'.
+  for (size_t i = 1; i < clients.size(); ++i) EXPECT_EQ(clients[i]->read().status, 400);
+  EXPECT_EQ(clients[0]->read().body.size(), large.size());
+  stop();
+}
+
 TEST_F(HttpServerTest, PostedWorkRunsBehindAllThatIsReady) {
   // Requests that have arrived together are all there when work posted by the first of them runs.
   std::vector<HttpReply> waiting;
-  std::promise<void> blocked, go;
   serve([&](const HttpRequest& request, HttpReply reply) {
-    if (request.body == "block") {
-      answer_with(reply, "blocking");
-      threads_->post_here([&] {
-        blocked.set_value();
-        go.get_future().wait();
-      });
-      return;
-    }
+    if (request.body == "small") return answer_with(reply, "small");
     waiting.push_back(std::move(reply));
     if (waiting.size() > 1) return;
     threads_->post_here([&] {
@@ -252,13 +278,11 @@ TEST_F(HttpServerTest, PostedWorkRunsBehindAllThatIsReady) {
       waiting.clear();
     });
   });
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 8; ++i) clients.push_back(std::make_unique<Client>(port()));
-  clients[0]->send(post("block"));
-  EXPECT_EQ(clients[0]->read().body, "blocking");
-  blocked.get_future().wait();
-  for (auto& client : clients) client->send(post("x"));
-  go.set_value();
+  auto clients = accepted_clients();
+  {
+    const HeldThread held(*threads_);
+    for (auto& client : clients) client->send(post("x"));
+  }
   for (auto& client : clients) EXPECT_EQ(client->read().body, "8");
   stop();
 }
