@@ -89,6 +89,8 @@ Status check_shape(const TransactGet& transaction) {
 // request.
 Status prepare(const Catalog& catalog, TransactGet& transaction) {
   for (Get& get : transaction.gets) {
+    // Names without a projection are let be, as in TransactWriteItems.
+    if (!get.members.projection_expression) get.members.has_names = false;
     ASSIGN_OR_RETURN(get.projection, get.members.parse_projection_only());
     RETURN_IF_ERROR(get.key_status);
   }

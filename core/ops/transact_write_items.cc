@@ -144,7 +144,17 @@ Status check_shape(const TransactWrite& transaction) {
   return {};
 }
 
-// The items of a transaction are bounded together. The service says it twice.
+// What counts is what the request writes, not the items as they are or become: keys, whole items,
+// and the values of updates.
+size_t payload_bytes(const ItemWrite& write) {
+  size_t bytes = write.image.empty() ? 0 : charged_size(ItemView(write.image));
+  if (write.kind != WriteKind::kUpdate) return bytes;
+  for (const auto& [alias, value] : write.bindings.values())
+    bytes += charged_size(ValueView(value));
+  return bytes;
+}
+
+// The service says it twice.
 Status check_payload(size_t bytes) {
   if (bytes <= kBytesMax) return {};
   const std::string limit = "Transaction payload size cannot exceed 4MB. Payload Size: ";
@@ -176,6 +186,16 @@ void add_action(const Action& action, std::string_view table_name, RequestHash& 
   hash.add(members.return_values_on_failure);
 }
 
+bool has_expression(const WriteMembers& members) {
+  return members.condition_expression || members.update_expression;
+}
+
+// An action may have names and values that it does not use, but only where it has no expression.
+void forget_bindings(WriteMembers& members) {
+  members.has_names = members.has_values = false;
+  members.bindings = {};
+}
+
 // Parses every action and binds it to its table. What is wrong with a key against its schema is the
 // action's cancellation reason; an empty key value and everything else refuses the request.
 Status prepare(const Catalog& catalog, TransactWrite& transaction) {
@@ -185,6 +205,7 @@ Status prepare(const Catalog& catalog, TransactWrite& transaction) {
     const Result<std::string_view> table_name = catalog.name_of(*action.members.table_name);
     if (!table_name && named) named = table_name.error();
     if (transaction.token && table_name) add_action(action, *table_name, hash);
+    if (!has_expression(action.members)) forget_bindings(action.members);
     ASSIGN_OR_RETURN(action.write, parse_write(std::move(action.members), action.kind));
     if (table_name) action.write.table = catalog.find(*table_name);
   }
@@ -201,7 +222,7 @@ Status prepare(const Catalog& catalog, TransactWrite& transaction) {
     } else if (!keys.insert(action.write.key).second) {
       return validation_error("Transaction request cannot include multiple operations on one item");
     }
-    if (!action.write.image.empty()) bytes += charged_size(ItemView(action.write.image));
+    bytes += payload_bytes(action.write);
   }
   return check_payload(bytes);
 }
@@ -274,7 +295,7 @@ class TransactWriteCommand final : public AnsweredCommand {
       return cancellation(failures);
     }
     bool failed = false;
-    size_t bytes = 0, staged_bytes = 0;
+    size_t staged_bytes = 0;
     for (size_t i = 0; i < actions_.size(); ++i) {
       Status status = evaluate_write(actions_[i].write, catalog_, commit, outcomes[i]);
       if (!status) {
@@ -286,13 +307,11 @@ class TransactWriteCommand final : public AnsweredCommand {
         failures[i] = status.error();
       }
       failed = failed || failures[i].has_value();
-      if (outcomes[i].changed && outcomes[i].exists)
-        bytes += charged_size(ItemView(outcomes[i].new_image(actions_[i].write)));
       staged_bytes += outcomes[i].staged_bytes(actions_[i].write);
       if (staged_bytes > kStagedBytesMax) return too_much_to_stage();
     }
     if (failed) return cancellation(failures);
-    return check_payload(bytes);
+    return {};
   }
 
   void stage_token(Commit& commit, const std::vector<ItemOutcome>& outcomes) {

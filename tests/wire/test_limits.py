@@ -187,6 +187,38 @@ def test_a_transaction_holds_four_megabytes(ddb, table):
     assert "Item" not in ddb.get_item(TableName=table, Key=item(pk="10"))
 
 
+@pytest.mark.service
+def test_of_a_transaction_the_request_counts_not_what_the_items_hold(ddb, table):
+    keys = [item(pk=f"{i:02}") for i in range(12)]
+    for key in keys:
+        ddb.put_item(TableName=table, Item={**key, "text": {"S": "x" * 400_000}})
+
+    def updates(value):
+        return [
+            {
+                "Update": {
+                    "TableName": table,
+                    "Key": key,
+                    "UpdateExpression": "SET mark = :mark",
+                    "ExpressionAttributeValues": {":mark": value},
+                }
+            }
+            for key in keys
+        ]
+
+    told = "Transaction payload size cannot exceed 4MB. Payload Size: "
+    with invalid(f"{told}: {told}{12 * (360_000 + len('pk') + 2)}"):
+        ddb.transact_write_items(TransactItems=updates({"S": "x" * 360_000}))
+    ddb.transact_write_items(TransactItems=updates({"N": "1"}))
+    for key in keys:
+        found = ddb.get_item(TableName=table, Key=key, ProjectionExpression="mark")
+        assert found["Item"] == item(mark=1)
+    ddb.transact_write_items(
+        TransactItems=[{"Delete": {"TableName": table, "Key": key}} for key in keys]
+    )
+    assert ddb.scan(TableName=table, Select="COUNT")["ScannedCount"] == 0
+
+
 LONGEST_NAME = "n" * 65535
 TOO_LARGE = "Attribute name is too large, must be less than 65536 bytes"
 

@@ -128,6 +128,29 @@ def test_two_actions_on_one_item_are_refused(ddb, table):
 
 
 @pytest.mark.service
+@pytest.mark.service
+def test_names_and_values_may_be_given_where_no_expression_is(ddb, table):
+    names, values = {"#a": "a"}, {":a": plain(1)}
+    for action in (
+        {"Put": {"TableName": table, "Item": item(pk="a")}},
+        {"Delete": {"TableName": table, "Key": item(pk="a")}},
+    ):
+        for members in action.values():
+            members["ExpressionAttributeNames"] = names
+            members["ExpressionAttributeValues"] = values
+        ddb.transact_write_items(TransactItems=[action])
+        get = {"TableName": table, "Key": item(pk="a"), "ExpressionAttributeNames": names}
+        found = ddb.transact_get_items(TransactItems=[{"Get": get}])["Responses"]
+        assert found == ([{"Item": item(pk="a")}] if "Put" in action else [{}])
+    conditional = put(table, "attribute_not_exists(pk)", pk="a")
+    conditional["Put"]["ExpressionAttributeNames"] = names
+    with invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {#a}"):
+        ddb.transact_write_items(TransactItems=[conditional])
+    get["ProjectionExpression"] = "b"
+    with invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {#a}"):
+        ddb.transact_get_items(TransactItems=[{"Get": get}])
+
+
 def test_100_actions_fit_and_101_do_not(ddb, table):
     ddb.transact_write_items(TransactItems=[put(table, pk=f"k{n}") for n in range(100)])
     assert ddb.scan(TableName=table)["Count"] == 100
