@@ -15,12 +15,12 @@ namespace millrace::streams {
 class DeletedTables {
  public:
   /// Tables forgotten by one call: each is a commit of its own.
-  static constexpr size_t kForgottenAtOnce = 16;
+  static constexpr size_t kForgottenAtOnce = 64;
 
   DeletedTables(Node& node, const Streams& streams) : node_(node), streams_(streams) {}
 
-  /// Submits the commands that forget what can be forgotten now. Call it after the log was trimmed,
-  /// or now and then: with no deleted tables it costs a walk over the catalogue.
+  /// Submits the commands that forget what can be forgotten now. Call it now and then:
+  /// it costs a walk over the catalogue.
   void forget_due();
 
  private:

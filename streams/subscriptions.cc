@@ -59,6 +59,9 @@ class Subscriptions::WriteItems final : public Command {
         return;
       }
       existed.push_back(*found);
+      if (*found || !item.image) continue;
+      status_ = commit.may_grow();
+      if (!status_) return;
     }
     for (size_t i = 0; i < items_.size(); ++i) {
       if (items_[i].image) {

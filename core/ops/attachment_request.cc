@@ -108,8 +108,14 @@ class AttachmentCommand final : public DefinitionCommand {
     Table table = *found;
     Result<AttachmentChange> change = change_(table, commit.time_ms());
     if (!change) return fail(change.error());
-    if (change->changed)
-      commit.put(Catalog::key_of(name_), Catalog::encode(table), true, std::nullopt);
+    if (change->changed) {
+      const std::string image = Catalog::encode(table);
+      // What takes something away is let in near the disk budget too.
+      if (image.size() >= Catalog::encode(*found).size()) {
+        if (Status status = commit.may_grow(); !status) return fail(status.error());
+      }
+      commit.put(Catalog::key_of(name_), image, true, std::nullopt);
+    }
     answer(std::move(change->body));
     if (change->without_body) answer_without_body();
   }

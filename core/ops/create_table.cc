@@ -284,6 +284,7 @@ class CreateTableCommand final : public DefinitionCommand {
       return fail(make_error(ErrorCode::kLimitExceeded,
                              "Subscriber limit exceeded: Table count limit of 2500 exceeded"));
     }
+    if (Status status = commit.may_grow(); !status) return fail(status.error());
     table_.generation = commit.next_lsn();
     for (size_t i = 0; i < table_.indexes.size(); ++i)
       table_.indexes[i].generation = index_generation(table_.generation, i + 1);

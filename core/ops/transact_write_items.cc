@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "core/ops/answered_command.h"
@@ -254,6 +255,10 @@ class TransactWriteCommand final : public AnsweredCommand {
     }
     std::vector<ItemOutcome> outcomes(actions_.size());
     if (Status status = evaluate_actions(commit, outcomes); !status) return fail(status.error());
+    // Near the disk budget only a change is worth the room that the token takes.
+    if (token_ && !changes_any(outcomes)) {
+      if (Status status = commit.may_grow(); !status) return fail(status.error());
+    }
     commit.set_field(EntryField::kTransactionId, std::to_string(commit.next_lsn()));
     for (size_t i = 0; i < actions_.size(); ++i)
       stage_write(actions_[i].write, outcomes[i], commit);
@@ -312,6 +317,11 @@ class TransactWriteCommand final : public AnsweredCommand {
     }
     if (failed) return cancellation(failures);
     return {};
+  }
+
+  static bool changes_any(const std::vector<ItemOutcome>& outcomes) {
+    return std::any_of(outcomes.begin(), outcomes.end(),
+                       [](const ItemOutcome& outcome) { return outcome.changed; });
   }
 
   void stage_token(Commit& commit, const std::vector<ItemOutcome>& outcomes) {

@@ -149,6 +149,9 @@ class UpdateTableCommand final : public DefinitionCommand {
     Result<IndexUpdateOutcome> outcome =
         apply_index_updates(index_updates_, catalog_, found->billing_mode, lsn, now_ms, table);
     if (!outcome) return fail(outcome.error());
+    if (!gives_room_back()) {
+      if (Status status = commit.may_grow(); !status) return fail(status.error());
+    }
     commit.put(Catalog::key_of(name_), Catalog::encode(table), true, std::nullopt);
     for (Generation dropped : outcome->dropped) stage_index_drop(commit, dropped, name_);
     const bool updating = change_.takes_a_while() || creates_or_deletes(index_updates_);
@@ -157,6 +160,14 @@ class UpdateTableCommand final : public DefinitionCommand {
   }
 
  private:
+  // Near the disk budget only a stream's end and an index's are let in.
+  bool gives_room_back() const {
+    if (change_.stream_enabled && !*change_.stream_enabled) return true;
+    return std::any_of(index_updates_.begin(), index_updates_.end(), [](const IndexUpdate& update) {
+      return update.kind == IndexUpdate::Kind::kDelete;
+    });
+  }
+
   // The service says that units are being changed: it shows those from before. It shows the -1 that
   // removes a limit, too.
   Table as_answered(const Table& before, Table after) const {

@@ -62,6 +62,7 @@ class UpdateTtlCommand final : public DefinitionCommand {
     if (Status status = check(found->ttl); !status) return fail(status.error());
     Table table = *found;
     if (enabled_) {
+      if (Status status = commit.may_grow(); !status) return fail(status.error());
       table.ttl = TtlDefinition{attribute_, index_generation(commit.next_lsn(), 1), true};
     } else {
       table.ttl.reset();

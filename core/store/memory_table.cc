@@ -166,6 +166,7 @@ const MemoryTable::Node* MemoryTable::last() const {
 }
 
 void MemoryTable::insert(std::string_view key, Lsn lsn, std::optional<std::string_view> image) {
+  if (!image) ++removals_;
   Node* previous[kHeightMax];
   seek(key, lsn, previous);
   int height = random_height();

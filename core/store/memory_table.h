@@ -52,6 +52,8 @@ class MemoryTable {
   /// Memory that the entries take.
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   bool empty() const { return bytes() == 0; }
+  /// Versions that are removals. Writer only.
+  size_t removals() const { return removals_; }
 
  private:
   // A skip list ordered by key, then by falling LSN, for walks; a hash table from each key to its
@@ -84,6 +86,7 @@ class MemoryTable {
   Arena nodes_;
   Arena contents_;
   std::atomic<size_t> bytes_{0};
+  size_t removals_ = 0;
   std::atomic<int> height_{1};
   uint64_t random_ = 0x9e3779b97f4a7c15;
   Node* head_;

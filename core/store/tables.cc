@@ -2,6 +2,7 @@
 
 #include <leveldb/write_batch.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/base/turns.h"
@@ -12,6 +13,8 @@ namespace {
 
 // Bytes that one maintain() writes at most: bounds how long it holds up what runs beside it.
 constexpr size_t kWriteBytes = 128u << 10;
+// What a removal counts for in that: it is looked up.
+constexpr size_t kRemovalBytes = 256;
 // While LevelDB compacts by hand, memory tables are looked at this often.
 constexpr auto kCompactionWait = std::chrono::milliseconds(10);
 constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
@@ -107,14 +110,13 @@ void Tables::insert_index_changes(IndexChangesView changes, Lsn lsn,
 }
 
 bool Tables::publish(Lsn lsn, const FramePtr& frame) {
-  if (frame) active_last_frame_ = frame;
-  std::lock_guard lock(mutex_);
-  bool became_full = active_->bytes() >= options_.memory_table_bytes;
-  if (became_full) {
-    full_bytes_ += active_->bytes();
-    full_.push_back({std::move(active_), active_last_frame_});
-    active_ = std::make_shared<MemoryTable>();
+  if (frame) {
+    active_last_frame_ = frame;
+    active_log_bytes_ += frame->size();
   }
+  std::lock_guard lock(mutex_);
+  const bool became_full = active_is_full();
+  if (became_full) put_behind_locked();
   publish_locked(lsn);
   return became_full;
 }
@@ -122,10 +124,15 @@ bool Tables::publish(Lsn lsn, const FramePtr& frame) {
 void Tables::rotate() {
   std::lock_guard lock(mutex_);
   if (active_->empty()) return;
-  full_bytes_ += active_->bytes();
-  full_.push_back({std::move(active_), active_last_frame_});
-  active_ = std::make_shared<MemoryTable>();
+  put_behind_locked();
   publish_locked(view_->lsn());
+}
+
+void Tables::put_behind_locked() {
+  full_bytes_ += active_->bytes();
+  full_.push_back({std::move(active_), active_last_frame_, active_log_bytes_});
+  active_ = std::make_shared<MemoryTable>();
+  active_log_bytes_ = 0;
 }
 
 // What maintenance could write, or 0 if it has nothing to write: what of a table LevelDB has counts
@@ -163,32 +170,43 @@ Result<bool> Tables::write(leveldb::WriteBatch& batch) {
   return true;
 }
 
+// What was put and removed before LevelDB got any of it leaves no trace there: a queue's past would
+// else lie in the way of every walk to its head.
+bool Tables::may_be_in_files(std::string_view key) const {
+  std::string image;
+  return !db_->Get(leveldb::ReadOptions(), slice(key), &image).IsNotFound();
+}
+
 // Writes up to kWriteBytes (or `all`) of the oldest full memory table: of each key its newest
 // version. When it is done, a new snapshot takes the memory table's place in the view. What LevelDB
 // is given may become durable at any time: the log must be so before.
 Status Tables::write_some(bool all) {
   std::shared_ptr<MemoryTable> table;
   FramePtr last_frame;
+  uint64_t log_bytes;
   {
     std::lock_guard lock(mutex_);
     if (full_.empty()) return {};
     table = full_.front().table;
     last_frame = full_.front().last_frame;
+    log_bytes = full_.front().log_bytes;
   }
   MemoryTable::Walk walk(*table, kNewest);
   walk.seek(resume_key_);
   size_t bytes = 0;
   do {
     leveldb::WriteBatch batch;
-    for (bytes = 0; walk.valid() && bytes < kWriteBytes; walk.next()) {
+    size_t removals = 0;
+    for (bytes = 0; walk.valid() && bytes + removals * kRemovalBytes < kWriteBytes; walk.next()) {
       MemoryTable::Version version = walk.version();
+      bytes += walk.key().size();
       if (version.image) {
         batch.Put(slice(walk.key()), slice(*version.image));
         bytes += version.image->size();
       } else {
-        batch.Delete(slice(walk.key()));
+        ++removals;
+        if (may_be_in_files(walk.key())) batch.Delete(slice(walk.key()));
       }
-      bytes += walk.key().size();
       end_turn();
     }
     ASSIGN_OR_RETURN(const bool written, write(batch));
@@ -202,7 +220,7 @@ Status Tables::write_some(bool all) {
   }
   resume_key_.clear();
   last_applied_ = last_frame;
-  applied_bytes_ += table->bytes();
+  applied_bytes_ += std::max<uint64_t>(table->bytes(), log_bytes);
   auto with_table = snapshot();
   std::lock_guard lock(mutex_);
   full_bytes_ -= table->bytes();

@@ -70,12 +70,18 @@ class Tables {
   void insert_index_changes(IndexChangesView changes, Lsn lsn,
                             std::optional<std::string_view> item_image);
   /// Publishes everything up to `lsn`; `frame` is the last frame of it (none: nothing new was
-  /// logged). True if a memory table became full, so that maintain() has work.
+  /// logged). True if a memory table became full, so that maintain() has work: by what it holds; by
+  /// the log that it covers, for a removal takes little here and its old image much there; or by
+  /// its removals, which walks must pass.
   bool publish(Lsn lsn, const FramePtr& frame);
   /// Puts the active memory table behind a new one, if it holds anything.
   void rotate();
   /// Whether publish() would do that.
-  bool active_is_full() const { return active_->bytes() >= options_.memory_table_bytes; }
+  bool active_is_full() const {
+    return active_->bytes() >= options_.memory_table_bytes ||
+           active_log_bytes_ >= 2 * options_.checkpoint_bytes ||
+           active_->removals() >= kRemovalsMax;
+  }
   /// Whether what waits in the memory tables has reached its bound.
   bool full() const { return waiting_bytes() >= options_.memory_tables_bytes_max; }
   /// Whether it is so near it that large commands should leave the rest to others.
@@ -116,6 +122,7 @@ class Tables {
   struct Full {
     std::shared_ptr<MemoryTable> table;
     FramePtr last_frame;  // none if recovery filled it from frames it does not hold
+    uint64_t log_bytes;   // of the frames that filled it
   };
   struct Drop {
     /// Until all its keys are removed; until a checkpoint begins that covers that; until it is
@@ -134,6 +141,7 @@ class Tables {
     FramePtr last_frame;  // that LevelDB had then
   };
   struct Compaction;
+  static constexpr size_t kRemovalsMax = 1u << 17;  // about 20 ms of a walk
 
   Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
       : options_(std::move(options)), env_(env, disk, memtable_bytes()) {}
@@ -144,7 +152,9 @@ class Tables {
   Result<std::shared_ptr<leveldb::DB>> open_leveldb();
   std::shared_ptr<const leveldb::Snapshot> snapshot() const;
   void publish_locked(Lsn lsn);
+  void put_behind_locked();
   Result<bool> write(leveldb::WriteBatch& batch);
+  bool may_be_in_files(std::string_view key) const;
   Status write_some(bool all);
   Status read_checkpoint();
   Status begin_checkpoint(Log& log);
@@ -174,6 +184,7 @@ class Tables {
 
   std::shared_ptr<MemoryTable> active_ = std::make_shared<MemoryTable>();  // the committer's
   FramePtr active_last_frame_;                                             // the committer's
+  uint64_t active_log_bytes_ = 0;                                          // the committer's
 
   mutable std::mutex mutex_;  // guards what follows
   std::deque<Full> full_;     // oldest first
@@ -185,9 +196,10 @@ class Tables {
   std::atomic<Lsn> published_lsn_{0};  // written under the mutex
 
   // Maintenance's.
-  std::string resume_key_;      // where the memory table being written was left
-  FramePtr last_applied_;       // last frame wholly in LevelDB
-  uint64_t applied_bytes_ = 0;  // memory table bytes written since a checkpoint last began
+  std::string resume_key_;  // where the memory table being written was left
+  FramePtr last_applied_;   // last frame wholly in LevelDB
+  /// Written since a checkpoint last began: of memory tables, or of the log if that is more.
+  uint64_t applied_bytes_ = 0;
   bool checkpoint_wanted_ = false;
   std::optional<Checkpoint> checkpoint_;  // under way
   std::vector<Drop> drops_;

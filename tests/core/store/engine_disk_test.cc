@@ -463,6 +463,40 @@ TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileADroppedRangeIsCompacted) {
   for (uint64_t n = 0; n < 400; ++n) EXPECT_EQ(get(n), noise(n, 1000));
 }
 
+TEST_F(EngineDiskTest, ACheckpointComesBeforeTheLogIsLongThoughMemoryTablesHoldLittle) {
+  auto image = [](uint64_t n) { return noise(n, 4000); };
+  for (uint64_t n = 0; n < 100; ++n) ASSERT_TRUE(put(n, image(n)));
+  ASSERT_TRUE(engine_->checkpoint());
+  const Lsn checkpoint = engine_->statistics().checkpoint_lsn;
+  for (uint64_t n = 0; n < 100; ++n) {
+    ASSERT_TRUE(run([&](Commit& commit) { commit.remove(key_of(n), image(n)); }));
+  }
+  // Four hundred kilobytes of log, and removals that take less than a memory table.
+  ASSERT_TRUE(maintain());
+  EXPECT_GT(engine_->statistics().checkpoint_lsn, checkpoint + 50);
+  for (uint64_t n = 0; n < 100; ++n) EXPECT_EQ(get(n), "none");
+}
+
+TEST_F(EngineDiskTest, WhatIsRemovedBeforeLevelDbHasItLeavesNoTraceThere) {
+  std::string begin;
+  append_generation_prefix(kTable, begin);
+  auto file_bytes = [&] {
+    EXPECT_TRUE(engine_->checkpoint());
+    return engine_->view()->approximate_file_bytes(begin, prefix_successor(begin));
+  };
+  for (uint64_t n = 0; n < 100; ++n) {
+    ASSERT_TRUE(put(n, "x"));
+    ASSERT_TRUE(remove(n));
+  }
+  EXPECT_EQ(file_bytes(), 0u);
+  for (uint64_t n = 0; n < 100; ++n) ASSERT_TRUE(put(n, "x"));
+  EXPECT_GT(file_bytes(), 0u);
+  for (uint64_t n = 0; n < 100; ++n) ASSERT_TRUE(remove(n));
+  EXPECT_GT(file_bytes(), 0u);
+  open();
+  for (uint64_t n = 0; n < 100; ++n) EXPECT_EQ(get(n), "none");
+}
+
 // LevelDB's memtable may take seconds to become a file, and until then the checkpoint covers
 // nothing: neither what was written before it nor that a dropped table's items are gone.
 TEST_F(EngineDiskTest, MemoryTablesAreWrittenWhileACheckpointIsUnderWay) {

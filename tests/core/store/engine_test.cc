@@ -235,6 +235,7 @@ TEST_F(EngineTest, WhenTheMemoryTablesAreFullCommandsWaitForMaintenance) {
 }
 
 TEST_F(EngineTest, EachBitOfAFullMemoryTableThatIsWrittenLetsCommandsIn) {
+  options_.checkpoint_bytes = 1 << 20;
   options_.memory_table_bytes = 1 << 20;
   options_.memory_tables_bytes_max = 2 << 20;
   open();
