@@ -12,8 +12,8 @@ constexpr const char* kVersion = "millrace " MILLRACE_VERSION;
 
 /// What was given on the command line, as text: it is read after the file, so that it wins.
 struct ServeFlags {
-  std::string config, data, listen, admin, cache_bytes, memory_bytes, disk_bytes, threads,
-      durability, log_format;
+  std::string config, data, region, account, listen, admin, cache_bytes, memory_bytes, disk_bytes,
+      threads, durability, log_format;
   bool insecure_no_auth = false, in_memory = false, allow_reset = false,
        allow_stream_control = false;
 };
@@ -22,6 +22,11 @@ void add_serve_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--config", flags.config, "YAML configuration; flags win over it")
       ->type_name("FILE");
   app.add_option("--data", flags.data, "folder of the data (./millrace-data)")->type_name("DIR");
+  app.add_option("--region", flags.region,
+                 "that ARNs name; a data folder keeps what it was created with (us-east-1)")
+      ->type_name("REGION");
+  app.add_option("--account", flags.account, "the same of the account (000000000000)")
+      ->type_name("DIGITS");
   app.add_flag("--in-memory", flags.in_memory,
                "write no file: everything is gone with the process; for test suites");
   app.add_flag("--allow-reset", flags.allow_reset,
@@ -62,6 +67,8 @@ Result<Config> effective_config(const ServeFlags& flags) {
   }
   RETURN_IF_ERROR(apply_flag(flags.listen, "--listen", parse_address, config.listen));
   RETURN_IF_ERROR(apply_flag(flags.admin, "--admin", parse_address, config.admin));
+  RETURN_IF_ERROR(apply_flag(flags.region, "--region", parse_region, config.region));
+  RETURN_IF_ERROR(apply_flag(flags.account, "--account", parse_account, config.account));
   RETURN_IF_ERROR(apply_flag(flags.cache_bytes, "--cache-bytes", parse_size, config.cache.bytes));
   RETURN_IF_ERROR(
       apply_flag(flags.memory_bytes, "--memory-bytes", parse_memory, config.memory_bytes));
@@ -163,6 +170,28 @@ std::string unknown_argument_message(const CLI::App& app, const std::string& mes
                                                          : message + "; known are " + commands;
 }
 
+constexpr const char* kEmptyValue =
+    "it has an empty value, as an unset shell variable gives; write one, or leave the flag out";
+
+/// Of `--flag ""`, which would else mean the default.
+void refuse_empty_values(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_lnames().empty() || option->get_expected_min() == 0) continue;
+    option->check([](const std::string& value) { return value.empty() ? kEmptyValue : ""; });
+  }
+  for (CLI::App* command : app.get_subcommands({})) refuse_empty_values(*command);
+}
+
+/// Of `--flag=`, for which CLI11 would take the argument that follows.
+Status check_values(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (!argument.starts_with("--") || argument.find('=') + 1 != argument.size()) continue;
+    return make_error(ErrorCode::kConfig,
+                      argument.substr(0, argument.size() - 1) + ": " + kEmptyValue);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Invocation> parse_command_line(const std::vector<std::string>& arguments) {
@@ -185,8 +214,11 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
       if (cache.cache->parsed()) return *cache.cache;
       return readers.parsed() != nullptr ? *readers.parsed() : app;
     };
+    refuse_empty_values(app);
+    std::vector<std::string> ours = readers.take_handler(arguments);
+    RETURN_IF_ERROR(check_values(ours));
     try {
-      app.parse(readers.take_handler(arguments));
+      app.parse(std::move(ours));
     } catch (const CLI::CallForVersion&) {
       return Invocation(PrintCommand{std::string(kVersion) + "\n"});
     } catch (const CLI::CallForHelp&) {

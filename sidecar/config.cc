@@ -1,5 +1,6 @@
 #include "sidecar/config.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "core/ops/stream_definition.h"
 #include "sidecar/config_reader.h"
@@ -68,6 +70,8 @@ Status read_document(const ConfigReader& reader, const YAML::Node& document, Con
            }},
           {"data", reader.string(config.data, "a folder")},
           {"in_memory", reader.parsed<bool>(config.in_memory, parse_bool, "true or false")},
+          {"region", reader.parsed<std::string>(config.region, parse_region, "a region")},
+          {"account", reader.parsed<std::string>(config.account, parse_account, "12 digits")},
           {"threads", reader.parsed<size_t>(config.threads, parse_threads, "a number, 1 to 64")},
           {"durability",
            reader.parsed<Durability>(config.durability, parse_durability, "flush or none")},
@@ -102,13 +106,49 @@ Status read_document(const ConfigReader& reader, const YAML::Node& document, Con
       });
 }
 
+/// Where documents begin.
+class DocumentStarts : public YAML::EventHandler {
+ public:
+  using Mark = YAML::Mark;
+  const std::vector<Mark>& marks() const { return marks_; }
+
+  void OnDocumentStart(const Mark& mark) override { marks_.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const Mark&, YAML::anchor_t) override {}
+  void OnAlias(const Mark&, YAML::anchor_t) override {}
+  void OnScalar(const Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  std::vector<Mark> marks_;
+};
+
+/// YAML::Load() passes over what follows the first document.
+Status check_one_document(const ConfigReader& reader, const std::string& yaml) {
+  std::istringstream text(yaml);
+  YAML::Parser parser(text);
+  DocumentStarts starts;
+  while (starts.marks().size() < 2 && parser.HandleNextDocument(starts)) continue;
+  if (starts.marks().size() < 2) return {};
+  return reader.wrong(
+      starts.marks()[1],
+      "the first YAML document ends here, and what follows would not be read; put all into one");
+}
+
 }  // namespace
 
 Result<Config> parse_config(std::string_view yaml, const std::string& name) {
   ConfigReader reader(name);
   try {
     Config config;
-    RETURN_IF_ERROR(read_document(reader, YAML::Load(std::string(yaml)), config));
+    const std::string text(yaml);
+    RETURN_IF_ERROR(check_one_document(reader, text));
+    RETURN_IF_ERROR(read_document(reader, YAML::Load(text), config));
     return config;
   } catch (const YAML::Exception& error) {
     return reader.wrong(error.mark, "this is not YAML: " + error.msg);

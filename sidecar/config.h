@@ -45,7 +45,10 @@ struct Config {
   Address admin{"127.0.0.1", 8001};
   std::string data = "./millrace-data";
   bool in_memory = false;  // no file is written; `data` is not used, and no flag may name it
-  size_t threads = 0;      // 0: the CPUs available to the process, at most 4
+  /// What a new data folder is given, and one that exists must have. Empty: DataFolderIdentity's
+  /// defaults for a new one, and for one that exists its own.
+  std::string region, account;
+  size_t threads = 0;  // 0: the CPUs available to the process, at most 4
   Durability durability = Durability::kFlush;
   CacheConfig cache;
   /// Of requests and answers under way, waiting writes and memory tables, together.
@@ -82,6 +85,10 @@ Result<size_t> parse_size(std::string_view text);
 /// `true` or `false`.
 Result<bool> parse_bool(std::string_view text);
 Result<Durability> parse_durability(std::string_view text);
+/// Up to 32 lower-case letters, digits and hyphens.
+Result<std::string> parse_region(std::string_view text);
+/// 12 digits.
+Result<std::string> parse_account(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);
 /// A size that is enough to serve at all.
 Result<size_t> parse_memory(std::string_view text);

@@ -25,7 +25,7 @@ Error ConfigReader::wrong_kind(const YAML::Node& node, const std::string& path,
 
 Status ConfigReader::mapping(const YAML::Node& node, const std::string& path,
                              const Fields& fields) const {
-  if (!node.IsMap()) return wrong_kind(node, path, "a mapping of keys to values");
+  if (!node.IsMap()) return no_mapping(node, path, fields);
   std::set<std::string> seen;
   for (const auto& entry : node) {
     ASSIGN_OR_RETURN(std::string key, key_of(entry.first));
@@ -40,6 +40,17 @@ Status ConfigReader::mapping(const YAML::Node& node, const std::string& path,
     RETURN_IF_ERROR(field->second(entry.second, full));
   }
   return {};
+}
+
+/// The hint is for who wrote `memory: 256MB`.
+Error ConfigReader::no_mapping(const YAML::Node& node, const std::string& path,
+                               const Fields& fields) const {
+  std::string what = "a mapping of keys to values";
+  const bool has_size = std::any_of(fields.begin(), fields.end(),
+                                    [](const auto& known) { return known.first == "bytes"; });
+  if (has_size && node.IsScalar() && parse_size(node.Scalar()))
+    what += ", such as {bytes: " + node.Scalar() + "}";
+  return wrong_kind(node, path, what);
 }
 
 Result<std::string> ConfigReader::key_of(const YAML::Node& key) const {
@@ -73,13 +84,26 @@ Result<uint64_t> ConfigReader::number_of(const YAML::Node& node, const std::stri
   return value;
 }
 
+/// Whether there is a field `name` that takes a mapping.
+bool ConfigReader::holds_mapping(const std::string& name, const std::string& path,
+                                 const Fields& fields) {
+  return std::any_of(fields.begin(), fields.end(), [&](const auto& known) {
+    return known.first == name && known.second(YAML::Node(YAML::NodeType::Map), path).has_value();
+  });
+}
+
 Error ConfigReader::unknown_key(const YAML::Node& key_node, const std::string& key,
                                 const std::string& path, const Fields& fields) const {
   std::vector<std::string> known;
   for (const auto& [name, field] : fields) known.push_back(name);
-  std::string near = did_you_mean(key, known);
   std::string message = "unknown key '" + key + "'";
   if (!path.empty()) message += " in '" + path + "'";
+  const size_t dot = key.find('.');
+  if (dot != key.npos && holds_mapping(key.substr(0, dot), path, fields)) {
+    return wrong(key_node.Mark(), message + "; write it nested, as " + key.substr(0, dot) + ": {" +
+                                      key.substr(dot + 1) + ": ...}");
+  }
+  std::string near = did_you_mean(key, known);
   if (!near.empty()) return wrong(key_node.Mark(), message + "; did you mean '" + near + "'?");
   message += "; known are ";
   for (size_t i = 0; i < known.size(); ++i) message += (i == 0 ? "" : ", ") + known[i];

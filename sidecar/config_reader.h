@@ -63,6 +63,8 @@ class ConfigReader {
  private:
   Result<uint64_t> number_of(const YAML::Node& node, const std::string& path, uint64_t min,
                              uint64_t max) const;
+  Error no_mapping(const YAML::Node& node, const std::string& path, const Fields& fields) const;
+  static bool holds_mapping(const std::string& name, const std::string& path, const Fields& fields);
   Error unknown_key(const YAML::Node& key_node, const std::string& key, const std::string& path,
                     const Fields& fields) const;
 

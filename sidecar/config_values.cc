@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t kCacheBytesMin = 16'000;
 
-
 // Less holds neither a request of 16 MB nor a memory table worth writing.
 constexpr size_t kMemoryBytesMin = 16u << 20;
 // Segments, tables and the reserve have no room in less.
@@ -134,6 +133,19 @@ Result<Durability> parse_durability(std::string_view text) {
                     "'" + std::string(text) +
                         "' is not a durability; write flush (nothing is answered before it is on "
                         "disk) or none (a crash may lose what was answered)");
+}
+
+Result<std::string> parse_region(std::string_view text) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  if (!text.empty() && text.size() <= 32 && text.find_first_not_of(kAllowed) == text.npos)
+    return std::string(text);
+  return expected("a region: up to 32 lower-case letters, digits and hyphens", text, "eu-west-1");
+}
+
+Result<std::string> parse_account(std::string_view text) {
+  if (text.size() == 12 && text.find_first_not_of("0123456789") == text.npos)
+    return std::string(text);
+  return expected("an account: 12 digits", text, "123456789012");
 }
 
 Result<LogFormat> parse_log_format(std::string_view text) {

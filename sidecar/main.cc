@@ -17,6 +17,17 @@ int report(const Error& error) {
   return error.code == ErrorCode::kConfig ? 2 : 1;
 }
 
+/// What a command got from the port that --admin named.
+Error explained(Error error) {
+  // The data port's answer to all that is none of its operations.
+  if (error.message.find("UnknownOperationException") != std::string::npos) {
+    error.message +=
+        ". This does not look like the administrative port: give --admin the address that the "
+        "sidecar has for it (127.0.0.1:8001 where it was given none)";
+  }
+  return error;
+}
+
 int run(const std::vector<std::string>& arguments) {
   Result<Invocation> invocation = parse_command_line(arguments);
   if (!invocation) return report(invocation.error());
@@ -39,7 +50,7 @@ int run(const std::vector<std::string>& arguments) {
   } else {
     status = serve(std::get<ServeCommand>(*invocation).config);
   }
-  return status ? 0 : report(status.error());
+  return status ? 0 : report(explained(status.error()));
 }
 
 }  // namespace

@@ -5,16 +5,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <future>
 #include <utility>
 
 #include "core/base/random.h"
-#include "core/ops/table_removal.h"
-#include "sidecar/admin_answers.h"
-#include "sidecar/cache_control.h"
 #include "sidecar/event_log.h"
-#include "sidecar/hot_keys.h"
-#include "sidecar/metrics_page.h"
 #include "streams/streams_operations.h"
 
 namespace millrace::sidecar {
@@ -23,6 +20,7 @@ namespace {
 // Bounds of the parts of a shutdown; a supervisor's usual patience is thirty seconds and more.
 constexpr int kDrainRequestsMs = 5000;
 constexpr int64_t kDrainConnectorsNs = int64_t{5} * 1000 * 1000 * 1000;
+constexpr int64_t kForgetNs = int64_t{1000} * 1000 * 1000;
 
 // What trimming gives back at once of a log in memory.
 constexpr uint64_t kMemorySegmentBytes = 4u << 20;
@@ -51,8 +49,41 @@ size_t connections_max(size_t wanted) {
 /// An error that is no mistake in the configuration, whatever the part that found it calls it.
 Error not_started(const Error& error) { return make_error(ErrorCode::kIo, error.message); }
 
-AdminResponse plain_text(int status, std::string body) {
-  return AdminResponse{status, "text/plain; charset=utf-8", std::move(body)};
+/// What a data folder was given when it was created it keeps: `wanted` of the configuration, if it
+/// is not empty, must be the same.
+Status check_kept(const std::string& name, const std::string& wanted, const std::string& kept,
+                  const std::string& path) {
+  if (wanted.empty() || wanted == kept) return {};
+  return make_error(ErrorCode::kConfig,
+                    "the data folder " + path + " was created with the " + name + " " + kept +
+                        " and keeps it, so it cannot have " + wanted + "; leave --" + name +
+                        " (in a file: " + name + ") out, or name another folder");
+}
+
+Result<DataFolder> open_folder(const Config& config, Disk& disk) {
+  DataFolderIdentity identity;
+  if (!config.region.empty()) identity.region = config.region;
+  if (!config.account.empty()) identity.account = config.account;
+  ASSIGN_OR_RETURN(identity.iterator_key, new_iterator_key());
+  Result<DataFolder> folder = DataFolder::open(config.data, disk, identity);
+  if (!folder) return not_started(folder.error());
+  RETURN_IF_ERROR(check_kept("region", config.region, folder->region(), folder->path()));
+  RETURN_IF_ERROR(check_kept("account", config.account, folder->account(), folder->path()));
+  return folder;
+}
+
+/// Of a port that could not be had: names its setting, and what can be done about it.
+Status listening(const std::string& flag, const Status& started) {
+  if (started) return {};
+  Error error = started.error();
+  // Both ports tell the cause in the system's words.
+  if (error.message.ends_with(std::strerror(EADDRINUSE))) {
+    error.message += "; another process has this port: stop it, or name another port";
+  } else if (error.message.ends_with(std::strerror(EACCES))) {
+    error.message += "; this user may not have this port: name another, such as one from 1024 on";
+  }
+  error.message = flag + ": " + error.message;
+  return error;
 }
 
 }  // namespace
@@ -64,20 +95,17 @@ Result<std::unique_ptr<Sidecar>> Sidecar::start(const Config& config, Clock& clo
     if (!acquired) return not_started(acquired.error());
     lock = std::move(acquired).value();
   }
-  DataFolderIdentity identity;
-  ASSIGN_OR_RETURN(identity.iterator_key, new_iterator_key());
-  Result<DataFolder> folder = DataFolder::open(config.data, disk, identity);
-  if (!folder) return not_started(folder.error());
+  ASSIGN_OR_RETURN(DataFolder folder, open_folder(config, disk));
 
   std::unique_ptr<Sidecar> sidecar(
-      new Sidecar(config, clock, disk, std::move(lock), std::move(folder).value()));
+      new Sidecar(config, clock, disk, std::move(lock), std::move(folder)));
   // The administrative port first: a long recovery is seen there as alive and not ready.
-  RETURN_IF_ERROR(sidecar->open_admin());
+  RETURN_IF_ERROR(listening("--admin", sidecar->open_admin()));
   RETURN_IF_ERROR(sidecar->open_store());
   RETURN_IF_ERROR(sidecar->open_readers());
   RETURN_IF_ERROR(sidecar->open_connectors());
   sidecar->start_threads();
-  RETURN_IF_ERROR(sidecar->open_port());
+  RETURN_IF_ERROR(listening("--listen", sidecar->open_port()));
   sidecar->phase_.store(Phase::kServing, std::memory_order_release);
   return sidecar;
 }
@@ -272,122 +300,6 @@ Status Sidecar::open_port() {
   return server_->start();
 }
 
-Status Sidecar::open_admin() {
-  AdminServerOptions options;
-  options.host = config_.admin.host;
-  options.port = config_.admin.port;
-  admin_ = std::make_unique<AdminServer>(options);
-  admin_->add("GET", "/livez", [](const AdminRequest&) { return plain_text(200, "alive\n"); });
-  admin_->add("GET", "/readyz", [this](const AdminRequest&) {
-    Status ready = readiness();
-    if (ready && engine_->statistics().disk_level == DiskBudget::Level::kLow) {
-      return plain_text(200,
-                        "ready, but writes that grow are throttled: the disk budget is near\n");
-    }
-    return ready ? plain_text(200, "ready\n") : refusal(503, ready.error().message);
-  });
-  admin_->add("GET", "/metrics", [this](const AdminRequest&) {
-    // While it drains too: the last minute is what an operator wants to see.
-    if (phase() == Phase::kStarting) return refusal(serving().error());
-    AdminResponse page;
-    page.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    page.body =
-        metrics_page({*request_metrics_, *engine_, catalog_, cache_.get(), query_cache_.get(),
-                      hit_verifier_.get(), cache_warmer_, newest_, connectors_, *subscriptions_});
-    return page;
-  });
-  if (config_.allow_reset) {
-    admin_->add_async("POST", "/reset",
-                      [this](const AdminRequest&, AdminReply reply) { reset(std::move(reply)); });
-  }
-  if (config_.allow_stream_control) allow_stream_control();
-  admin_->add("POST", "/v1/cache/flush", [this](const AdminRequest& request) {
-    if (auto refusal = not_serving()) return *refusal;
-    return flush_caches(request, catalog_, caches());
-  });
-  admin_->add("GET", "/v1/cache/hot-keys", [this](const AdminRequest& request) {
-    if (auto refusal = not_serving()) return *refusal;
-    return hot_keys(request, catalog_, cache_.get());
-  });
-  admin_->add("GET", "/v1/cache/hot-partitions", [this](const AdminRequest& request) {
-    if (auto refusal = not_serving()) return *refusal;
-    return hot_partitions(request, catalog_, cache_.get());
-  });
-  admin_->add_async("GET", "/v1/changes", [this](const AdminRequest& request, AdminReply reply) {
-    if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
-    change_streams_->open(request, std::move(reply));
-  });
-  for (const SubscriptionServer::Route& route : SubscriptionServer::routes()) {
-    admin_->add_async(route.method, route.path,
-                      [this](const AdminRequest& request, AdminReply reply) {
-                        if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
-                        subscription_server_->receive(request, std::move(reply));
-                      });
-  }
-  return admin_->start();
-}
-
-/// Answered once nothing is left: a test that begins then finds an empty node.
-void Sidecar::reset(AdminReply reply) {
-  if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
-  auto shared = std::make_shared<AdminReply>(std::move(reply));
-  node_->submit(reset_command(*node_, [shared](Result<size_t> tables) {
-    if (!tables) return shared->send(plain_text(503, tables.error().message + "\n"));
-    AdminResponse response;
-    response.body = "{\"tables\":" + std::to_string(*tables) + "}\n";
-    shared->send(std::move(response));
-  }));
-}
-
-void Sidecar::allow_stream_control() {
-  for (const std::string& path : StreamControl::paths()) {
-    admin_->add_async("POST", path, [this](const AdminRequest& request, AdminReply reply) {
-      if (auto refusal = not_serving()) return reply.send(*std::move(refusal));
-      stream_control_->answer(request, std::move(reply));
-    });
-  }
-  admin_->add("POST", "/v1/clock/advance",
-              [this](const AdminRequest& request) { return advance_clock(request); });
-}
-
-AdminResponse Sidecar::advance_clock(const AdminRequest& request) {
-  if (auto refusal = not_serving()) return *refusal;
-  auto by = request.query.find("by");
-  if (by == request.query.end() || request.query.size() != 1)
-    return plain_text(400, "say by how much, and nothing else: ?by=4h\n");
-  Result<int64_t> ms = parse_duration(by->second);
-  if (!ms) return plain_text(400, "by: " + ms.error().message + "\n");
-  Status advanced = clock_.advance(*ms);
-  if (!advanced) return plain_text(400, advanced.error().message + "\n");
-  // All who do something when it is time for it.
-  maintenance_.wake();
-  long_working_.wake();
-  wake_readers();
-  AdminResponse response;
-  response.body = "{\"wall_ms\":" + std::to_string(clock_.wall_ms()) + "}\n";
-  return response;
-}
-
-Status Sidecar::serving() const {
-  if (phase() == Phase::kServing) return {};
-  return make_error(ErrorCode::kUnavailable,
-                    phase() == Phase::kStarting ? "still starting" : "stopping");
-}
-
-std::optional<AdminResponse> Sidecar::not_serving() const {
-  const Status status = serving();
-  if (status) return std::nullopt;
-  return refusal(status.error());
-}
-
-Status Sidecar::readiness() const {
-  RETURN_IF_ERROR(serving());
-  RETURN_IF_ERROR(engine_->health());
-  if (engine_->statistics().disk_level == DiskBudget::Level::kExhausted)
-    return make_error(ErrorCode::kDiskFull, "the disk budget is used up; writes are refused");
-  return {};
-}
-
 void Sidecar::wake_readers() {
   indexing_.wake();
   change_streams_->wake();
@@ -407,7 +319,11 @@ bool Sidecar::maintain() {
     log_event(Severity::kError, "maintenance", {{"message", more.error().message}});
     return false;  // again in a second
   }
-  deleted_tables_->forget_due();
+  // A walk over all definitions, where a unit of the rest may take a millisecond.
+  if (const int64_t now_ns = clock_.monotonic_ns(); now_ns >= forget_next_ns_) {
+    forget_next_ns_ = now_ns + kForgetNs;
+    deleted_tables_->forget_due();
+  }
   return *more || (rewriting && *rewriting);
 }
 

@@ -82,7 +82,7 @@ class Sidecar {
   Status serving() const;
   /// What the administrative port answers before and after that.
   std::optional<AdminResponse> not_serving() const;
-  void allow_stream_control();
+  void add_stream_control();
   AdminResponse advance_clock(const AdminRequest& request);
   void wake_readers();
   bool maintain();
@@ -122,6 +122,7 @@ class Sidecar {
   std::unique_ptr<streams::Subscriptions> subscriptions_;
   std::unique_ptr<LogKeeper> log_keeper_;
   std::unique_ptr<streams::DeletedTables> deleted_tables_;
+  int64_t forget_next_ns_ = 0;  // maintenance's
   std::unique_ptr<streams::LineageControl> lineage_;
   std::unique_ptr<StreamControl> stream_control_;
   std::unique_ptr<streams::ShardKeeper> shard_keeper_;

@@ -199,7 +199,13 @@ Status Subscriber::join() {
   watch_.set_joined(false);
   done_.clear();
   lost_.clear();
-  RETURN_IF_ERROR(client_.join(member_name(), options_.session_timeout_ms));
+  Status joined = client_.join(member_name(), options_.session_timeout_ms);
+  if (!joined) {
+    Error error = joined.error();
+    if (error.message.find("there is no subscription") != std::string::npos)
+      error.message += " (--table or --all-tables creates one)";
+    return error;
+  }
   watch_.set_joined(true);
   return {};
 }

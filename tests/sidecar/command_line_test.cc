@@ -87,9 +87,9 @@ TEST(CommandLine, Check) {
 }
 
 TEST(CommandLine, BoundsAndWhatIsForTestSuites) {
-  Result<Invocation> invocation =
-      parse_command_line({"--memory-bytes", "64MB", "--disk-bytes=1GB", "--in-memory",
-                          "--allow-reset", "--allow-stream-control"});
+  Result<Invocation> invocation = parse_command_line(
+      {"--memory-bytes", "64MB", "--disk-bytes=1GB", "--in-memory", "--allow-reset",
+       "--allow-stream-control", "--region=eu-west-3", "--account", "012345678901"});
   ASSERT_TRUE(invocation) << invocation.error().message;
   const Config& config = std::get<ServeCommand>(*invocation).config;
   EXPECT_EQ(config.memory_bytes, 64u << 20);
@@ -97,6 +97,22 @@ TEST(CommandLine, BoundsAndWhatIsForTestSuites) {
   EXPECT_TRUE(config.in_memory);
   EXPECT_TRUE(config.allow_reset);
   EXPECT_TRUE(config.allow_stream_control);
+  EXPECT_EQ(config.region, "eu-west-3");
+  EXPECT_EQ(config.account, "012345678901");
+}
+
+TEST(CommandLine, AnEmptyValueIsNotTheDefault) {
+  const std::string refused =
+      ": it has an empty value, as an unset shell variable gives; write one, or leave the flag out";
+  for (const std::string flag : {"--config", "--data", "--region", "--account", "--listen",
+                                 "--admin", "--cache-bytes", "--threads"}) {
+    EXPECT_EQ(error_of({flag, ""}), flag + refused + " (millrace --help tells all)");
+    EXPECT_EQ(error_of({flag + "=", "--in-memory"}), flag + refused);
+  }
+  EXPECT_EQ(error_of({"tail", "films", "--admin", ""}),
+            "--admin" + refused + " (millrace --help tells all)");
+  // A handler's arguments are its own.
+  EXPECT_EQ(error_of({"subscribe", "mail", "--exec", "cat", "--data=", ""}), "(no error)");
 }
 
 TEST(CommandLine, AFolderIsNotForWhatIsInMemory) {
@@ -171,6 +187,8 @@ TEST(CommandLine, MistakesAreNamed) {
   EXPECT_EQ(
       error_of({"--listen", "x"}),
       "--listen: 'x' is not an address of the form HOST:PORT; write for example 127.0.0.1:8000");
+  EXPECT_EQ(error_of({"--account", "me"}),
+            "--account: 'me' is not an account: 12 digits; write for example 123456789012");
   EXPECT_EQ(error_of({"--cache-bytes", "lots"}),
             "--cache-bytes: 'lots' is not a size; write for example 64MB, 512KB, 1GB, or a number "
             "of bytes");
@@ -187,8 +205,8 @@ TEST(CommandLine, HelpAndVersionAreOnlyText) {
   Result<Invocation> help = parse_command_line({"--help"});
   ASSERT_TRUE(help);
   for (const char* flag :
-       {"--config", "--data", "--listen", "--admin", "--cache-bytes", "--threads", "--durability",
-        "--insecure-no-auth", "--log-format", "--version", "tail"})
+       {"--config", "--data", "--region", "--account", "--listen", "--admin", "--cache-bytes",
+        "--threads", "--durability", "--insecure-no-auth", "--log-format", "--version", "tail"})
     EXPECT_NE(std::get<PrintCommand>(*help).text.find(flag), std::string::npos) << flag;
   Result<Invocation> tail_help = parse_command_line({"tail", "--help"});
   ASSERT_TRUE(tail_help);

@@ -19,6 +19,8 @@ TEST(Config, AnEmptyFileMeansAllDefaults) {
   EXPECT_EQ(config->listen.text(), "127.0.0.1:8000");
   EXPECT_EQ(config->admin.text(), "127.0.0.1:8001");
   EXPECT_EQ(config->data, "./millrace-data");
+  EXPECT_EQ(config->region, "");
+  EXPECT_EQ(config->account, "");
   EXPECT_EQ(config->threads, 0u);
   EXPECT_EQ(config->durability, Durability::kFlush);
   EXPECT_EQ(config->cache.bytes, 64u << 20);
@@ -97,6 +99,8 @@ TEST(Config, ReadsEverything) {
       "listen: 127.0.0.1:9000\n"
       "admin: '[::1]:9001'\n"
       "data: /var/lib/millrace\n"
+      "region: eu-west-3\n"
+      "account: 012345678901\n"
       "threads: 2\n"
       "durability: none\n"
       "log_format: json\n"
@@ -136,6 +140,8 @@ TEST(Config, ReadsEverything) {
   EXPECT_EQ(config->admin.host, "::1");
   EXPECT_EQ(config->admin.text(), "[::1]:9001");
   EXPECT_EQ(config->data, "/var/lib/millrace");
+  EXPECT_EQ(config->region, "eu-west-3");
+  EXPECT_EQ(config->account, "012345678901");
   EXPECT_EQ(config->threads, 2u);
   EXPECT_EQ(config->durability, Durability::kNone);
   EXPECT_EQ(config->log_format, LogFormat::kJson);
@@ -227,8 +233,33 @@ const Mistake kMistakes[] = {
     {"- a\n", "m.yaml:1:1: the file holds a list; it must be a mapping of keys to values"},
     {"data: x\nlisen: 127.0.0.1:1\n", "m.yaml:2:1: unknown key 'lisen'; did you mean 'listen'?"},
     {"frobnicate: 1\n",
-     "m.yaml:1:1: unknown key 'frobnicate'; known are listen, admin, data, in_memory, threads, "
-     "durability, insecure_no_auth, log_format, memory, disk, cache, streams, connectors"},
+     "m.yaml:1:1: unknown key 'frobnicate'; known are listen, admin, data, in_memory, region, "
+     "account, threads, durability, insecure_no_auth, log_format, memory, disk, cache, streams, "
+     "connectors"},
+    {"memory.bytes: 1GB\n",
+     "m.yaml:1:1: unknown key 'memory.bytes'; write it nested, as memory: {bytes: ...}"},
+    {"data: a\nadmin.allow_reset: true\n",
+     "m.yaml:2:1: unknown key 'admin.allow_reset'; write it nested, as admin: {allow_reset: ...}"},
+    {"cache: {tables.films: {enabled: false}}\n",
+     "m.yaml:1:9: unknown key 'tables.films' in 'cache'; write it nested, as tables: {films: ...}"},
+    {"data.s: a\n", "m.yaml:1:1: unknown key 'data.s'; did you mean 'data'?"},
+    {"memory: 256MB\n",
+     "m.yaml:1:9: 'memory' holds a single value; it must be a mapping of keys to values, such as "
+     "{bytes: 256MB}"},
+    {"memory: much\n",
+     "m.yaml:1:9: 'memory' holds a single value; it must be a mapping of keys to values"},
+    {"data: a\n---\ndata: b\n",
+     "m.yaml:2:1: the first YAML document ends here, and what follows would not be read; put all "
+     "into one"},
+    {"{data: a}\n{listen: b}\n",
+     "m.yaml:2:1: the first YAML document ends here, and what follows would not be read; put all "
+     "into one"},
+    {"region: EU\n",
+     "m.yaml:1:9: 'region': 'EU' is not a region: up to 32 lower-case letters, digits and hyphens; "
+     "write for example eu-west-1"},
+    {"account: 1234\n",
+     "m.yaml:1:10: 'account': '1234' is not an account: 12 digits; write for example "
+     "123456789012"},
     {"memory: {bytes: 1MB}\n",
      "m.yaml:1:17: 'memory.bytes': '1MB' is too little memory; write 16MB or more"},
     {"disk: {bytes: 1MB}\n",
@@ -269,7 +300,8 @@ const Mistake kMistakes[] = {
     {"log_format: xml\n",
      "m.yaml:1:13: 'log_format': 'xml' is not a log format; write text or json"},
     {"cache: 64MB\n",
-     "m.yaml:1:8: 'cache' holds a single value; it must be a mapping of keys to values"},
+     "m.yaml:1:8: 'cache' holds a single value; it must be a mapping of keys to values, such as "
+     "{bytes: 64MB}"},
     {"cache:\n  bytes: 64 megabytes\n",
      "m.yaml:2:10: 'cache.bytes': '64 megabytes' is not a size; write for example 64MB, 512KB, "
      "1GB, or a "
@@ -373,6 +405,10 @@ TEST(Config, SaysWhereTheMistakeIsAndHowToMendIt) {
   }
 }
 
+TEST(Config, OneDocumentMayBeMarkedAsSuch) {
+  EXPECT_EQ(message_of("%YAML 1.2\n---\ndata: a\n...\n# the end\n"), "(no error)");
+}
+
 TEST(Config, AFileThatCannotBeReadIsSaidSo) {
   Result<Config> config = read_config("/nonexistent/millrace.yaml");
   ASSERT_FALSE(config);
@@ -407,6 +443,17 @@ TEST(ConfigValues, Sizes) {
   EXPECT_EQ(*parse_size("1GB"), 1u << 30);
   for (const char* text : {"", "MB", "-1", "1.5MB", "1 MB", "1mb", "1TB", "18446744073709551616"})
     EXPECT_FALSE(parse_size(text)) << text;
+}
+
+TEST(ConfigValues, RegionsAndAccounts) {
+  EXPECT_EQ(*parse_region("us-gov-west-1"), "us-gov-west-1");
+  EXPECT_TRUE(parse_region(std::string(32, 'a')));
+  for (const std::string& text : {std::string(), std::string(33, 'a'), std::string("eu west"),
+                                  std::string("EU-west-1"), std::string("a\nb")})
+    EXPECT_FALSE(parse_region(text)) << text;
+  EXPECT_EQ(*parse_account("000000000001"), "000000000001");
+  for (const char* text : {"", "00000000000", "0000000000000", "00000000000a", "-00000000001"})
+    EXPECT_FALSE(parse_account(text)) << text;
 }
 
 TEST(ConfigValues, LoopbackAddresses) {

@@ -198,6 +198,45 @@ TEST_F(SidecarTest, ASecondOneOnTheFolderIsToldWhoHoldsIt) {
   EXPECT_TRUE(sidecar->stop());
 }
 
+TEST_F(SidecarTest, AFolderKeepsItsRegionAndAccount) {
+  config_.region = "eu-west-3";
+  config_.account = "123456789012";
+  std::unique_ptr<Sidecar> sidecar = start();
+  EXPECT_NE(create_table(*sidecar).find("arn:aws:dynamodb:eu-west-3:123456789012:table/films"),
+            std::string::npos);
+  EXPECT_TRUE(sidecar->stop());
+  sidecar.reset();
+  config_.region = config_.account = "";
+  sidecar = start();
+  EXPECT_EQ(sidecar->folder().region(), "eu-west-3");
+  EXPECT_EQ(sidecar->folder().account(), "123456789012");
+  EXPECT_TRUE(sidecar->stop());
+  sidecar.reset();
+
+  config_.account = "000000000000";
+  Result<std::unique_ptr<Sidecar>> refused = Sidecar::start(config_, clock_, disk_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConfig);
+  EXPECT_EQ(refused.error().message,
+            "the data folder " + config_.data +
+                " was created with the account 123456789012 and keeps it, so it cannot have "
+                "000000000000; leave --account (in a file: account) out, or name another folder");
+}
+
+TEST_F(SidecarTest, WhatIsForTestSuitesSaysHowItIsAllowed) {
+  std::unique_ptr<Sidecar> sidecar = start();
+  for (const auto& [path, flag] : {std::pair{"/reset", "--allow-reset"},
+                                   {"/v1/clock/advance?by=1h", "--allow-stream-control"},
+                                   {"/v1/streams/trim?table=films", "--allow-stream-control"}}) {
+    const Result<std::string> refused = admin(*sidecar).post(path, "");
+    ASSERT_FALSE(refused) << path;
+    EXPECT_NE(refused.error().message.find("answered 403: "), std::string::npos)
+        << refused.error().message;
+    EXPECT_NE(refused.error().message.find(flag), std::string::npos) << refused.error().message;
+  }
+  EXPECT_TRUE(sidecar->stop());
+}
+
 TEST_F(SidecarTest, APortThatIsTakenIsSaidSoAndNothingStaysBehind) {
   std::unique_ptr<Sidecar> sidecar = start();
   Config other = config_;
@@ -206,10 +245,18 @@ TEST_F(SidecarTest, APortThatIsTakenIsSaidSoAndNothingStaysBehind) {
   Result<std::unique_ptr<Sidecar>> second = Sidecar::start(other, clock_, disk_);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kIo);
-  EXPECT_NE(second.error().message.find(std::to_string(other.listen.port)), std::string::npos)
-      << second.error().message;
-  // The folder is free again.
+  const auto taken = [](const std::string& flag, const Address& address) {
+    return flag + ": cannot listen on " + address.text() +
+           ": Address already in use; another process has this port: stop it, or name another port";
+  };
+  EXPECT_EQ(second.error().message, taken("--listen", other.listen));
   other.listen.port = 0;
+  other.admin.port = sidecar->admin_address().port;
+  second = Sidecar::start(other, clock_, disk_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().message, taken("--admin", other.admin));
+  // The folder is free again.
+  other.admin.port = 0;
   second = Sidecar::start(other, clock_, disk_);
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_TRUE((*second)->stop());

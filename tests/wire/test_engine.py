@@ -106,11 +106,12 @@ def test_reset_removes_everything(start):
     assert post(sidecar, "/reset") == (200, {"tables": 0})
 
 
-def test_reset_is_not_there_unless_allowed(start):
+def test_reset_is_refused_unless_allowed(start):
     sidecar = start({"in_memory": True})
     with pytest.raises(urllib.error.HTTPError) as refused:
         post(sidecar, "/reset")
-    assert refused.value.code == 404
+    assert refused.value.code == 403
+    assert "--allow-reset" in json.load(refused.value)["error"]
 
 
 # The disk.
@@ -119,7 +120,7 @@ def test_reset_is_not_there_unless_allowed(start):
 def test_near_the_disk_budget_writes_that_grow_are_throttled(start):
     sidecar = start({"disk": {"bytes": "48MB"}})
     ddb = sidecar.client()
-    ddb.create_table(**definition("films"))
+    ddb.create_table(**definition("films"), Tags=[{"Key": "tag", "Value": "t"}])
     count = 0
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         for count in range(1000):
@@ -159,6 +160,40 @@ def test_near_the_disk_budget_writes_that_grow_are_throttled(start):
     )
     assert answer["UnprocessedItems"] == {"films": [some]}
     assert "Item" not in ddb.get_item(TableName="films", Key=item(pk="k4"))
+    # Definitions are no other than items: a table's tags go, and none come.
+    arn = ddb.describe_table(TableName="films")["Table"]["TableArn"]
+    for grows in (
+        lambda: ddb.create_table(**definition("more")),
+        lambda: ddb.tag_resource(ResourceArn=arn, Tags=[{"Key": "more", "Value": "m"}]),
+        lambda: ddb.update_time_to_live(
+            TableName="films", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
+        ),
+        lambda: ddb.update_table(
+            TableName="films",
+            BillingMode="PROVISIONED",
+            ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        ),
+        lambda: ddb.transact_write_items(
+            TransactItems=[
+                {
+                    "ConditionCheck": {
+                        "TableName": "films",
+                        "Key": item(pk="k3"),
+                        "ConditionExpression": "attribute_exists(pk)",
+                    }
+                }
+            ],
+            ClientRequestToken="kept",
+        ),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            grows()
+        assert code_of(refused) == "RequestLimitExceeded"
+    ddb.untag_resource(ResourceArn=arn, TagKeys=["tag"])
+    ddb.transact_write_items(
+        TransactItems=[{"Delete": {"TableName": "films", "Key": item(pk="k5")}}],
+        ClientRequestToken="kept",
+    )
     # What makes an item smaller, and a write that changes nothing, are as good as a deletion.
     ddb.put_item(TableName="films", Item=item(pk="k3"))
     for n in range(count):

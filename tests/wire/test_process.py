@@ -80,6 +80,14 @@ def test_a_mistake_in_the_configuration_is_told_with_its_place(tmp_path, text, l
         assert f":{line}" in told.stderr or f"line {line}" in told.stderr
 
 
+@pytest.mark.parametrize("flag", ["--data", "--listen", "--config", "--cache-bytes"])
+def test_an_empty_value_is_not_the_default(tmp_path, flag):
+    for words in ([flag, ""], [f"{flag}="]):
+        told = run("--in-memory", *words)
+        assert told.returncode == 2
+        assert f"{flag}: it has an empty value" in told.stderr
+
+
 def test_a_missing_configuration_file_ends_with_2(tmp_path):
     told = run("--config", tmp_path / "absent.yaml")
     assert told.returncode == 2
@@ -104,6 +112,49 @@ def test_what_cannot_be_meant_is_refused_and_leaves_nothing_behind(tmp_path, fla
     assert told.returncode == 2
     assert words in told.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_keeps_its_region_and_account(sidecar):
+    def arn():
+        with Connection(sidecar.endpoint) as connection:
+            return connection.call("DescribeTable", {"TableName": "films"})["Table"]["TableArn"]
+
+    sidecar.flags = ["--region", "eu-west-3", "--account", "123456789012"]
+    sidecar.start()
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("CreateTable", definition("films"))
+    assert arn() == "arn:aws:dynamodb:eu-west-3:123456789012:table/films"
+    sidecar.stop()
+    sidecar.flags = ["--region", "us-east-1"]
+    sidecar.launch()
+    assert sidecar.process.wait(20) == 2
+    for words in ("eu-west-3", "us-east-1", "leave --region"):
+        assert words in sidecar.process.tail(10)
+    sidecar.flags = []
+    sidecar.start()
+    assert arn() == "arn:aws:dynamodb:eu-west-3:123456789012:table/films"
+
+
+def test_in_memory_the_region_is_as_configured(tmp_path):
+    made = Sidecar(tmp_path, {"in_memory": True, "region": "eu-west-3"}).start()
+    with urllib.request.urlopen(made.endpoint, timeout=5) as answer:
+        assert answer.read().startswith(b"healthy: dynamodb.eu-west-3.")
+    assert made.stop() == 0
+
+
+def test_a_command_on_the_data_port_says_so(sidecar):
+    sidecar.start()
+    for words in (["tail", "films"], ["subscribe", "mail", "--exec", "cat"], ["cache", "flush"]):
+        told = run(*words[:2], "--admin", f"127.0.0.1:{sidecar.port}", *words[2:])
+        assert told.returncode == 1
+        assert "does not look like the administrative port" in told.stderr
+
+
+def test_who_subscribes_to_what_is_not_there_is_told_what_creates_it(sidecar):
+    sidecar.start()
+    told = run("subscribe", "mail", "--admin", sidecar.admin, "--exec", "cat")
+    assert told.returncode == 1
+    assert "there is no subscription 'mail' (--table or --all-tables creates one)" in told.stderr
 
 
 def test_sigterm_drains_and_ends_with_0(sidecar):
@@ -312,10 +363,13 @@ def test_a_newer_format_is_refused_by_name(sidecar):
 
 def test_a_taken_port_is_told(sidecar, tmp_path):
     sidecar.start()
-    second = Sidecar(tmp_path / "second", {"listen": f"127.0.0.1:{sidecar.port}"})
-    second.launch()
-    assert second.process.wait(20) not in (0, None)
-    assert str(sidecar.port) in second.process.tail(10)
+    for key, port in (("listen", sidecar.port), ("admin", sidecar.admin_port)):
+        second = Sidecar(tmp_path / key, {key: f"127.0.0.1:{port}"})
+        second.launch()
+        assert second.process.wait(20) == 1
+        told = second.process.tail(10)
+        assert f"--{key}: cannot listen on 127.0.0.1:{port}" in told
+        assert "stop it, or name another port" in told
 
 
 def test_a_start_is_quick(sidecar):

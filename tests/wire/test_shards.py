@@ -290,8 +290,10 @@ def test_mistakes_are_named(node, ddb, streams, table):
     assert node.refusal("streams/rollover", table=table)[0] == 404
 
 
-def test_what_is_not_allowed_is_not_there(sidecar):
-    request = urllib.request.Request(f"http://{sidecar.admin}/v1/clock/advance?by=1s", method="POST")
+@pytest.mark.parametrize("path", ["clock/advance?by=1s", "streams/trim?table=t"])
+def test_what_is_not_allowed_is_refused(sidecar, path):
+    request = urllib.request.Request(f"http://{sidecar.admin}/v1/{path}", method="POST")
     with pytest.raises(urllib.error.HTTPError) as raised:
         urllib.request.urlopen(request, timeout=10)
-    assert raised.value.code == 404
+    assert raised.value.code == 403
+    assert "--allow-stream-control" in raised.value.read().decode()
