@@ -205,7 +205,10 @@ Status Tables::write_some(bool all) {
         bytes += version.image->size();
       } else {
         ++removals;
-        if (may_be_in_files(walk.key())) batch.Delete(slice(walk.key()));
+        if (may_be_in_files(walk.key())) {
+          batch.Delete(slice(walk.key()));
+          note_removal(walk.key());
+        }
       }
       end_turn();
     }
@@ -219,6 +222,7 @@ Status Tables::write_some(bool all) {
     return {};
   }
   resume_key_.clear();
+  end_removals();
   last_applied_ = last_frame;
   applied_bytes_ += std::max<uint64_t>(table->bytes(), log_bytes);
   auto with_table = snapshot();

@@ -136,12 +136,17 @@ class Tables {
   struct KeyRange {
     std::string begin, end;  // no end: to the last key
   };
+  /// Of keys of one partition, by a memory table.
+  struct Removals {
+    std::string first, last;
+    size_t count = 0;
+  };
   struct Checkpoint {
     LogCheckpoint record;
     FramePtr last_frame;  // that LevelDB had then
   };
   struct Compaction;
-  static constexpr size_t kRemovalsMax = 1u << 17;  // about 20 ms of a walk
+  static constexpr size_t kRemovalsMax = 1u << 15;  // some 10 ms of a walk
 
   Tables(TablesOptions options, leveldb::Env* env, Disk& disk)
       : options_(std::move(options)), env_(env, disk, memtable_bytes()) {}
@@ -156,6 +161,8 @@ class Tables {
   Result<bool> write(leveldb::WriteBatch& batch);
   bool may_be_in_files(std::string_view key) const;
   Status write_some(bool all);
+  void note_removal(std::string_view key);
+  void end_removals();
   Status read_checkpoint();
   Status begin_checkpoint(Log& log);
   Status end_checkpoint();
@@ -205,6 +212,7 @@ class Tables {
   std::vector<Drop> drops_;
   std::set<Generation> reclaimed_;
   bool looked_for_drops_ = false;
+  Removals removals_;                    // that the memory table being written has brought last
   std::deque<KeyRange> compactions_;     // whose space is to come back
   std::future<void> compacting_;         // what LevelDB is at; not valid: nothing
   bool broken_ = false;                  // LevelDB refuses writes, but not for corruption

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <utility>
 
 #include "core/base/bytes.h"
 #include "core/base/turns.h"
@@ -25,6 +26,12 @@ constexpr auto kFailureWait = std::chrono::milliseconds(100);
 
 // Keys are told apart by their first bytes: a generation, then a hash or an expiry.
 constexpr size_t kSplitBytes = 16;
+
+// Removals of one partition by one memory table that are worth a compaction, what may be rewritten
+// for each, and the compactions that may wait.
+constexpr size_t kRemovalsCompacted = 1u << 14;
+constexpr uint64_t kRemovalWorthBytes = 2048;
+constexpr size_t kCompactionsMax = 16;
 
 // A key about halfway between two; `begin` if there is none. An empty `end` is no bound.
 std::string key_between(const std::string& begin, const std::string& end) {
@@ -135,6 +142,28 @@ void Tables::reclaim_space() {
     publish_locked(view_->lsn());
   }
   compactions_.push_back({"", ""});
+}
+
+void Tables::note_removal(std::string_view key) {
+  if (removals_.count == 0 ||
+      key.substr(0, kSplitBytes) != std::string_view(removals_.first).substr(0, kSplitBytes)) {
+    end_removals();
+    removals_.first = key;
+  }
+  removals_.last = key;
+  ++removals_.count;
+}
+
+// Walks must pass removals until a compaction meets them with what they remove. Where a partition
+// has many, as a queue behind its head, and little else, one is made.
+void Tables::end_removals() {
+  const Removals removals = std::exchange(removals_, {});
+  if (removals.count < kRemovalsCompacted || compactions_.size() >= kCompactionsMax) return;
+  const leveldb::Range range(slice(removals.first), slice(removals.last));
+  uint64_t bytes = 0;
+  db_->GetApproximateSizes(&range, 1, &bytes);
+  if (bytes > removals.count * kRemovalWorthBytes) return;
+  compactions_.push_back({removals.first, removals.last + '\0'});
 }
 
 // CompactRange returns when LevelDB's background thread is done with the range, which may take

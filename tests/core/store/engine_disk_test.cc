@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/random.h"
 #include "core/model/schema.h"
 #include "core/store/disk_env.h"
@@ -495,6 +496,36 @@ TEST_F(EngineDiskTest, WhatIsRemovedBeforeLevelDbHasItLeavesNoTraceThere) {
   EXPECT_GT(file_bytes(), 0u);
   open();
   for (uint64_t n = 0; n < 100; ++n) EXPECT_EQ(get(n), "none");
+}
+
+TEST_F(EngineDiskTest, WhereAPartitionHasManyRemovalsTheyMeetWhatTheyRemove) {
+  options_.memory_table_bytes = 8 << 20;
+  options_.memory_tables_bytes_max = 16 << 20;
+  options_.checkpoint_bytes = 16 << 20;
+  open();
+  std::string partition;
+  append_partition_prefix(kTable, "queue", partition);
+  // A queue whose head is its last.
+  constexpr size_t kItems = 20'000;
+  auto of_all = [&](const std::function<void(Commit&, const std::string&)>& change) {
+    ASSERT_TRUE(run([&](Commit& commit) {
+      for (size_t n = 0; n < kItems; ++n) {
+        std::string key = partition;
+        put_big_endian64(key, n);
+        change(commit, key);
+      }
+    }));
+    ASSERT_TRUE(engine_->checkpoint());
+  };
+  auto file_bytes = [&] {
+    return engine_->view()->approximate_file_bytes(partition, prefix_successor(partition));
+  };
+  of_all([](Commit& commit, const std::string& key) { commit.put(key, "x", false, {}); });
+  const uint64_t full = file_bytes();
+  of_all([](Commit& commit, const std::string& key) { commit.remove(key, {}); });
+  EXPECT_GT(file_bytes(), full);
+  ASSERT_TRUE(maintain());
+  EXPECT_EQ(file_bytes(), 0u);
 }
 
 // LevelDB's memtable may take seconds to become a file, and until then the checkpoint covers
