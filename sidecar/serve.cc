@@ -3,7 +3,6 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -13,6 +12,7 @@
 #include "core/base/disk.h"
 #include "core/base/memory_disk.h"
 #include "sidecar/event_log.h"
+#include "sidecar/machine_memory.h"
 #include "sidecar/sidecar.h"
 
 namespace millrace::sidecar {
@@ -24,12 +24,6 @@ sigset_t ending_signals() {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   return signals;
-}
-
-/// Of the machine.
-uint64_t physical_bytes() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 /// `memory_bytes`: what requests and writes may have together.
@@ -57,7 +51,7 @@ void raise_descriptor_limit() {
 }  // namespace
 
 Status serve(const Config& config) {
-  RETURN_IF_ERROR(check_memory_limits(config, physical_bytes()));
+  RETURN_IF_ERROR(check_memory_limits(config, machine_memory_bytes()));
   arrange_memory(config.memory_bytes);
   raise_descriptor_limit();
   // Threads inherit the mask, so that only the main thread below takes the signals.
@@ -68,7 +62,7 @@ Status serve(const Config& config) {
 
   SystemClock clock;
   PosixDisk posix_disk;
-  MemoryDisk memory_disk(config.disk_bytes != 0 ? config.disk_bytes : physical_bytes() / 2);
+  MemoryDisk memory_disk(config.disk_bytes != 0 ? config.disk_bytes : machine_memory_bytes() / 2);
   Disk& disk = config.in_memory ? static_cast<Disk&>(memory_disk) : posix_disk;
   int64_t began_ns = clock.monotonic_ns();
   ASSIGN_OR_RETURN(std::unique_ptr<Sidecar> sidecar, Sidecar::start(config, clock, disk));
