@@ -255,8 +255,8 @@ class TransactWriteCommand final : public AnsweredCommand {
     }
     std::vector<ItemOutcome> outcomes(actions_.size());
     if (Status status = evaluate_actions(commit, outcomes); !status) return fail(status.error());
-    // Near the disk budget only a change is worth the room that the token takes.
-    if (token_ && !changes_any(outcomes)) {
+    // Near the disk budget only a change, or a deletion, is worth the room that the token takes.
+    if (token_ && !changes_any(outcomes) && !all_are_deletions()) {
       if (Status status = commit.may_grow(); !status) return fail(status.error());
     }
     commit.set_field(EntryField::kTransactionId, std::to_string(commit.next_lsn()));
@@ -322,6 +322,11 @@ class TransactWriteCommand final : public AnsweredCommand {
   static bool changes_any(const std::vector<ItemOutcome>& outcomes) {
     return std::any_of(outcomes.begin(), outcomes.end(),
                        [](const ItemOutcome& outcome) { return outcome.changed; });
+  }
+
+  bool all_are_deletions() const {
+    return std::all_of(actions_.begin(), actions_.end(),
+                       [](const Action& action) { return action.kind == WriteKind::kDelete; });
   }
 
   void stage_token(Commit& commit, const std::vector<ItemOutcome>& outcomes) {

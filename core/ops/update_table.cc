@@ -160,9 +160,11 @@ class UpdateTableCommand final : public DefinitionCommand {
   }
 
  private:
-  // Near the disk budget only a stream's end and an index's are let in.
+  // Near the disk budget only these are let in: a stream's end, an index's, and what a table's end
+  // needs.
   bool gives_room_back() const {
     if (change_.stream_enabled && !*change_.stream_enabled) return true;
+    if (change_.deletion_protection && !*change_.deletion_protection) return true;
     return std::any_of(index_updates_.begin(), index_updates_.end(), [](const IndexUpdate& update) {
       return update.kind == IndexUpdate::Kind::kDelete;
     });

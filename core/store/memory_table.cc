@@ -252,4 +252,8 @@ MemoryTable::Version MemoryTable::Walk::version() const {
   return static_cast<const Node*>(node_)->version();
 }
 
+bool MemoryTable::Walk::has_older() const {
+  return static_cast<const Node*>(node_)->older() != nullptr;
+}
+
 }  // namespace millrace

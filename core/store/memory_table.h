@@ -41,6 +41,8 @@ class MemoryTable {
     void previous();
     std::string_view key() const;
     Version version() const;
+    /// Whether there is a version of this key before that.
+    bool has_older() const;
 
    private:
     void settle();

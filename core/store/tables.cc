@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "core/base/turns.h"
 #include "core/store/leveldb_status.h"
@@ -13,8 +14,8 @@ namespace {
 
 // Bytes that one maintain() writes at most: bounds how long it holds up what runs beside it.
 constexpr size_t kWriteBytes = 128u << 10;
-// What a removal counts for in that: it is looked up.
-constexpr size_t kRemovalBytes = 256;
+// What a removal that is looked up counts for in that.
+constexpr size_t kLookupBytes = 256;
 // While LevelDB compacts by hand, memory tables are looked at this often.
 constexpr auto kCompactionWait = std::chrono::milliseconds(10);
 constexpr Lsn kNewest = std::numeric_limits<Lsn>::max();
@@ -170,11 +171,16 @@ Result<bool> Tables::write(leveldb::WriteBatch& batch) {
   return true;
 }
 
-// What was put and removed before LevelDB got any of it leaves no trace there: a queue's past would
-// else lie in the way of every walk to its head.
-bool Tables::may_be_in_files(std::string_view key) const {
+// Whether a removal is to be written. What was put and removed before LevelDB got any of it leaves
+// no trace there: a queue's past would else lie in the way of every walk to its head. Of other
+// removals there is something to remove, or was.
+bool Tables::removes_something(const MemoryTable::Walk& removal) const {
+  if (!removal.has_older()) return true;
+  leveldb::ReadOptions options;
+  options.verify_checksums = true;
+  options.fill_cache = false;
   std::string image;
-  return !db_->Get(leveldb::ReadOptions(), slice(key), &image).IsNotFound();
+  return !db_->Get(options, slice(removal.key()), &image).IsNotFound();
 }
 
 // Writes up to kWriteBytes (or `all`) of the oldest full memory table: of each key its newest
@@ -196,24 +202,26 @@ Status Tables::write_some(bool all) {
   size_t bytes = 0;
   do {
     leveldb::WriteBatch batch;
-    size_t removals = 0;
-    for (bytes = 0; walk.valid() && bytes + removals * kRemovalBytes < kWriteBytes; walk.next()) {
+    std::vector<std::string_view> removed;
+    size_t lookups = 0;
+    for (bytes = 0; walk.valid() && bytes + lookups * kLookupBytes < kWriteBytes; walk.next()) {
       MemoryTable::Version version = walk.version();
       bytes += walk.key().size();
       if (version.image) {
         batch.Put(slice(walk.key()), slice(*version.image));
         bytes += version.image->size();
       } else {
-        ++removals;
-        if (may_be_in_files(walk.key())) {
+        if (walk.has_older()) ++lookups;
+        if (removes_something(walk)) {
           batch.Delete(slice(walk.key()));
-          note_removal(walk.key());
+          removed.push_back(walk.key());
         }
       }
       end_turn();
     }
     ASSIGN_OR_RETURN(const bool written, write(batch));
     if (!written) return {};
+    for (std::string_view key : removed) note_removal(key);
   } while (all && walk.valid());
   if (walk.valid()) {
     resume_key_ = walk.key();
@@ -304,6 +312,13 @@ Result<bool> Tables::do_some(Log& log) {
   }
   if (!compactions_.empty()) {
     compact_some();
+    return true;
+  }
+  if (!removed_ranges_.empty()) {
+    compacts_removed_ = true;
+    KeyRange range = std::move(removed_ranges_.front());
+    removed_ranges_.pop_front();
+    begin_compaction(std::move(range));
     return true;
   }
   return false;

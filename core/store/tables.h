@@ -112,7 +112,9 @@ class Tables {
   /// Begins to compact everything, so that the space of what was deleted comes back; does nothing
   /// while it is at it. Called from where maintain() is.
   void reclaim_space();
-  bool reclaiming() const { return (compacting() && !checkpoint_) || !compactions_.empty(); }
+  bool reclaiming() const {
+    return (compacting() && !checkpoint_ && !compacts_removed_) || !compactions_.empty();
+  }
   /// Whether LevelDB is at a compaction or a checkpoint; called from where maintain() is.
   bool compacting() const { return compacting_.valid(); }
   /// Writes all memory tables and takes a checkpoint.
@@ -159,7 +161,7 @@ class Tables {
   void publish_locked(Lsn lsn);
   void put_behind_locked();
   Result<bool> write(leveldb::WriteBatch& batch);
-  bool may_be_in_files(std::string_view key) const;
+  bool removes_something(const MemoryTable::Walk& removal) const;
   Status write_some(bool all);
   void note_removal(std::string_view key);
   void end_removals();
@@ -213,6 +215,8 @@ class Tables {
   std::set<Generation> reclaimed_;
   bool looked_for_drops_ = false;
   Removals removals_;                    // that the memory table being written has brought last
+  std::deque<KeyRange> removed_ranges_;  // where many were
+  bool compacts_removed_ = false;        // LevelDB is at one of these
   std::deque<KeyRange> compactions_;     // whose space is to come back
   std::future<void> compacting_;         // what LevelDB is at; not valid: nothing
   bool broken_ = false;                  // LevelDB refuses writes, but not for corruption

@@ -51,6 +51,7 @@ Status Tables::open_beside(Log& log) {
   // Of what was written since the checkpoint any part may be lost.
   if (last_applied_) RETURN_IF_ERROR(write_again(log, *db, last_applied_->last_lsn()));
   resume_key_.clear();
+  removals_ = {};
   for (Drop& drop : drops_) {
     drop.next.clear();
     if (drop.state != Drop::State::kDurable) drop.state = Drop::State::kReclaiming;

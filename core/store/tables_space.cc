@@ -29,9 +29,9 @@ constexpr size_t kSplitBytes = 16;
 
 // Removals of one partition by one memory table that are worth a compaction, what may be rewritten
 // for each, and the compactions that may wait.
-constexpr size_t kRemovalsCompacted = 1u << 14;
+constexpr size_t kRemovalsCompacted = 1u << 12;
 constexpr uint64_t kRemovalWorthBytes = 2048;
-constexpr size_t kCompactionsMax = 16;
+constexpr size_t kRemovedRangesMax = 16;
 
 // A key about halfway between two; `begin` if there is none. An empty `end` is no bound.
 std::string key_between(const std::string& begin, const std::string& end) {
@@ -158,12 +158,12 @@ void Tables::note_removal(std::string_view key) {
 // has many, as a queue behind its head, and little else, one is made.
 void Tables::end_removals() {
   const Removals removals = std::exchange(removals_, {});
-  if (removals.count < kRemovalsCompacted || compactions_.size() >= kCompactionsMax) return;
+  if (removals.count < kRemovalsCompacted || removed_ranges_.size() >= kRemovedRangesMax) return;
   const leveldb::Range range(slice(removals.first), slice(removals.last));
   uint64_t bytes = 0;
   db_->GetApproximateSizes(&range, 1, &bytes);
-  if (bytes > removals.count * kRemovalWorthBytes) return;
-  compactions_.push_back({removals.first, removals.last + '\0'});
+  if (bytes > std::max(removals.count * kRemovalWorthBytes, 2 * kCompactBytes)) return;
+  removed_ranges_.push_back({removals.first, removals.last + '\0'});
 }
 
 // CompactRange returns when LevelDB's background thread is done with the range, which may take
@@ -220,6 +220,7 @@ void Tables::compact_some() {
     compactions_.push_front({middle, range.end});
     range.end = std::move(middle);
   }
+  compacts_removed_ = false;
   begin_compaction(std::move(range));
 }
 

@@ -121,6 +121,8 @@ def test_near_the_disk_budget_writes_that_grow_are_throttled(start):
     sidecar = start({"disk": {"bytes": "48MB"}})
     ddb = sidecar.client()
     ddb.create_table(**definition("films"), Tags=[{"Key": "tag", "Value": "t"}])
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("UpdateTable", {"TableName": "films", "DeletionProtectionEnabled": True})
     count = 0
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         for count in range(1000):
@@ -190,10 +192,13 @@ def test_near_the_disk_budget_writes_that_grow_are_throttled(start):
             grows()
         assert code_of(refused) == "RequestLimitExceeded"
     ddb.untag_resource(ResourceArn=arn, TagKeys=["tag"])
-    ddb.transact_write_items(
-        TransactItems=[{"Delete": {"TableName": "films", "Key": item(pk="k5")}}],
-        ClientRequestToken="kept",
-    )
+    for token in ("kept", "again, with nothing to delete"):
+        ddb.transact_write_items(
+            TransactItems=[{"Delete": {"TableName": "films", "Key": item(pk="k5")}}],
+            ClientRequestToken=token,
+        )
+    with Connection(sidecar.endpoint) as connection:
+        connection.call("UpdateTable", {"TableName": "films", "DeletionProtectionEnabled": False})
     # What makes an item smaller, and a write that changes nothing, are as good as a deletion.
     ddb.put_item(TableName="films", Item=item(pk="k3"))
     for n in range(count):
