@@ -19,8 +19,8 @@ class DeletedTables {
 
   DeletedTables(Node& node, const Streams& streams) : node_(node), streams_(streams) {}
 
-  /// Submits the commands that forget what can be forgotten now. Call it now and then:
-  /// it costs a walk over the catalogue.
+  /// Submits the commands that forget what can be forgotten now. Call it now and then: it costs a
+  /// walk over the catalogue.
   void forget_due();
 
  private:

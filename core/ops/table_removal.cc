@@ -58,10 +58,10 @@ class Reset final : public Command {
 void stage_table_removal(Commit& commit, const Table& table) {
   Lsn lsn = commit.remove(Catalog::key_of(table.name), std::nullopt);
   Table removed = table;
-  // Its streams can be read until their records have gone, and a subscription that is behind will
-  // yet meet its changes in the log.
   removed.attachments = {};
   removed.settings = {};
+  // Its streams can be read until their records have gone, and a subscription that is behind will
+  // yet meet its changes in the log.
   if (removed.enabled_stream() != nullptr) removed.streams.back().disable(lsn, commit.time_ms());
   commit.put(Catalog::key_of(Catalog::deleted_name(removed.generation)), Catalog::encode(removed),
              false, std::nullopt);

@@ -128,7 +128,6 @@ def test_two_actions_on_one_item_are_refused(ddb, table):
 
 
 @pytest.mark.service
-@pytest.mark.service
 def test_names_and_values_may_be_given_where_no_expression_is(ddb, table):
     names, values = {"#a": "a"}, {":a": plain(1)}
     for action in (
@@ -151,6 +150,7 @@ def test_names_and_values_may_be_given_where_no_expression_is(ddb, table):
         ddb.transact_get_items(TransactItems=[{"Get": get}])
 
 
+@pytest.mark.service
 def test_100_actions_fit_and_101_do_not(ddb, table):
     ddb.transact_write_items(TransactItems=[put(table, pk=f"k{n}") for n in range(100)])
     assert ddb.scan(TableName=table)["Count"] == 100
