@@ -1,9 +1,10 @@
 #include "cache/last_changes.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <cstdlib>
 #include <limits>
 
 #include "core/base/bytes.h"
@@ -22,11 +23,13 @@ LastChanges::LastChanges(size_t bytes_max)
     : mask_(std::bit_floor(std::clamp<size_t>(bytes_max / sizeof(Lsn), 1,
                                               size_t{std::numeric_limits<Place>::max()} + 1)) -
             1),
-      places_(static_cast<Lsn*>(std::calloc(mask_ + 1, sizeof(Lsn)))) {
-  CHECK(places_ != nullptr);
+      places_(static_cast<Lsn*>(::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
+              Unmap{bytes()}) {
+  CHECK(places_.get() != MAP_FAILED);
 }
 
-void LastChanges::Free::operator()(Lsn* places) const { std::free(places); }
+void LastChanges::Unmap::operator()(Lsn* places) const { ::munmap(places, bytes); }
 
 LastChanges::Place LastChanges::place_of(const PageCover& cover) const {
   const uint64_t hash = mixed(cover.generation) ^ cover.partition_hash.value_or(0);

@@ -33,13 +33,14 @@ class LastChanges {
   size_t bytes() const { return (mask_ + 1) * sizeof(Lsn); }
 
  private:
-  struct Free {
+  struct Unmap {
+    size_t bytes;
     void operator()(Lsn* places) const;
   };
   const size_t mask_;
-  /// Zeroed by the system page by page as it is touched, so a large table costs an idle node
-  /// nothing.
-  const std::unique_ptr<Lsn[], Free> places_;
+  /// A mapping of its own, which the system zeroes page by page as it is touched: a large table
+  /// costs an idle node nothing. Within the heap it would be part of huge pages.
+  const std::unique_ptr<Lsn[], Unmap> places_;
 };
 
 }  // namespace millrace::cache

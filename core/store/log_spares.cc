@@ -26,11 +26,13 @@ std::optional<uint64_t> number_after(std::string_view prefix, std::string_view n
   return number;
 }
 
+/// Never written, so they are the system's page of zeros and no memory of the process's.
+char zeros[kFillBytes];
+
 Status write_zeros(File& file, uint64_t from, uint64_t to) {
-  const std::string zeros(std::min(to - from, kFillBytes), '\0');
   while (from < to) {
-    const uint64_t size = std::min<uint64_t>(zeros.size(), to - from);
-    RETURN_IF_ERROR(file.write(from, std::string_view(zeros).substr(0, size)));
+    const uint64_t size = std::min(kFillBytes, to - from);
+    RETURN_IF_ERROR(file.write(from, std::string_view(zeros, size)));
     from += size;
   }
   return {};
