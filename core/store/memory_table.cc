@@ -16,6 +16,9 @@ constexpr uint32_t kRemoved = std::numeric_limits<uint32_t>::max();
 constexpr size_t kBlockBytes = 64 * 1024;
 constexpr size_t kCacheLineBytes = 64;
 
+// A walk goes so many versions on one by one, then by a seek: a hot key may have 100,000.
+constexpr int kStepsMax = 8;
+
 // Ordered as the bytes are, as far as they go.
 uint64_t prefix_number(std::string_view key, size_t at) {
   char bytes[8] = {};
@@ -212,7 +215,9 @@ MemoryTable::Walk::Walk(const MemoryTable& table, Lsn lsn) : table_(table), lsn_
 // version that is visible at lsn_, skipping keys that have none.
 void MemoryTable::Walk::settle() {
   auto* node = static_cast<const Node*>(node_);
-  while (node != nullptr && node->lsn > lsn_) node = node->after(0);
+  for (int steps = 0; node != nullptr && node->lsn > lsn_; ++steps) {
+    node = steps < kStepsMax ? node->after(0) : table_.seek(node->key(), lsn_, nullptr);
+  }
   node_ = node;
 }
 
@@ -234,8 +239,10 @@ void MemoryTable::Walk::seek_before(std::string_view key) {
 void MemoryTable::Walk::next() {
   auto* node = static_cast<const Node*>(node_);
   std::string_view key = node->key();
+  int steps = 0;
   do {
-    node = node->after(0);
+    // Behind all of its versions, for none has LSN 0.
+    node = steps++ < kStepsMax ? node->after(0) : table_.seek(key, 0, nullptr);
   } while (node != nullptr && node->key() == key);
   node_ = node;
   settle();
