@@ -237,7 +237,7 @@ HeadOutcome parse_request_head(std::string_view bytes, RequestHead& head, int& s
     if (cr == nullptr || cr + 1 == end) return HeadOutcome::kIncomplete;
     const std::string_view line(p, static_cast<size_t>(cr - p));
     status = kBadRequest;
-    if (cr[1] != '\n' || lines > kHeadersMax) return HeadOutcome::kBad;
+    if (cr[1] != '\n' || lines > kHeadersMax + 1) return HeadOutcome::kBad;
     p = cr + 2;
     if (lines == 0) {
       if ((status = parse_request_line(line, head)) != 0) return HeadOutcome::kBad;
