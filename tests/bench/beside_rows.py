@@ -27,19 +27,24 @@ def asked(server, operation, body):
 
 def read_beside_writes(options, folder):
     """p99 of GetItem, 1,000 a second from a process of their own, no cache, beside writers at full rate;
-    held against these writers' median: no read waits for a flush.
+    held against these writers' median: no read waits for a flush. Then against the same without writers,
+    which tells what is the machine's.
     """
-    reads, writes = [], []
+    reads, writes, alone = [], [], []
     with Millrace("read-beside-writes", folder, cache_bytes="0").start() as server:
         measuring.fill(server, options.keys)
         for i in range(few_rounds(options)):
             flags = ("--keys", options.keys, "--connections", CONNECTIONS, "--seed", i + 1)
+            reader = ("--op", "get", "--rate", 1000, "--seconds", options.seconds, "--warmup",
+                      options.seconds / 6, *flags)
             writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags)
-            reads.append(measuring.load(server, "--op", "get", "--rate", 1000, "--seconds", options.seconds,
-                                        "--warmup", options.seconds / 6, *flags, first=True)["p99_us"])
+            reads.append(measuring.load(server, *reader, first=True)["p99_us"])
             writes.append(writers.end()["p50_us"])
-    yield row("read_beside_writes", statistics.median(reads), "writers' p50", statistics.median(writes),
-              CONNECTIONS)
+            measuring.settle(server)
+            alone.append(measuring.load(server, *reader, first=True)["p99_us"])
+    for peer, theirs in ("writers' p50", writes), ("alone", alone):
+        yield row("read_beside_writes", statistics.median(reads), peer, statistics.median(theirs),
+                  CONNECTIONS)
 
 
 class Puts:
