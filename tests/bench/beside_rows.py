@@ -30,21 +30,23 @@ def read_beside_writes(options, folder):
     held against these writers' median: no read waits for a flush. Then against the same without writers,
     which tells what is the machine's.
     """
-    reads, writes, alone = [], [], []
     with Millrace("read-beside-writes", folder, cache_bytes="0").start() as server:
         measuring.fill(server, options.keys)
-        for i in range(few_rounds(options)):
+
+        def measure(i):
             flags = ("--keys", options.keys, "--connections", CONNECTIONS, "--seed", i + 1)
             reader = ("--op", "get", "--rate", 1000, "--seconds", options.seconds, "--warmup",
                       options.seconds / 6, *flags)
             writers = measuring.Load(server, "--op", "put", "--seconds", 600, *flags)
-            reads.append(measuring.load(server, *reader, first=True)["p99_us"])
-            writes.append(writers.end()["p50_us"])
+            beside = measuring.load(server, *reader, first=True)["p99_us"]
+            writers = writers.end()["p50_us"]
             measuring.settle(server)
-            alone.append(measuring.load(server, *reader, first=True)["p99_us"])
-    for peer, theirs in ("writers' p50", writes), ("alone", alone):
-        yield row("read_beside_writes", statistics.median(reads), peer, statistics.median(theirs),
-                  CONNECTIONS)
+            return beside, writers, measuring.load(server, *reader, first=True)["p99_us"]
+
+        found, note = measuring.undisturbed(options.rounds, measure)
+    beside, writers, alone = (statistics.median(column) for column in zip(*found))
+    yield row("read_beside_writes", beside, "writers' p50", writers, CONNECTIONS, note)
+    yield row("read_beside_writes", beside, "alone", alone, CONNECTIONS)
 
 
 class Puts:

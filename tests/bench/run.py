@@ -88,6 +88,8 @@ class Board:
               f"{number(row['ours'], 11, digits)} {number(row['theirs'], 11, digits)} "
               f"{number(row['ratio'], 6, 2)} {number(cpu[0], 12, 1)} {number(cpu[1], 8, 1)}  "
               f"{number(p99[0], 12)} {number(p99[1], 8)}", flush=True)
+        if row.get("note"):
+            self.note(row["note"], failure=False)
         if self.file:
             self.file.write(json.dumps(row) + "\n")
             self.file.flush()
