@@ -20,6 +20,7 @@ namespace {
 // Bounds of the parts of a shutdown; a supervisor's usual patience is thirty seconds and more.
 constexpr int kDrainRequestsMs = 5000;
 constexpr int64_t kDrainConnectorsNs = int64_t{5} * 1000 * 1000 * 1000;
+constexpr int64_t kAheadToldMs = 60'000;  // less is what clocks are set by
 constexpr int64_t kForgetNs = int64_t{1000} * 1000 * 1000;
 
 // What trimming gives back at once of a log in memory.
@@ -70,6 +71,16 @@ Result<DataFolder> open_folder(const Config& config, Disk& disk) {
   RETURN_IF_ERROR(check_kept("region", config.region, folder->region(), folder->path()));
   RETURN_IF_ERROR(check_kept("account", config.account, folder->account(), folder->path()));
   return folder;
+}
+
+/// The times of changes never go back.
+void log_if_ahead(int64_t newest_ms, int64_t now_ms) {
+  if (newest_ms - now_ms < kAheadToldMs) return;
+  log_event(Severity::kWarning, "clock",
+            {{"message",
+              "the newest change has a time that is yet to come; until then all changes get that "
+              "time, and the log is kept for longer"},
+             {"seconds", std::to_string((newest_ms - now_ms) / 1000)}});
 }
 
 /// Of a port that could not be had: names its setting, and what can be done about it.
@@ -177,7 +188,9 @@ Status Sidecar::open_store() {
   ASSIGN_OR_RETURN(engine_, Engine::open(options, disk_, env, clock_));
   RETURN_IF_ERROR(catalog_.load(*engine_->view()));
   std::vector<SegmentInfo> segments = engine_->log().segments();
-  newest_.begin(engine_->log().durable_lsn(), segments.empty() ? 0 : segments.back().last_time_ms);
+  const int64_t newest_ms = segments.empty() ? 0 : segments.back().last_time_ms;
+  newest_.begin(engine_->log().durable_lsn(), newest_ms);
+  log_if_ahead(newest_ms, clock_.wall_ms());
 
   engine_->add_observer(&catalog_);
   cache_policies_.emplace(config_.cache.tables, catalog_, caches());

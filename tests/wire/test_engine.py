@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -423,6 +424,21 @@ def test_a_damaged_table_block_is_an_error_and_an_alarm(filled):
     assert failed > 0
     assert f"millrace_damaged_reads_total {failed}" in page(filled, "/metrics")
     assert "event=damage" in (filled.folder / "millrace.log").read_text()
+
+
+def test_a_log_ahead_of_the_clock_is_told(start):
+    sidecar = start(flags=["--allow-stream-control"])
+    log = sidecar.folder / "millrace.log"
+    ddb = sidecar.client()
+    ddb.create_table(**definition("films"))
+    for by, told in ("30s", False), ("4h", True):
+        sidecar.control("clock/advance", by=by)
+        ddb.put_item(TableName="films", Item=item(pk=by))
+        assert sidecar.stop() == 0
+        sidecar.start()  # Without what the clock was set ahead.
+        assert ("event=clock " in log.read_text()) == told
+    (seconds,) = re.findall(r"level=warning event=clock message=.* seconds=(\d+)", log.read_text())
+    assert 3 * 3600 < int(seconds) <= 4 * 3600
 
 
 # What one transaction may change.
