@@ -62,6 +62,7 @@ class Client {
   void run(const std::atomic<bool>& stop) {
     Connection connection(port_);
     bool may_hang_up = true;
+    abandoned_.reset();  // ended with the node
     while (!stop || again_) {
       const bool repeats = again_.has_value();
       Request request = repeats ? *std::move(again_) : workload_.next();
@@ -74,6 +75,7 @@ class Client {
       if (may_hang_up && workload_.random()() % 500 == 0) {
         may_hang_up = false;
         connection.close();
+        if (request.has_token) abandoned_ = request;
         lose(std::move(request));
         continue;
       }
@@ -117,10 +119,14 @@ class Client {
       case Reading::kTold:
         break;
     }
+    const bool refused = request.operations.front().outcome == Outcome::kRefused;
     for (Operation& one : request.operations) {
       one.return_ns = time_ns;
       history.push_back(std::move(one));
     }
+    // What was refused leaves no token: the request that the client hung up on may yet happen.
+    if (abandoned_ && refused) keep_unknown(*std::move(abandoned_));
+    abandoned_.reset();
     return true;
   }
 
@@ -131,6 +137,10 @@ class Client {
       again_ = std::move(request);
       return;
     }
+    keep_unknown(std::move(request));
+  }
+
+  void keep_unknown(Request request) {
     for (Operation& one : request.operations) {
       one.outcome = Outcome::kUnknown;
       // Without an answer a read told nothing.
@@ -145,6 +155,7 @@ class Client {
   Workload workload_;
   LastSeen& last_seen_;
   std::optional<Request> again_;
+  std::optional<Request> abandoned_;  // hung up on and sent again, while it may be on its way
   size_t settled_ = 0;
 };
 
