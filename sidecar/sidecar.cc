@@ -20,8 +20,12 @@ namespace {
 // Bounds of the parts of a shutdown; a supervisor's usual patience is thirty seconds and more.
 constexpr int kDrainRequestsMs = 5000;
 constexpr int64_t kDrainConnectorsNs = int64_t{5} * 1000 * 1000 * 1000;
-constexpr int64_t kAheadToldMs = 60'000;  // less is what clocks are set by
+
+// Between two walks for deleted tables' leftovers.
 constexpr int64_t kForgetNs = int64_t{1000} * 1000 * 1000;
+
+// Clocks are set by less.
+constexpr int64_t kAheadToldMs = 60'000;
 
 // What trimming gives back at once of a log in memory.
 constexpr uint64_t kMemorySegmentBytes = 4u << 20;
