@@ -17,6 +17,7 @@ import beside_rows
 import measuring
 import page_rows
 import retention_rows
+import rows
 import sidecar_rows
 import size_rows
 import stream_rows
@@ -42,13 +43,14 @@ def parse():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Builds a release and measures it beside its peers. A full run takes over an hour.",
         epilog="rows of the sidecar alone, each a --bench:\n" + "\n".join(
-            f"  {name}\n      {inspect.cleandoc(rows.__doc__).replace(chr(10), chr(10) + '      ')}"
-            for name, rows in ROWS.items()))
+            f"  {name}\n      {inspect.cleandoc(measure.__doc__).replace(chr(10), chr(10) + '      ')}"
+            for name, measure in ROWS.items()))
     parser.add_argument("--bench", action="append", choices=[*BENCHES, *ROWS],
                         help="only this one; may be repeated")
     parser.add_argument("--peer", action="append", choices=[*PEERS], help="only this one; may be repeated")
     parser.add_argument("--connections", action="append", type=int, help="instead of 16 and 64")
-    parser.add_argument("--rounds", type=int, default=7, help="alternations of ours and theirs (7)")
+    parser.add_argument("--rounds", type=int, default=7,
+                        help="alternations of ours and theirs; of some rows more are tried (7)")
     parser.add_argument("--seconds", type=float, default=3, help="of one measurement (3)")
     parser.add_argument("--keys", type=int, default=100000)
     parser.add_argument("--seed", type=int, default=1)
@@ -88,7 +90,7 @@ class Board:
               f"{number(row['ours'], 11, digits)} {number(row['theirs'], 11, digits)} "
               f"{number(row['ratio'], 6, 2)} {number(cpu[0], 12, 1)} {number(cpu[1], 8, 1)}  "
               f"{number(p99[0], 12)} {number(p99[1], 8)}", flush=True)
-        if row.get("note"):
+        if row["note"]:
             self.note(row["note"], failure=False)
         if self.file:
             self.file.write(json.dumps(row) + "\n")
@@ -117,10 +119,9 @@ def compare(options, bench, ours, peer, connections):
         return statistics.median(run[field] for run in found[server])
 
     rate, theirs = median(ours, "rate"), median(peer, "rate")
-    row = {"bench": bench, "peer": peer.name, "connections": connections, "ours": rate,
-           "theirs": theirs, "ratio": rate / theirs}
     both = (ours, peer)
-    return row, [median(s, "server_cpu_us") for s in both], [median(s, "p99_us") for s in both]
+    return (rows.row(bench, rate, peer.name, theirs, connections),
+            [median(s, "server_cpu_us") for s in both], [median(s, "p99_us") for s in both])
 
 
 class Ours:
