@@ -39,8 +39,9 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
   if (disk_.power_lost()) {
     // A write whose read fails is refused before it stages anything. Those behind it find the state
     // without it, which is not the model's, and may have nothing to change there; but nothing that
-    // they change becomes durable any more.
-    refused_without_power_ = refused_without_power_ || answer.status == 500;
+    // they change becomes durable any more. Nobody is told so of a deletion of expired items.
+    refused_without_power_ =
+        refused_without_power_ || answer.status == 500 || model_.durable_count() < expired_through_;
     if (refused_without_power_) {
       require(answer.status != 200 || !pending.puts, "a write is answered without power");
       return;
