@@ -28,7 +28,8 @@ def asked(server, operation, body):
 def read_beside_writes(options, folder):
     """p99 of GetItem, 1,000 a second from a process of their own, no cache, beside writers at full rate;
     held against these writers' median: no read waits for a flush. Then against the same without writers,
-    which tells what is the machine's. Rounds that the host disturbed are left out.
+    which tells what is the machine's. Rounds that the host disturbed are left out
+    where there are others.
     """
     with Millrace("read-beside-writes", folder, cache_bytes="0").start() as server:
         measuring.fill(server, options.keys)
@@ -44,8 +45,9 @@ def read_beside_writes(options, folder):
             alone = measuring.load(server, *reader, first=True)
             return (beside["p99_us"], writers["p50_us"], alone["p99_us"]), (beside, alone)
 
+        # The note's figures of all rounds come in this order.
         (beside, writers, alone), note = measuring.undisturbed(options, measure)
-    yield row("read_beside_writes", beside, "writers' p50", writers, CONNECTIONS)
+    yield row("read_beside_writes", beside, "writers' p50", writers, CONNECTIONS, note)
     yield row("read_beside_writes", beside, "alone", alone, CONNECTIONS, note)
 
 

@@ -67,8 +67,9 @@ class Client {
       const bool repeats = again_.has_value();
       Request request = repeats ? *std::move(again_) : workload_.next();
       again_.reset();
+      const int64_t sent_ns = now_ns();
       if (!repeats) {
-        for (Operation& one : request.operations) one.call_ns = now_ns();
+        for (Operation& one : request.operations) one.call_ns = sent_ns;
       }
       if (!connection.send(request.target, request.body)) return lose(std::move(request));
       // A client that has waited for long enough hangs up, and does not know what came of it.
@@ -84,7 +85,7 @@ class Client {
         if (connection.timed_out()) wrong = "no answer within 30 s: " + request.body;
         return lose(std::move(request));
       }
-      if (!take(*answer, std::move(request))) return;
+      if (!take(*answer, std::move(request), sent_ns, repeats)) return;
     }
   }
 
@@ -101,11 +102,13 @@ class Client {
 
  private:
   /// False if the node is going down or the answer is wrong.
-  bool take(const Connection::Answer& answer, Request request) {
+  bool take(const Connection::Answer& answer, Request request, int64_t sent_ns, bool repeats) {
     const int64_t time_ns = now_ns();
     switch (take_answer(answer, request, last_seen_, wrong)) {
       case Reading::kShed:
         ++shed;
+        // It may have happened when it was sent before.
+        if (repeats) again_ = std::move(request);
         return true;
       case Reading::kAgain:
         again_ = std::move(request);
@@ -119,13 +122,18 @@ class Client {
       case Reading::kTold:
         break;
     }
+    // A refusal tells of what was sent last, and leaves no token: what the client hung up on may
+    // happen after it.
     const bool refused = request.operations.front().outcome == Outcome::kRefused;
     for (Operation& one : request.operations) {
+      if (refused) one.call_ns = sent_ns;
       one.return_ns = time_ns;
       history.push_back(std::move(one));
     }
-    // What was refused leaves no token: the request that the client hung up on may yet happen.
-    if (abandoned_ && refused) keep_unknown(*std::move(abandoned_));
+    if (abandoned_ && refused) {
+      for (Operation& one : abandoned_->operations) one.call_ns = sent_ns;
+      keep_unknown(*std::move(abandoned_));
+    }
     abandoned_.reset();
     return true;
   }

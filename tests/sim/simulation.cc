@@ -257,7 +257,6 @@ void Simulation::crash() {
   node_.reset();
   pending_.clear();
   refused_without_power_ = false;
-  expired_through_ = 0;
   disk_.crash(random_);
   checker_.lose_cursor();
   boot();

@@ -97,6 +97,7 @@ class Simulation {
   void batch();
   void write_request(const std::string& operation, const std::string& body, Pending pending);
   void check_answer(Pending& pending, const SimNode::Answer& answer);
+  bool is_behind_expiry(const Pending& pending) const;
 
   // Indexes and expiry.
   void work_long();
@@ -151,7 +152,6 @@ class Simulation {
   std::vector<std::shared_ptr<Pending>> pending_;
   bool under_fault_ = false;
   bool refused_without_power_ = false;  // a write, since the power was lost
-  size_t expired_through_ = 0;  // changes up to the last deletion of expired items since the start
   // The changes that answers since then stand for: whether they are durable the log tells after the
   // start, since nothing can read it before.
   size_t answered_without_power_ = 0;

@@ -63,9 +63,7 @@ void Simulation::work_long() {
   const uint64_t operation = next_operation_++;
   for (const Key& key : due) {
     const std::optional<Item> item = submitted(key);
-    if (!item || !item->until || !has_expired(*item->until, now_second)) continue;
-    model_.expire(key, operation);
-    expired_through_ = model_.changes().size();
+    if (item && item->until && has_expired(*item->until, now_second)) model_.expire(key, operation);
   }
 }
 

@@ -40,9 +40,8 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
     // A write whose read fails is refused before it stages anything. Those behind it find the state
     // without it, which is not the model's, and may have nothing to change there; but nothing that
     // they change becomes durable any more. Nobody is told so of a deletion of expired items.
-    refused_without_power_ =
-        refused_without_power_ || answer.status == 500 || model_.durable_count() < expired_through_;
-    if (refused_without_power_) {
+    refused_without_power_ = refused_without_power_ || answer.status == 500;
+    if (refused_without_power_ || is_behind_expiry(pending)) {
       require(answer.status != 200 || !pending.puts, "a write is answered without power");
       return;
     }
@@ -68,6 +67,16 @@ void Simulation::check_answer(Pending& pending, const SimNode::Answer& answer) {
   checker_.catch_up(*node_);
   require(model_.durable_count() >= pending.changes_through,
           "a write is answered before it is durable");
+}
+
+// Whether the answer may stand for a deletion of expired items that is not known to be durable.
+bool Simulation::is_behind_expiry(const Pending& pending) const {
+  const auto& changes = model_.changes();
+  const size_t through = std::min(pending.changes_through, changes.size());
+  for (size_t i = model_.durable_count(); i < through; ++i) {
+    if (changes[i].expiry) return true;
+  }
+  return false;
 }
 
 // To a table that nobody follows, so that most of some segments of the log is needed no more.
