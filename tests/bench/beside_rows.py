@@ -98,6 +98,7 @@ def put_beside_transactions(options, folder):
             before = transactions_committed(server)
             transactions = measuring.Load(server, "--op", "transact", "--table", OTHER, "--keys", 100,
                                           "--connections", 1, "--seconds", 600, "--seed", i + 1, behind=True)
+            wait_until(lambda: transactions_committed(server) > before, 30, "a transaction is committed")
             beside.append(puts.p99_us(i + 1, seconds))
             if transactions_committed(server) < before + max(1, seconds // SECONDS_A_TRANSACTION):
                 raise measuring.WrongAnswers("hardly a transaction was committed beside the puts")
