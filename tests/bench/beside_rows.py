@@ -28,8 +28,7 @@ def asked(server, operation, body):
 def read_beside_writes(options, folder):
     """p99 of GetItem, 1,000 a second from a process of their own, no cache, beside writers at full rate;
     held against these writers' median: no read waits for a flush. Then against the same without writers,
-    which tells what is the machine's. Rounds that the host disturbed are left out
-    where there are others.
+    which tells what is the machine's. Rounds that the host disturbed are left out where there are others.
     """
     with Millrace("read-beside-writes", folder, cache_bytes="0").start() as server:
         measuring.fill(server, options.keys)

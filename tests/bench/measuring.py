@@ -12,7 +12,7 @@ from servers import CLIENT_CORE, ROOT, SERVER_CORE, cpu_seconds
 WRITES = ["put", "update"]
 LOAD = ROOT / "build/release/bench/load"
 # Of both cores' time: if it is all of one core's, half of what decides a p99. The kernel counts it in ticks of
-# 10 ms, one of which is less than that in two seconds.
+# 10 ms, one of which is no more than that in two seconds.
 STOLEN_SHARE_MAX = 0.0025
 ROUNDS_TRIED_MAX = 4  # for each that is wanted
 

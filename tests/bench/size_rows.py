@@ -24,7 +24,8 @@ def ten_million(options, folder):
 
         def measure(i):
             loads = {}
-            for server, items in list(zip(servers, sizes))[::1 if i % 2 == 0 else -1]:
+            pairs = list(zip(servers, sizes))
+            for server, items in pairs if i % 2 == 0 else reversed(pairs):
                 # Half of the time warms up.
                 loads[items] = measuring.load(
                     server, "--op", "get", "--keys", items, "--connections", CONNECTIONS, "--rate", 5000,
